@@ -1,0 +1,39 @@
+{
+  "targets": [
+    {
+      "target_name": "ipvs_fullnat",
+      "conditions": [
+        ["OS=='linux'", {
+          "sources": [
+            "native/addon/addon.cc",
+            "native/addon/connection.cc",
+            "native/engine/connection.cc",
+            "native/engine/netlink_session.cc",
+            "native/engine/sockopt_session.cc",
+            "native/engine/window.cc",
+            "native/ipvs/decode.cc",
+            "native/ipvs/encode.cc",
+            "native/netlink/family.cc",
+            "native/sockopt/codec.cc",
+            "native/sys/clock.cc",
+            "native/sys/glibc_floor.cc",
+            "native/sys/inet_socket.cc",
+            "native/sys/namespace.cc",
+            "native/sys/netlink_socket.cc"
+          ],
+          "include_dirs": ["native", "<!(node -p \"require('node-addon-api').include_dir\")"],
+          "defines!": ["_GLIBCXX_USE_CXX11_ABI=1"],
+          "defines": ["NAPI_VERSION=7", "NAPI_DISABLE_CPP_EXCEPTIONS", "_GLIBCXX_USE_CXX11_ABI=0"],
+          "cflags": ["-include", "<(module_root_dir)/native/sys/glibc_floor.h", "-Wall", "-Wextra",
+            "-Wno-unused-parameter", "-Wno-cast-function-type"],
+          "cflags_cc!": ["-std=gnu++14", "-std=gnu++17", "-std=gnu++20", "-std=gnu++1y", "-std=c++17"],
+          "cflags_cc": ["-std=c++20", "-fno-exceptions", "-fno-rtti", "-fvisibility=hidden",
+            "-fno-sized-deallocation"],
+          "ldflags": ["-Wl,-z,relro,-z,now"]
+        }, {
+          "type": "none"
+        }]
+      ]
+    }
+  ]
+}

@@ -1,0 +1,71 @@
+/** Connection synchronisation daemons. */
+
+import type { Context, Runner } from './context'
+import { collect } from './context'
+import { ruleDaemon, ruleWrites } from './dialect'
+import type { Program } from './program'
+import { decodeDaemon } from './records/decode'
+import { Operation } from './records/layout.gen'
+import type { CallOptions, DaemonInfo, DaemonInput, DaemonState } from './types'
+import { checkDaemonInput, checkDaemonState } from './validate'
+
+function listDaemons(): Program<DaemonInfo[]> {
+  const found: DaemonInfo[] = []
+  return {
+    operation: 'daemons.list',
+    subject: {},
+    request: {
+      fields: { operation: Operation.daemonList },
+      sinks: [collect('daemons', decodeDaemon, found)],
+    },
+    done: () => found,
+  }
+}
+
+function startDaemon({ capabilities, force }: Context, input: DaemonInput): Program<void> {
+  const operation = 'daemons.start'
+  const daemon = checkDaemonInput(input)
+  ruleDaemon(capabilities, daemon, force, operation)
+  return {
+    operation,
+    subject: {},
+    request: { fields: { operation: Operation.daemonStart, daemon } },
+    done: () => undefined,
+  }
+}
+
+function stopDaemon({ capabilities }: Context, state: DaemonState): Program<void> {
+  const operation = 'daemons.stop'
+  const daemonState = checkDaemonState(state)
+  ruleWrites(capabilities, operation)
+  return {
+    operation,
+    subject: {},
+    request: { fields: { operation: Operation.daemonStop, daemonState } },
+    done: () => undefined,
+  }
+}
+
+/** `ipvs.daemons` */
+export class Daemons {
+  constructor(private readonly runner: Runner) {}
+
+  /** The daemons that run, at most one of each state. */
+  list(options?: CallOptions): Promise<DaemonInfo[]> {
+    return this.runner.run(() => listDaemons(), options)
+  }
+
+  /**
+   * Rejects with `EEXIST` where one of this state runs, with `ENODEV` for an unknown interface, and with
+   * `ERR_IPVS_UNSUPPORTED` on FULLNAT kernels unless the client was opened with `force`: a synced FULLNAT connection
+   * carries no local address and crashes the backup (ip_vs_sync.c:ip_vs_process_message).
+   */
+  start(daemon: DaemonInput, options?: CallOptions): Promise<void> {
+    return this.runner.run((context) => startDaemon(context, daemon), options)
+  }
+
+  /** Rejects with `ESRCH` where none of this state runs. Can take a second. */
+  stop(state: DaemonState, options?: CallOptions): Promise<void> {
+    return this.runner.run((context) => stopDaemon(context, state), options)
+  }
+}

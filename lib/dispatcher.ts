@@ -1,0 +1,442 @@
+/**
+ * Runs programs on a transport: in the order they were called, everything of one tick in one job, one job at a time.
+ */
+
+import { performance } from 'perf_hooks'
+import type { IpvsError } from './errors'
+import { ownError } from './errors'
+import { outcomeError } from './outcome'
+import type { Program, Request } from './program'
+import { conflicts, FollowUp } from './program'
+import { outcomeFlags } from './records/layout.gen'
+import type { OutcomeRecord } from './records/reply'
+import { Reply } from './records/reply'
+import type { PackedRequest } from './records/request'
+import { packRequests } from './records/request'
+import type { Transport } from './transport'
+import type { Dialect } from './types'
+
+/** What the kernel is taken for; changes when ip_vs was loaded again. */
+export interface Target {
+  readonly dialect: Dialect
+  /** `Dialect` of layout.gen. */
+  readonly dialectNumber: number
+  /** `Transport` of layout.gen. */
+  readonly transportNumber: number
+}
+
+export interface DispatcherHooks {
+  target(): Target
+  /** Called before each job; the function it returns throws for a request that must not be sent now. */
+  admission(): (entry: { readonly operation: string; readonly request: Request }) => void
+  /** The family is gone or has another number. Resolves when it is there again, rejects with what to tell callers. */
+  reopen(): Promise<void>
+}
+
+export interface Settle<T> {
+  resolve(value: T): void
+  reject(error: unknown): void
+}
+
+/** The engine's own deadline comes first; this much later a call is given up although its job still runs. */
+const GRACE_MS = 500
+
+/** One call. */
+class Entry {
+  /** Requests that are to be sent next. */
+  requests: readonly Request[]
+  /** What comes after them, when all have succeeded. */
+  next: () => unknown
+  /** Of `requests`, those without an answer yet. */
+  open = 0
+  failed: IpvsError | undefined
+  inJob = false
+  /** Something of it reached the kernel. */
+  sent = false
+  settled = false
+  followUp = false
+  retried = false
+  detach: (() => void) | undefined
+
+  constructor(
+    readonly program: Program<unknown>,
+    readonly settle: Settle<unknown>,
+    /** Of performance.now(). */
+    readonly deadline: number,
+  ) {
+    this.requests = [program.request]
+    this.next = () => program.done()
+  }
+}
+
+interface Inflight {
+  readonly entry: Entry
+  readonly request: Request
+}
+
+export class Dispatcher {
+  private queue: Entry[] = []
+  private running: Inflight[] = []
+  private readonly signals = new Map<AbortSignal, { all: Set<Entry>; forget: () => void }>()
+  private busy = false
+  private scheduled = false
+  private closed = false
+  /** Entries of the running job that go on with further requests. */
+  private waiting: Entry[] = []
+  /** Entries of the running job that met a family that is gone. */
+  private stale: Entry[] = []
+  private timer: NodeJS.Timeout | undefined
+  private timerAt = Number.POSITIVE_INFINITY
+  private idle: (() => void)[] = []
+
+  constructor(
+    private readonly transport: Transport,
+    private readonly hooks: DispatcherHooks,
+  ) {}
+
+  /** Calls that have not been answered. */
+  get pending(): number {
+    return this.queue.length + this.running.filter(({ entry }) => !entry.settled).length
+  }
+
+  /** `timeout` in milliseconds. Exactly one of `settle`'s functions is called, never before this returns. */
+  submit<T>(program: Program<T>, timeout: number, signal: AbortSignal | undefined, settle: Settle<T>): void {
+    const { operation, subject } = program
+    const fail = (error: IpvsError) => process.nextTick(() => settle.reject(error))
+    if (this.closed) {
+      fail(ownError('ERR_IPVS_CLOSED', { operation, subject }))
+      return
+    }
+    if (signal?.aborted) {
+      fail(abortError(program, signal, false))
+      return
+    }
+    const entry = new Entry(
+      program as Program<unknown>,
+      settle as Settle<unknown>,
+      performance.now() + timeout,
+    )
+    if (signal) this.listen(entry, signal)
+    this.queue.push(entry)
+    this.watch(entry.deadline)
+    this.schedule()
+  }
+
+  /** Queued calls reject, the running job ends first. Idempotent. */
+  close(): Promise<void> {
+    if (!this.closed) {
+      this.closed = true
+      this.rejectQueue()
+      this.transport.close()
+    }
+    return new Promise((resolve) => {
+      if (this.busy) this.idle.push(resolve)
+      else resolve()
+    })
+  }
+
+  private schedule(): void {
+    if (this.scheduled || this.busy) return
+    this.scheduled = true
+    // After the microtasks of this turn, so that calls made by resolved promises share the job.
+    process.nextTick(() => {
+      this.scheduled = false
+      this.start()
+    })
+  }
+
+  private start(): void {
+    if (this.busy) return
+    const requests = this.fill()
+    if (requests.length === 0) return
+    this.busy = true
+    const { dialectNumber } = this.hooks.target()
+    this.transport
+      .run(packRequests(requests, dialectNumber), (buffer) => this.receive(buffer))
+      .then(
+        () => this.finish(undefined),
+        (error) => this.finish(error),
+      )
+  }
+
+  /** Takes from the queue what may go together, in order, into `running`. */
+  private fill(): PackedRequest[] {
+    const now = performance.now()
+    const { transportNumber } = this.hooks.target()
+    const admit = this.hooks.admission()
+    const packed: PackedRequest[] = []
+    const lanes: Entry[] = []
+    let taken = 0
+    for (const entry of this.queue) {
+      if (lanes.length > 0 && !this.mayJoin(entry, lanes)) break
+      taken++
+      if (entry.settled) continue
+      const timeout = Math.ceil(entry.deadline - now)
+      try {
+        if (timeout <= 0) throw this.timeoutError(entry)
+        for (const request of entry.requests) admit({ operation: entry.program.operation, request })
+      } catch (error) {
+        this.reject(entry, error as IpvsError)
+        continue
+      }
+      if (entry.program.lane && !entry.followUp) lanes.push(entry)
+      entry.inJob = true
+      entry.open = entry.requests.length
+      for (const request of entry.requests) {
+        this.running.push({ entry, request })
+        packed.push({ fields: request.fields, transport: transportNumber, timeout })
+      }
+    }
+    this.queue.splice(0, taken)
+    return packed
+  }
+
+  /** Behind a read that may lead to a write, only reads of the same kind on other objects. */
+  private mayJoin(entry: Entry, lanes: readonly Entry[]): boolean {
+    const { lane } = entry.program
+    if (!lane || entry.followUp) return false
+    return !lanes.some((other) => other.program.lane && conflicts(other.program.lane, lane))
+  }
+
+  /** Never throws: it is called from the addon. */
+  private receive(buffer: ArrayBuffer): void {
+    try {
+      const reply = new Reply(buffer)
+      this.deliver(reply)
+      const { count } = reply.outcomes
+      for (let i = 0; i < count; i++) this.answer(reply.outcome(i))
+    } catch (error) {
+      this.breakAll(error)
+    }
+  }
+
+  /** Hands the records to whom they belong; those of one request stand together. */
+  private deliver(reply: Reply): void {
+    for (const name of DATA_SECTIONS) {
+      const { count } = reply[name]
+      let from = 0
+      while (from < count) {
+        const operation = reply.operationOf(name, from)
+        let to = from + 1
+        while (to < count && reply.operationOf(name, to) === operation) to++
+        const inflight = this.running[operation]
+        const sink = inflight?.request.sinks?.find(({ section }) => section === name)
+        if (inflight && !inflight.entry.settled) sink?.take(reply, from, to)
+        from = to
+      }
+    }
+  }
+
+  private answer(outcome: OutcomeRecord): void {
+    const inflight = this.running[outcome.operation]
+    if (!inflight) return
+    const { entry } = inflight
+    const { operation, subject } = entry.program
+    entry.open--
+    if ((outcome.flags & outcomeFlags.sent) !== 0) entry.sent = true
+    if ((outcome.flags & outcomeFlags.familyChanged) !== 0 && !entry.retried && !entry.settled) {
+      if (!this.stale.includes(entry)) this.stale.push(entry)
+      return
+    }
+    const error = outcomeError(outcome, operation, subject, this.hooks.target().dialect)
+    if (error && !entry.failed) entry.failed = error
+    if (entry.open > 0 || entry.settled) return
+    this.conclude(entry)
+  }
+
+  /** All requests of the entry are answered. */
+  private conclude(entry: Entry): void {
+    const { failed, program } = entry
+    let value: unknown
+    try {
+      if (failed) {
+        const recovered = entry.followUp ? undefined : program.recover?.(failed)
+        if (!recovered) {
+          this.reject(entry, failed)
+          return
+        }
+        value = recovered.value
+      } else {
+        value = entry.next()
+      }
+    } catch (error) {
+      this.reject(entry, error)
+      return
+    }
+    if (value instanceof FollowUp) {
+      entry.requests = value.requests
+      entry.next = value.done
+      entry.failed = undefined
+      entry.followUp = true
+      entry.inJob = false
+      if (value.requests.length > 0) {
+        this.waiting.push(entry)
+      } else {
+        this.conclude(entry)
+      }
+      return
+    }
+    this.detach(entry)
+    entry.settle.resolve(value)
+  }
+
+  private finish(error: unknown): void {
+    if (error !== undefined) this.breakAll(error)
+    for (const { entry } of this.running) {
+      // A transport that ended without an outcome.
+      if (!entry.settled && entry.inJob && entry.open > 0 && !this.stale.includes(entry)) {
+        const { operation, subject } = entry.program
+        this.reject(entry, ownError('ERR_IPVS_MALFORMED_REPLY', { operation, subject, sent: true }))
+      }
+    }
+    this.running = []
+    const again = this.stale
+    this.stale = []
+    this.queue.unshift(...this.waiting)
+    this.waiting = []
+    if (again.length > 0 && !this.closed) {
+      this.retry(again)
+      return
+    }
+    this.ended()
+  }
+
+  private ended(): void {
+    this.busy = false
+    if (this.closed) {
+      this.rejectQueue()
+      const idle = this.idle
+      this.idle = []
+      for (const resolve of idle) resolve()
+    } else {
+      this.start()
+    }
+  }
+
+  private rejectQueue(): void {
+    const waiting = this.queue
+    this.queue = []
+    for (const entry of waiting) {
+      const { operation, subject } = entry.program
+      this.reject(entry, ownError('ERR_IPVS_CLOSED', { operation, subject, sent: entry.sent }))
+    }
+  }
+
+  /** None of these was executed: the family they were sent to is gone. */
+  private retry(entries: Entry[]): void {
+    for (const entry of entries) {
+      entry.retried = true
+      entry.inJob = false
+      entry.failed = undefined
+    }
+    this.hooks.reopen().then(
+      () => {
+        this.queue.unshift(...entries.filter((entry) => !entry.settled))
+        this.ended()
+      },
+      (error) => {
+        for (const entry of entries) {
+          const { operation, subject } = entry.program
+          const { code, message } = error as IpvsError
+          const description = message.slice(message.indexOf(': ') + 2).replace(/, open$/, '')
+          this.reject(entry, ownError(code as 'ERR_IPVS_NOT_LOADED', { operation, subject, description }))
+        }
+        this.ended()
+      },
+    )
+  }
+
+  private breakAll(error: unknown): void {
+    for (const { entry } of this.running) this.reject(entry, error)
+  }
+
+  /** One listener for all calls with the same signal: a batch can have thousands. */
+  private listen(entry: Entry, signal: AbortSignal): void {
+    let entries = this.signals.get(signal)
+    if (!entries) {
+      const all = new Set<Entry>()
+      const abort = () => {
+        for (const one of all) this.giveUp(one, abortError(one.program, signal, one.sent || one.inJob))
+      }
+      signal.addEventListener('abort', abort)
+      entries = { all, forget: () => signal.removeEventListener('abort', abort) }
+      this.signals.set(signal, entries)
+    }
+    const { all, forget } = entries
+    all.add(entry)
+    entry.detach = () => {
+      all.delete(entry)
+      if (all.size > 0) return
+      forget()
+      this.signals.delete(signal)
+    }
+  }
+
+  private giveUp(entry: Entry, error: IpvsError): void {
+    if (entry.settled) return
+    const at = this.queue.indexOf(entry)
+    if (at >= 0) this.queue.splice(at, 1)
+    this.reject(entry, error)
+  }
+
+  private reject(entry: Entry, error: unknown): void {
+    if (entry.settled) return
+    this.detach(entry)
+    entry.settle.reject(error)
+  }
+
+  private detach(entry: Entry): void {
+    entry.settled = true
+    entry.detach?.()
+    entry.detach = undefined
+  }
+
+  private timeoutError(entry: Entry): IpvsError {
+    const { operation, subject } = entry.program
+    return ownError('ERR_IPVS_TIMEOUT', { operation, subject, sent: entry.sent || entry.inJob })
+  }
+
+  /** One timer for the earliest deadline: a job can hang in the kernel, where no deadline of the engine reaches. */
+  private watch(deadline: number): void {
+    if (deadline >= this.timerAt) return
+    if (this.timer) clearTimeout(this.timer)
+    this.timerAt = deadline
+    this.timer = setTimeout(() => this.expire(), Math.max(1, deadline - performance.now()))
+    // The job itself keeps the process alive.
+    this.timer.unref()
+  }
+
+  private expire(): void {
+    this.timer = undefined
+    this.timerAt = Number.POSITIVE_INFINITY
+    const now = performance.now()
+    let next = Number.POSITIVE_INFINITY
+    for (const entry of this.queue.slice()) {
+      if (entry.deadline <= now) this.giveUp(entry, this.timeoutError(entry))
+      else next = Math.min(next, entry.deadline)
+    }
+    for (const { entry } of this.running) {
+      if (entry.settled) continue
+      const deadline = entry.deadline + GRACE_MS
+      if (deadline <= now) this.giveUp(entry, this.timeoutError(entry))
+      else next = Math.min(next, deadline)
+    }
+    if (next < Number.POSITIVE_INFINITY) this.watch(next)
+  }
+}
+
+function abortError(program: Program<unknown>, signal: AbortSignal, sent: boolean): IpvsError {
+  const { operation, subject } = program
+  const description = sent ? 'aborted after it was sent' : 'aborted before it was sent'
+  return ownError('ABORT_ERR', { operation, subject, sent, description, cause: signal.reason })
+}
+
+const DATA_SECTIONS = [
+  'services',
+  'destinations',
+  'localAddresses',
+  'daemons',
+  'timeouts',
+  'infos',
+  'probes',
+] as const

@@ -1,0 +1,17 @@
+/** Programs the Linux kernel's layer-4 load balancer (IPVS), FULLNAT included. */
+
+export type { BatchOutcome } from './batch'
+export { Batch } from './batch'
+export type { Daemons } from './daemons'
+export type { Destinations } from './destinations'
+export type { Capabilities } from './dialect'
+export type { ArgumentError, IpvsErrorCode } from './errors'
+export { IpvsError, IpvsErrorCodes } from './errors'
+export type { OpenOptions, SnapshotOptions } from './ipvs'
+export { Ipvs } from './ipvs'
+export { formatDestinationKey, formatServiceKey, parseDestinationKey, parseServiceKey } from './keys'
+export type { LocalAddressChanges, LocalAddressCoverage, LocalAddresses } from './local-addresses'
+export type { Services } from './services'
+export type { Timeouts as TimeoutMethods } from './timeouts'
+export type { CpuState, KernelFiles, Transport } from './transport'
+export * from './types'

@@ -1,0 +1,293 @@
+/** Local addresses (laddr) of a FULLNAT service: what its connections come from, seen by the destinations. */
+
+import { lastByte, parseAddress } from './address'
+import type { Context, Runner } from './context'
+import { collect, forward } from './context'
+import { localAddressCpu, ruleLocalAddress, ruleWrites } from './dialect'
+import { ownError } from './errors'
+import { serviceKeyId } from './keys'
+import type { Program, Request } from './program'
+import { FollowUp } from './program'
+import { decodeLocalAddress } from './records/decode'
+import { Operation } from './records/layout.gen'
+import type { CpuState } from './transport'
+import type { CallOptions, LocalAddressInfo, ServiceKey } from './types'
+import type { NormalizedLocalAddress, NormalizedServiceKey } from './validate'
+import { checkLocalAddress, checkLocalAddresses, checkServiceKey } from './validate'
+
+/** What `set` did. */
+export interface LocalAddressChanges {
+  readonly added: readonly string[]
+  readonly removed: readonly string[]
+}
+
+/** Where the local addresses of a service live on fullnat-v3. */
+export interface LocalAddressCoverage {
+  /** CPUs `reserve_core` to the last, with the addresses that serve them. */
+  readonly cpus: readonly { readonly cpu: number; readonly addresses: readonly string[] }[]
+  /** CPUs without an address: every connection whose first packet arrives there is refused. */
+  readonly uncovered: readonly number[]
+}
+
+function writeRequest(
+  operation: number,
+  service: NormalizedServiceKey,
+  { address }: NormalizedLocalAddress,
+): Request {
+  return { fields: { operation, service, target: { address } } }
+}
+
+function listRequest(service: NormalizedServiceKey, found: LocalAddressInfo[]): Request {
+  return {
+    fields: { operation: Operation.localAddressList, service },
+    sinks: [collect('localAddresses', decodeLocalAddress, found)],
+  }
+}
+
+function changeProgram(
+  { capabilities }: Context,
+  operation: string,
+  what: number,
+  key: ServiceKey,
+  address: string,
+): Program<void> {
+  const service = checkServiceKey(key)
+  const local = checkLocalAddress(address, service)
+  const subject = { service: service.key, localAddress: local.text }
+  ruleWrites(capabilities, operation, subject)
+  ruleLocalAddress(capabilities, service, operation, local.text)
+  return { operation, subject, request: writeRequest(what, service, local), done: () => undefined }
+}
+
+export const addLocalAddress = (context: Context, service: ServiceKey, address: string) =>
+  changeProgram(context, 'localAddresses.add', Operation.localAddressAdd, service, address)
+
+export const removeLocalAddress = (context: Context, service: ServiceKey, address: string) =>
+  changeProgram(context, 'localAddresses.remove', Operation.localAddressRemove, service, address)
+
+export function ensureLocalAddress(
+  { capabilities }: Context,
+  key: ServiceKey,
+  address: string,
+): Program<'added' | 'unchanged'> {
+  const operation = 'localAddresses.ensure'
+  const service = checkServiceKey(key)
+  const local = checkLocalAddress(address, service)
+  const subject = { service: service.key, localAddress: local.text }
+  ruleWrites(capabilities, operation, subject)
+  ruleLocalAddress(capabilities, service, operation, local.text)
+  const found: LocalAddressInfo[] = []
+  return {
+    operation,
+    subject,
+    lane: { service: serviceKeyId(service.key), object: `local address ${local.text}` },
+    request: listRequest(service, found),
+    done: () =>
+      found.some((info) => info.address === local.text)
+        ? 'unchanged'
+        : new FollowUp([writeRequest(Operation.localAddressAdd, service, local)], () => 'added' as const),
+  }
+}
+
+export function setLocalAddresses(
+  { capabilities }: Context,
+  key: ServiceKey,
+  addresses: readonly string[],
+): Program<LocalAddressChanges> {
+  const operation = 'localAddresses.set'
+  const service = checkServiceKey(key)
+  const wanted = checkLocalAddresses(addresses, service)
+  const subject = { service: service.key }
+  ruleWrites(capabilities, operation, subject)
+  ruleLocalAddress(capabilities, service, operation)
+  const found: LocalAddressInfo[] = []
+  return {
+    operation,
+    subject,
+    // All local addresses of the service, but nothing else of it.
+    lane: { service: serviceKeyId(service.key), object: '' },
+    request: listRequest(service, found),
+    done: () => {
+      const current = new Set(found.map((info) => info.address))
+      const missing = wanted.filter(({ text }) => !current.has(text))
+      const keep = new Set(wanted.map(({ text }) => text))
+      const extra = found
+        .filter((info) => !keep.has(info.address))
+        .map((info) => checkLocalAddressOf(info, service))
+      const changes = {
+        added: missing.map(({ text }) => text),
+        removed: extra.map(({ text }) => text),
+      }
+      const requests = (operationNumber: number, list: readonly NormalizedLocalAddress[]) =>
+        list.map((local) => writeRequest(operationNumber, service, local))
+      // First what is new, so that the service is never left without an address; and nothing goes if something
+      // could not come.
+      return new FollowUp<LocalAddressChanges>(
+        requests(Operation.localAddressAdd, missing),
+        () => new FollowUp<LocalAddressChanges>(requests(Operation.localAddressRemove, extra), () => changes),
+      )
+    },
+  }
+}
+
+/** An address that was read; the kernel accepts ones that we would not add. */
+function checkLocalAddressOf(info: LocalAddressInfo, service: NormalizedServiceKey): NormalizedLocalAddress {
+  const address = parseAddress(info.address)
+  return address ? { address, text: info.address } : checkLocalAddress(info.address, service)
+}
+
+function readProgram<T>(
+  { capabilities }: Context,
+  operation: string,
+  key: ServiceKey,
+  read: (found: LocalAddressInfo[]) => T,
+  address?: string,
+): Program<T> {
+  const service = checkServiceKey(key)
+  const local = address === undefined ? undefined : checkLocalAddress(address, service).text
+  ruleLocalAddress(capabilities, service, operation, local)
+  const found: LocalAddressInfo[] = []
+  return {
+    operation,
+    subject: { service: service.key, localAddress: local },
+    request: listRequest(service, found),
+    done: () => read(found),
+  }
+}
+
+function getLocalAddress(
+  context: Context,
+  service: ServiceKey,
+  address: string,
+): Program<LocalAddressInfo | undefined> {
+  const canonical = checkLocalAddress(address, checkServiceKey(service)).text
+  return {
+    ...readProgram(
+      context,
+      'localAddresses.get',
+      service,
+      (found) => found.find((info) => info.address === canonical),
+      address,
+    ),
+    recover: (error) => (error.code === 'ESRCH' ? { value: undefined } : undefined),
+  }
+}
+
+function coverage(found: readonly LocalAddressInfo[], state: CpuState): LocalAddressCoverage {
+  const cpus: { cpu: number; addresses: string[] }[] = []
+  for (let cpu = state.reserved; cpu < state.online; cpu++) cpus.push({ cpu, addresses: [] })
+  for (const { address } of found) {
+    const packed = parseAddress(address)
+    if (!packed) continue
+    const cpu = localAddressCpu(lastByte(packed), state.online, state.reserved)
+    cpus[cpu - state.reserved]?.addresses.push(address)
+  }
+  return { cpus, uncovered: cpus.filter(({ addresses }) => addresses.length === 0).map(({ cpu }) => cpu) }
+}
+
+function coverageProgram(
+  context: Context,
+  service: ServiceKey,
+  cpuState: () => CpuState | undefined,
+): Program<LocalAddressCoverage> {
+  const operation = 'localAddresses.coverage'
+  const state = context.capabilities.perCpuLocalAddresses ? cpuState() : { online: 1, reserved: 0 }
+  if (!state) {
+    throw ownError('ERR_IPVS_UNSUPPORTED', {
+      operation,
+      description: 'the CPUs of this machine cannot be told: /sys or /proc/sys is not readable',
+    })
+  }
+  return readProgram(context, operation, service, (found) => coverage(found, state))
+}
+
+function streamProgram(
+  { capabilities }: Context,
+  key: ServiceKey,
+  push: (items: readonly LocalAddressInfo[]) => void,
+): Program<void> {
+  const operation = 'localAddresses.iterate'
+  const service = checkServiceKey(key)
+  ruleLocalAddress(capabilities, service, operation)
+  return {
+    operation,
+    subject: { service: service.key },
+    request: {
+      fields: { operation: Operation.localAddressList, service },
+      sinks: [forward('localAddresses', decodeLocalAddress, push)],
+    },
+    done: () => undefined,
+  }
+}
+
+/** `ipvs.localAddresses`. Everything here rejects with `ERR_IPVS_UNSUPPORTED` on kernels without FULLNAT. */
+export class LocalAddresses {
+  constructor(
+    private readonly runner: Runner,
+    private readonly cpuState: () => CpuState | undefined,
+  ) {}
+
+  /** All local addresses of a service. Rejects with `ESRCH` where there is no such service. */
+  list(service: ServiceKey, options?: CallOptions): Promise<LocalAddressInfo[]> {
+    return this.runner.run(
+      (context) => readProgram(context, 'localAddresses.list', service, (found) => found),
+      options,
+    )
+  }
+
+  /** All local addresses of a service, as they come. Rejects with `ESRCH` where there is no such service. */
+  iterate(service: ServiceKey, options?: CallOptions): AsyncIterableIterator<LocalAddressInfo> {
+    return this.runner.stream<LocalAddressInfo>(
+      (context, push) => streamProgram(context, service, push),
+      options,
+    )
+  }
+
+  /** `undefined` where the service has no such local address, or there is no such service. */
+  get(service: ServiceKey, address: string, options?: CallOptions): Promise<LocalAddressInfo | undefined> {
+    return this.runner.run((context) => getLocalAddress(context, service, address), options)
+  }
+
+  /**
+   * Adds one address, of the service's family. Rejects with `EEXIST` where the service has it already, with `ESRCH`
+   * where there is no such service, with `ERR_IPVS_RESERVE_CORE` on fullnat-v3 while `reserve_core` leaves no CPU (the
+   * kernel would divide by zero).
+   */
+  add(service: ServiceKey, address: string, options?: CallOptions): Promise<void> {
+    return this.runner.run((context) => addLocalAddress(context, service, address), options)
+  }
+
+  /**
+   * Makes these the local addresses of the service: adds what is missing, then removes what is too much. What stays is
+   * not touched, so its connections and its port counter go on. Nothing is removed when an address cannot be added.
+   */
+  set(
+    service: ServiceKey,
+    addresses: readonly string[],
+    options?: CallOptions,
+  ): Promise<LocalAddressChanges> {
+    return this.runner.run((context) => setLocalAddresses(context, service, addresses), options)
+  }
+
+  /** Adds the address unless the service has it. */
+  ensure(service: ServiceKey, address: string, options?: CallOptions): Promise<'added' | 'unchanged'> {
+    return this.runner.run((context) => ensureLocalAddress(context, service, address), options)
+  }
+
+  /**
+   * Removes one address. Its connections go on until they expire; new ones do not take it. Rejects with `ENOENT` where
+   * the service does not have it.
+   */
+  remove(service: ServiceKey, address: string, options?: CallOptions): Promise<void> {
+    return this.runner.run((context) => removeLocalAddress(context, service, address), options)
+  }
+
+  /**
+   * Which CPUs the addresses serve: on fullnat-v3 each lives on one, chosen by its last byte, and a CPU without one
+   * refuses every connection (ip_vs_ctl.c:laddr_to_cpuid, ip_vs_conn.c:ip_vs_get_laddr). fullnat-v2 has one list for
+   * all, shown as CPU 0.
+   */
+  coverage(service: ServiceKey, options?: CallOptions): Promise<LocalAddressCoverage> {
+    return this.runner.run((context) => coverageProgram(context, service, this.cpuState), options)
+  }
+}

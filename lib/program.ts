@@ -1,0 +1,53 @@
+/** What an operation of the API is made of before anybody runs it: requests, and what their answers lead to. */
+
+import type { ErrorSubject, IpvsError } from './errors'
+import type { DataSection, Reply } from './records/reply'
+import type { RequestFields } from './records/request'
+
+/** Takes records `from` to `to` (excluded) of the section that belongs to the request. */
+export interface RecordSink {
+  readonly section: DataSection
+  take(reply: Reply, from: number, to: number): void
+}
+
+export interface Request {
+  readonly fields: RequestFields
+  readonly sinks?: readonly RecordSink[]
+}
+
+/**
+ * What a read-modify-write holds on to. Two of them may go together unless they are about the same object; an empty
+ * `object` is the service itself with all in it, an empty `service` is everything.
+ */
+export interface Lane {
+  readonly service: string
+  readonly object: string
+}
+
+/** Requests that the answers before made necessary. They go before every operation that was called later. */
+export class FollowUp<T> {
+  constructor(
+    readonly requests: readonly Request[],
+    /** Called when all of them have succeeded. */
+    readonly done: () => T | FollowUp<T>,
+  ) {}
+}
+
+export interface Program<T> {
+  /** `'services.add'`. */
+  readonly operation: string
+  readonly subject: ErrorSubject
+  readonly request: Request
+  /** Set when `done` may lead to further requests. */
+  readonly lane?: Lane
+  /** Called when the request has succeeded. May throw. */
+  done(): T | FollowUp<T>
+  /** Turns a failure into a result; returns undefined to let it stand. */
+  recover?(error: IpvsError): { readonly value: T | FollowUp<T> } | undefined
+}
+
+export function conflicts(one: Lane, other: Lane): boolean {
+  if (one.service === '' || other.service === '') return true
+  if (one.service !== other.service) return false
+  return one.object === '' || other.object === '' || one.object === other.object
+}

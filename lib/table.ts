@@ -1,0 +1,140 @@
+/** Operations on everything at once: snapshot, zero, flush, info. */
+
+import type { Context } from './context'
+import { collect } from './context'
+import { removesDestinationsFirst, ruleWrites, ruleZero } from './dialect'
+import { serviceKeyId } from './keys'
+import type { Program, Request } from './program'
+import { FollowUp } from './program'
+import { decodeDestination, decodeInfo, decodeLocalAddress, decodeService } from './records/decode'
+import { DestinationRecord, LocalAddressRecord, Operation } from './records/layout.gen'
+import type { Reply } from './records/reply'
+import { removeDestinationRequest } from './services'
+import type {
+  DestinationInfo,
+  Info,
+  LocalAddressInfo,
+  ServiceInfo,
+  ServiceKey,
+  SnapshotService,
+} from './types'
+import { checkServiceKey } from './validate'
+
+interface Building {
+  readonly service: ServiceInfo
+  readonly destinations: DestinationInfo[]
+  readonly localAddresses: LocalAddressInfo[]
+}
+
+/** Destinations and local addresses name their service by its ordinal among those of the same snapshot. */
+function snapshotRequest(services: Building[], localAddresses: boolean): Request {
+  const parent = (reply: Reply, start: number, offset: number) =>
+    services[reply.view.getUint32(start + offset, true)]
+  return {
+    fields: { operation: Operation.snapshot, localAddresses },
+    sinks: [
+      {
+        section: 'services',
+        take(reply, from, to) {
+          for (let i = from; i < to; i++) {
+            services.push({ service: decodeService(reply, i), destinations: [], localAddresses: [] })
+          }
+        },
+      },
+      {
+        section: 'destinations',
+        take(reply, from, to) {
+          const { start, stride } = reply.destinations
+          for (let i = from; i < to; i++) {
+            const owner = parent(reply, start + i * stride, DestinationRecord.parent)
+            owner?.destinations.push(decodeDestination(reply, i))
+          }
+        },
+      },
+      {
+        section: 'localAddresses',
+        take(reply, from, to) {
+          const { start, stride } = reply.localAddresses
+          for (let i = from; i < to; i++) {
+            const owner = parent(reply, start + i * stride, LocalAddressRecord.parent)
+            owner?.localAddresses.push(decodeLocalAddress(reply, i))
+          }
+        },
+      },
+    ],
+  }
+}
+
+export function takeSnapshot({ capabilities }: Context): Program<SnapshotService[]> {
+  const services: Building[] = []
+  return {
+    operation: 'snapshot',
+    subject: {},
+    request: snapshotRequest(services, capabilities.localAddresses),
+    done: () => services,
+  }
+}
+
+export function zeroCounters({ capabilities }: Context, key: ServiceKey | undefined): Program<void> {
+  const operation = 'zero'
+  const service = key === undefined ? undefined : checkServiceKey(key)
+  ruleZero(capabilities, service, operation)
+  return {
+    operation,
+    subject: { service: service?.key },
+    request: { fields: { operation: Operation.zero, service } },
+    done: () => undefined,
+  }
+}
+
+export function flushTable(context: Context): Program<void> {
+  const operation = 'flush'
+  ruleWrites(context.capabilities, operation)
+  const flush: Request = { fields: { operation: Operation.flush } }
+  const subject = {}
+  if (!removesDestinationsFirst(context.capabilities.dialect)) {
+    return { operation, subject, request: flush, done: () => undefined }
+  }
+  const services: Building[] = []
+  return {
+    operation,
+    subject,
+    lane: { service: '', object: '' },
+    request: snapshotRequest(services, false),
+    done: () => {
+      const removals: Request[] = []
+      for (const { service, destinations } of services) {
+        // A protocol without a name has no key, and no packet ever found such a service.
+        if (typeof service.protocol === 'number') continue
+        const key = checkServiceKey(service)
+        for (const info of destinations) removals.push(removeDestinationRequest(key, info))
+      }
+      return new FollowUp<void>([...removals, flush], () => undefined)
+    },
+  }
+}
+
+export function readInfo(): Program<Info> {
+  const found: Info[] = []
+  return {
+    operation: 'info',
+    subject: {},
+    request: { fields: { operation: Operation.info }, sinks: [collect('infos', decodeInfo, found)] },
+    done: () => found[0] as Info,
+  }
+}
+
+/** The identities of everything in a snapshot, in a fixed order: what `consistent` compares. */
+export function snapshotIdentity(services: readonly SnapshotService[]): string {
+  return services
+    .map(({ service, destinations, localAddresses }) => {
+      const key = serviceKeyId(
+        service.fwmark === undefined ? service : { fwmark: service.fwmark, family: service.family },
+      )
+      const targets = destinations.map(({ address, port }) => `${address} ${port}`).sort()
+      const locals = localAddresses.map(({ address }) => address).sort()
+      return [key, ...targets, '|', ...locals].join(',')
+    })
+    .sort()
+    .join('\n')
+}

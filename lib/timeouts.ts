@@ -1,0 +1,54 @@
+/** Connection timeouts for all services. */
+
+import type { Context, Runner } from './context'
+import { collect } from './context'
+import { ruleWrites } from './dialect'
+import type { Program } from './program'
+import { decodeTimeouts } from './records/decode'
+import { Operation } from './records/layout.gen'
+import type { CallOptions, Timeouts as TimeoutValues } from './types'
+import { checkTimeouts } from './validate'
+
+function getTimeouts(): Program<TimeoutValues> {
+  const found: TimeoutValues[] = []
+  return {
+    operation: 'timeouts.get',
+    subject: {},
+    request: {
+      fields: { operation: Operation.timeoutsGet },
+      sinks: [collect('timeouts', decodeTimeouts, found)],
+    },
+    done: () => found[0] as TimeoutValues,
+  }
+}
+
+function setTimeouts({ capabilities }: Context, values: Partial<TimeoutValues>): Program<void> {
+  const operation = 'timeouts.set'
+  const timeouts = checkTimeouts(values)
+  ruleWrites(capabilities, operation)
+  return {
+    operation,
+    subject: {},
+    request: { fields: { operation: Operation.timeoutsSet, timeouts } },
+    done: () => undefined,
+  }
+}
+
+/** `ipvs.timeouts` */
+export class Timeouts {
+  constructor(private readonly runner: Runner) {}
+
+  /** Seconds. */
+  get(options?: CallOptions): Promise<TimeoutValues> {
+    return this.runner.run(() => getTimeouts(), options)
+  }
+
+  /**
+   * Sets the named ones, 1–2147483 seconds; FULLNAT kernels check nothing and overflow beyond that
+   * (ip_vs_ctl.c:ip_vs_set_timeout). On fullnat-v3 `tcp` is only the default of services added later: existing ones
+   * have their `establishedTimeout`.
+   */
+  set(timeouts: Partial<TimeoutValues>, options?: CallOptions): Promise<void> {
+    return this.runner.run((context) => setTimeouts(context, timeouts), options)
+  }
+}

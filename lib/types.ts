@@ -1,0 +1,271 @@
+/** Public shapes: what callers pass in and what the library returns. Kernel facts are cited by file and function. */
+
+/** Transport protocol of an address service. A kernel value without a name here stays a number. */
+export type Protocol = 'tcp' | 'udp' | 'sctp'
+
+/** Address family of a service without an address (fwmark). */
+export type Family = 'ipv4' | 'ipv6'
+
+/** A virtual service found by its address. */
+export interface AddressServiceKey {
+  readonly protocol: Protocol
+  /** The virtual address (VIP), IPv4 or IPv6. */
+  readonly address: string
+  /** 0–65535. 0 accepts every port and needs persistence to be of use. */
+  readonly port: number
+}
+
+/** A virtual service found by the firewall mark of the packet. */
+export interface FwmarkServiceKey {
+  /** 1–4294967295. 0 means "no mark" to the kernel and is refused. */
+  readonly fwmark: number
+  /** Default `'ipv4'`. */
+  readonly family?: Family
+}
+
+/** What identifies a virtual service. */
+export type ServiceKey = AddressServiceKey | FwmarkServiceKey
+
+/** What identifies a destination (real server) within its service. */
+export interface DestinationKey {
+  readonly address: string
+  /** 0–65535; destinations of a fwmark service commonly use 0. */
+  readonly port: number
+}
+
+/** Schedulers of the three kernels, open to any other module `ip_vs_<name>`. */
+export type Scheduler =
+  | 'rr'
+  | 'wrr'
+  | 'lc'
+  | 'wlc'
+  | 'lblc'
+  | 'lblcr'
+  | 'dh'
+  | 'sh'
+  | 'sed'
+  | 'nq'
+  | 'fo'
+  | 'ovf'
+  | 'mh'
+  | 'twos'
+  | (string & {})
+
+/** How packets reach the destination (`IP_VS_CONN_F_FWD_MASK`, 5 is FULLNAT on Alibaba's kernels). */
+export type Forwarding = 'masquerade' | 'local' | 'tunnel' | 'direct-route' | 'bypass' | 'fullnat'
+
+/**
+ * Flags handed to the scheduler, mainline only: `flag-1` is `sh-fallback` / `mh-fallback`, `flag-2` is `sh-port` /
+ * `mh-port` (include/uapi/linux/ip_vs.h, IP_VS_SVC_F_SCHED1…3).
+ */
+export type SchedulerFlag = 'flag-1' | 'flag-2' | 'flag-3'
+
+/** Clients stick to a destination. */
+export interface Persistence {
+  /** Seconds that a client sticks after its last connection, 1–2147483. */
+  readonly timeout: number
+  /**
+   * Clients within the same network stick together. IPv4: a mask such as `'255.255.255.0'`, default
+   * `'255.255.255.255'`; IPv6: a prefix length 1–128, default 128.
+   */
+  readonly netmask?: string | number
+  /** Persistence engine, mainline only: `'sip'` is the one that exists. */
+  readonly engine?: string
+}
+
+/** What a service does. Everything left out takes the default named with it, on `add` and on `set` alike. */
+export interface ServiceConfig {
+  /** Default `'wlc'`. */
+  readonly scheduler?: Scheduler
+  /** Mainline only. Default none. */
+  readonly schedulerFlags?: readonly SchedulerFlag[]
+  /** Default: not persistent. */
+  readonly persistence?: Persistence | undefined
+  /** Schedule every UDP packet by itself. Default false. */
+  readonly onePacket?: boolean
+  /** Answer SYNs with cookies before a destination is chosen; TCP on FULLNAT kernels only. Default false. */
+  readonly synproxy?: boolean
+  /**
+   * Seconds that an established connection may be idle, 1–2147483; fullnat-v3 only, TCP and fwmark services.
+   * Left out, `add` takes the kernel's `timeout_established` and `set` keeps the current value.
+   */
+  readonly establishedTimeout?: number
+}
+
+export type ServiceInput = ServiceKey & ServiceConfig
+
+/** Counters since the service or destination was added, or since the last `zero()`. */
+export interface Stats {
+  readonly connections: bigint
+  readonly inPackets: bigint
+  readonly outPackets: bigint
+  readonly inBytes: bigint
+  readonly outBytes: bigint
+  /** Per second, as the kernel's estimator says; `undefined` where there is none (FULLNAT kernels). */
+  readonly rates: Rates | undefined
+}
+
+export interface Rates {
+  readonly connections: bigint
+  readonly inPackets: bigint
+  readonly outPackets: bigint
+  readonly inBytes: bigint
+  readonly outBytes: bigint
+}
+
+/** A service as the kernel has it. It can be passed to `add` or `set` of another client as it is. */
+export type ServiceInfo = AddressServiceInfo | FwmarkServiceInfo
+
+export interface AddressServiceInfo extends ServiceState {
+  /** A number where the kernel holds a protocol that IPVS does not balance (netlink does not check it). */
+  readonly protocol: Protocol
+  readonly address: string
+  readonly port: number
+  readonly fwmark?: undefined
+}
+
+export interface FwmarkServiceInfo extends ServiceState {
+  readonly fwmark: number
+  readonly protocol?: undefined
+  readonly address?: undefined
+  readonly port?: undefined
+}
+
+export interface ServiceState {
+  readonly family: Family
+  readonly scheduler: Scheduler
+  readonly schedulerFlags: readonly SchedulerFlag[]
+  readonly persistence: Persistence | undefined
+  readonly onePacket: boolean
+  readonly synproxy: boolean
+  /** `undefined` where the kernel has no such value (everywhere but fullnat-v3; UDP services there). */
+  readonly establishedTimeout: number | undefined
+  /** The flags word as the kernel sent it, internal bits included. Ignored on input. */
+  readonly flags: number
+  /** Ignored on input. */
+  readonly stats: Stats
+}
+
+/** Encapsulation of a tunnel destination, mainline only. */
+export interface Tunnel {
+  readonly type: 'ipip' | 'gue' | 'gre'
+  /** UDP port of the tunnel, GUE only. */
+  readonly port?: number
+  /** Default `'none'`; `'remote'` is remote checksum offload (GUE). */
+  readonly checksum?: 'none' | 'full' | 'remote'
+}
+
+export interface DestinationConfig {
+  /** No default: the wrong method loses every connection. */
+  readonly forwarding: Forwarding
+  /** 0–2147483647, 0 takes no new connections. Default 1. */
+  readonly weight?: number
+  /** Connections above which no new ones come, 0 for no limit. Default 0. */
+  readonly upperThreshold?: number
+  /** Connections below which new ones come again, at most `upperThreshold`. Default 0. */
+  readonly lowerThreshold?: number
+  /** Only with `forwarding: 'tunnel'`, mainline only. Default IP-in-IP. */
+  readonly tunnel?: Tunnel | undefined
+}
+
+export type DestinationInput = DestinationKey & DestinationConfig
+
+/** A destination as the kernel has it. It can be passed to `add` or `set` as it is, where its forwarding has a name. */
+export interface DestinationInfo {
+  readonly address: string
+  readonly port: number
+  readonly family: Family
+  /** A number where the kernel holds a method without a name (6 and 7 are accepted by every kernel). */
+  readonly forwarding: Forwarding | number
+  readonly weight: number
+  readonly upperThreshold: number
+  readonly lowerThreshold: number
+  readonly tunnel: Tunnel | undefined
+  readonly activeConnections: number
+  readonly inactiveConnections: number
+  readonly persistentConnections: number
+  readonly stats: Stats
+}
+
+/** A local address of a FULLNAT service. */
+export interface LocalAddressInfo {
+  readonly address: string
+  /** Tuples found taken while a port was searched, since the address was added. */
+  readonly portConflicts: bigint
+  /** Connections that use the address now. */
+  readonly connections: number
+}
+
+/** A service with everything in it. */
+export interface SnapshotService {
+  readonly service: ServiceInfo
+  readonly destinations: readonly DestinationInfo[]
+  /** Empty on kernels without local addresses. */
+  readonly localAddresses: readonly LocalAddressInfo[]
+}
+
+export interface Snapshot {
+  readonly services: readonly SnapshotService[]
+  /**
+   * True when two dumps in a row had the same services, destinations and local addresses; only asked for by
+   * `snapshot({ consistent: true })`, else undefined.
+   */
+  readonly consistent: boolean | undefined
+}
+
+export type DaemonState = 'master' | 'backup'
+
+export interface DaemonInput {
+  readonly state: DaemonState
+  /** Network interface of the multicast, at most 15 bytes. */
+  readonly interface: string
+  /** 0–255; a backup with 0 accepts every id. Default 0. */
+  readonly syncId?: number
+  /** Mainline only: bytes of a sync message, 1–65535. */
+  readonly syncMaxLength?: number
+  /** Mainline only. */
+  readonly multicastGroup?: string
+  /** Mainline only, 1–65535. */
+  readonly multicastPort?: number
+  /** Mainline only, 1–255. */
+  readonly multicastTtl?: number
+}
+
+export interface DaemonInfo {
+  readonly state: DaemonState
+  readonly interface: string
+  readonly syncId: number
+  readonly syncMaxLength: number | undefined
+  readonly multicastGroup: string | undefined
+  readonly multicastPort: number | undefined
+  readonly multicastTtl: number | undefined
+}
+
+/** Seconds. */
+export interface Timeouts {
+  readonly tcp: number
+  readonly tcpFin: number
+  readonly udp: number
+}
+
+export interface Info {
+  /** `'1.2.1'` on all three kernels: it tells nothing about what they can do. */
+  readonly version: string
+  readonly connectionTableSize: number
+  /** IPv4 services, over sockopt only: generic netlink does not tell. */
+  readonly serviceCount: number | undefined
+}
+
+/** Last argument of every call. */
+export interface CallOptions {
+  /** Cancels what has not been sent; what has been sent rejects with `sent: true`. */
+  readonly signal?: AbortSignal | undefined
+  /** Milliseconds from the call to the answer, waiting in the queue included. Default: that of the client. */
+  readonly timeout?: number | undefined
+}
+
+export type EnsureResult = 'added' | 'changed' | 'unchanged'
+
+export type Dialect = 'mainline' | 'fullnat-v2' | 'fullnat-v3' | 'unknown'
+
+export type TransportKind = 'netlink' | 'sockopt'

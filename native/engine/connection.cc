@@ -1,0 +1,185 @@
+#include "engine/connection.h"
+
+#include <cerrno>
+
+#include "engine/snapshot.h"
+#include "sys/clock.h"
+
+namespace ipvs::engine {
+namespace {
+
+using abi::Operation;
+using sys::Error;
+namespace flags = abi::outcome_flags;
+
+std::size_t listed_records(const Reply& reply) {
+  return reply.services.size() + reply.destinations.size() + reply.local_addresses.size() + reply.daemons.size();
+}
+
+}  // namespace
+
+void Connection::start(Job job) {
+  job_ = std::move(job);
+  position_ = 0;
+  phase_ = Phase::kNext;
+}
+
+bool Connection::full(const Reply& reply) {
+  return listed_records(reply) >= kRecordsPerStep || reply.outcomes.size() >= kOutcomesPerStep;
+}
+
+std::uint64_t Connection::deadline(const abi::Request& request) const {
+  return job_.started_ms + request.timeout_ms;
+}
+
+bool Connection::step(Reply& reply) {
+  while (!full(reply)) {
+    if (phase_ != Phase::kNext) {
+      advance(reply);
+    } else if (position_ < job_.requests.size()) {
+      begin(job_.requests[position_], reply);
+    } else {
+      break;
+    }
+  }
+  netlink_.flush(job_.started_ms, job_.dialect, reply);
+  if (phase_ != Phase::kNext || position_ < job_.requests.size()) return true;
+  job_ = {};
+  services_ = {};
+  return false;
+}
+
+void Connection::begin(const abi::Request& request, Reply& reply) {
+  const auto operation = static_cast<Operation>(request.operation);
+  if (!valid_request(request)) return finish(reply, {EINVAL, abi::Syscall::kNone}, flags::kMalformed);
+  const bool sockopt = request.transport == static_cast<std::uint16_t>(abi::Transport::kSockopt);
+  const bool single = !sockopt && operation != Operation::kProbe && operation != Operation::kSnapshot &&
+                      answer_of(operation) != Answer::kDump;
+  if (single) {
+    netlink_.add(request, static_cast<std::uint32_t>(position_), job_.started_ms, job_.dialect, reply);
+    ++position_;
+    return;
+  }
+  // Everything before it is executed first.
+  netlink_.flush(job_.started_ms, job_.dialect, reply);
+  if (sys::now_ms() >= deadline(request)) return finish(reply, {ETIMEDOUT, abi::Syscall::kNone}, flags::kTimedOut);
+  if (operation == Operation::kProbe) return probe(request, reply);
+  if (sockopt) {
+    sockopt_.run(request, static_cast<std::uint32_t>(position_), job_.dialect, reply);
+    ++position_;
+    return;
+  }
+  if (operation != Operation::kSnapshot) return begin_dump(Phase::kList, request, 0, reply);
+  services_.clear();
+  abi::Request list = request;
+  list.operation = static_cast<std::uint16_t>(Operation::kServiceList);
+  begin_dump(Phase::kServices, list, 0, reply);
+}
+
+void Connection::probe(const abi::Request& request, Reply& reply) {
+  abi::ProbeRecord record{};
+  record.operation = static_cast<std::uint32_t>(position_);
+  const Error netlink = netlink_.find_family(deadline(request));
+  record.netlink_error = netlink.value;
+  record.netlink_syscall = static_cast<std::uint32_t>(netlink.where);
+  record.family_id = netlink_.family().id;
+  record.family_version = netlink_.family().version;
+  record.max_attribute = netlink_.family().max_attribute;
+  record.commands = netlink_.family().commands;
+  sockopt_.probe(record);
+  reply.probes.push_back(record);
+  finish(reply, {}, flags::kSent);
+}
+
+void Connection::begin_dump(Phase phase, const abi::Request& request, std::uint32_t parent, Reply& reply) {
+  const Context context{static_cast<std::uint32_t>(position_), parent, request.service_family, job_.dialect};
+  listed_ = 0;
+  seen_.clear();
+  phase_ = phase;
+  if (const Error error = netlink_.begin_dump(request, deadline(request), context); error.value != 0) {
+    const bool no_family = error.value == ENOENT;
+    finish(reply, error, no_family ? flags::kFamilyChanged : std::uint16_t{0});
+  }
+}
+
+void Connection::advance(Reply& reply) {
+  const std::size_t before = listed_records(reply);
+  const std::size_t services_before = reply.services.size();
+  const std::size_t destinations_before = reply.destinations.size();
+  const std::size_t local_addresses_before = reply.local_addresses.size();
+  bool done = false;
+  const Error error = netlink_.continue_dump(reply, done);
+  seen_.drop_repeated(reply.services, services_before);
+  seen_.drop_repeated(reply.destinations, destinations_before);
+  seen_.drop_repeated(reply.local_addresses, local_addresses_before);
+  listed_ += listed_records(reply) - before;
+  if (phase_ == Phase::kServices) {
+    services_.insert(services_.end(), reply.services.begin() + static_cast<std::ptrdiff_t>(services_before),
+                     reply.services.end());
+  }
+  if (error.value != 0) {
+    std::uint16_t more = flags::kSent;
+    if (error.value == ETIMEDOUT) more |= flags::kTimedOut;
+    if (error.value == EPROTO) more |= flags::kMalformed;
+    if (error.value == ENOENT && netlink_.family_changed(deadline(job_.requests[position_]))) {
+      more = flags::kFamilyChanged;
+    }
+    return finish(reply, error, more);
+  }
+  if (done) end_of_dump(reply);
+}
+
+void Connection::end_of_dump(Reply& reply) {
+  const abi::Request& request = job_.requests[position_];
+  if (phase_ != Phase::kList) return next_of_snapshot(reply);
+  const auto operation = static_cast<Operation>(request.operation);
+  const bool of_service = operation == Operation::kDestinationList || operation == Operation::kLocalAddressList;
+  if (listed_ != 0 || !of_service) return finish(reply, {}, flags::kSent);
+  // A list of a service that does not exist is empty and no error (ip_vs_ctl.c:ip_vs_genl_dump_dests).
+  Error error;
+  if (service_exists(request, error)) return finish(reply, {}, flags::kSent);
+  const bool missing = error.value == ESRCH;
+  finish(reply, error, missing ? flags::kSent | flags::kServiceMissing : flags::kSent);
+}
+
+bool Connection::service_exists(const abi::Request& request, Error& error) {
+  abi::Request get = request;
+  get.operation = static_cast<std::uint16_t>(Operation::kServiceGet);
+  Reply answer;
+  netlink_.add(get, static_cast<std::uint32_t>(position_), job_.started_ms, job_.dialect, answer);
+  netlink_.flush(job_.started_ms, job_.dialect, answer);
+  if (answer.outcomes.empty()) return false;
+  const abi::Outcome& outcome = answer.outcomes.front();
+  error = {outcome.error, static_cast<abi::Syscall>(outcome.syscall)};
+  return outcome.error == 0;
+}
+
+void Connection::next_of_snapshot(Reply& reply) {
+  const abi::Request& snapshot = job_.requests[position_];
+  const bool with_local_addresses = (snapshot.presence & abi::request_presence::kLocalAddresses) != 0;
+  Phase phase = Phase::kDestinations;
+  if (phase_ == Phase::kServices) {
+    parent_ = 0;
+  } else if (phase_ == Phase::kDestinations && with_local_addresses) {
+    phase = Phase::kLocalAddresses;
+  } else {
+    ++parent_;
+  }
+  if (parent_ >= services_.size()) return finish(reply, {}, flags::kSent);
+  const auto what = phase == Phase::kDestinations ? Operation::kDestinationList : Operation::kLocalAddressList;
+  begin_dump(phase, list_request(snapshot, services_[parent_], what), static_cast<std::uint32_t>(parent_), reply);
+}
+
+void Connection::finish(Reply& reply, Error error, std::uint16_t more) {
+  reply.outcomes.push_back(
+      {static_cast<std::uint32_t>(position_), error.value, static_cast<std::uint16_t>(error.where), more, 0});
+  phase_ = Phase::kNext;
+  ++position_;
+}
+
+void Connection::close() {
+  netlink_.close();
+  sockopt_.close();
+}
+
+}  // namespace ipvs::engine

@@ -1,0 +1,66 @@
+// Executes jobs: a list of requests, in order, over both interfaces. Runs on one thread at a time and blocks.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "engine/netlink_session.h"
+#include "engine/seen.h"
+#include "engine/sockopt_session.h"
+#include "ipvs/reply.h"
+#include "sys/namespace.h"
+
+namespace ipvs::engine {
+
+struct Job {
+  std::vector<abi::Request> requests;
+  abi::Dialect dialect = abi::Dialect::kUnknown;
+  std::uint64_t started_ms = 0;  // deadlines count from here
+};
+
+class Connection {
+ public:
+  // A step ends when it has gathered this much, so that JavaScript decodes while the next step runs.
+  static constexpr std::size_t kRecordsPerStep = 1000;
+  static constexpr std::size_t kOutcomesPerStep = 4096;
+
+  explicit Connection(sys::Namespace where) : where_(std::move(where)), netlink_(where_), sockopt_(where_) {}
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+
+  // The job before must have ended.
+  void start(Job job);
+  // Goes on with the job and fills `reply`; true while there is more to do.
+  [[nodiscard]] bool step(Reply& reply);
+  void close();
+
+  [[nodiscard]] NetlinkSession& netlink_for_tests() { return netlink_; }
+
+ private:
+  enum class Phase : std::uint8_t { kNext, kList, kServices, kDestinations, kLocalAddresses };
+
+  void begin(const abi::Request& request, Reply& reply);
+  void probe(const abi::Request& request, Reply& reply);
+  void advance(Reply& reply);
+  void begin_dump(Phase phase, const abi::Request& request, std::uint32_t parent, Reply& reply);
+  void end_of_dump(Reply& reply);
+  void next_of_snapshot(Reply& reply);
+  void finish(Reply& reply, sys::Error error, std::uint16_t flags);
+  [[nodiscard]] bool service_exists(const abi::Request& request, sys::Error& error);
+  [[nodiscard]] std::uint64_t deadline(const abi::Request& request) const;
+  [[nodiscard]] static bool full(const Reply& reply);
+
+  sys::Namespace where_;
+  NetlinkSession netlink_;
+  SockoptSession sockopt_;
+  Job job_;
+  std::size_t position_ = 0;
+
+  Phase phase_ = Phase::kNext;
+  std::size_t listed_ = 0;                     // records of the running dump so far
+  Seen seen_;                                  // and what they are
+  std::vector<abi::ServiceRecord> services_;  // of the running snapshot
+  std::size_t parent_ = 0;                     // the service it is at
+};
+
+}  // namespace ipvs::engine

@@ -1,0 +1,157 @@
+#include "engine/netlink_session.h"
+
+#include <cerrno>
+
+#include "abi/kernel.h"
+#include "sys/clock.h"
+
+namespace ipvs::engine {
+
+namespace flags = abi::outcome_flags;
+
+void NetlinkSession::adopt(sys::NetlinkSocket socket, netlink::Family family) {
+  socket_ = std::move(socket);
+  family_ = family;
+  adopted_ = true;
+}
+
+sys::Error NetlinkSession::ready() {
+  if (socket_) return {};
+  if (adopted_) return {ENOTCONN, abi::Syscall::kSocket};
+  sys::Result<sys::NetlinkSocket> socket = sys::NetlinkSocket::open(where_);
+  if (!socket) return socket.error();
+  socket_ = std::move(socket.value());
+  return {};
+}
+
+sys::Error NetlinkSession::find_family(std::uint64_t deadline_ms) {
+  family_ = {};
+  if (const sys::Error error = ready(); error.value != 0) return error;
+  netlink::Writer writer(Window::kMaxMessage);
+  const std::uint32_t sequence = next_sequence();
+  netlink::write_family_dump(writer, sequence);
+  if (const sys::Error error = socket_.send(writer.bytes()); error.value != 0) return error;
+  netlink::Family found;
+  bool done = false;
+  int refused = 0;
+  while (!done) {
+    const sys::Error error = socket_.receive(deadline_ms, [&](std::span<const std::byte> datagram, bool) {
+      netlink::MessageCursor messages(datagram);
+      while (const auto message = messages.next()) {
+        if (message->sequence != sequence || message->port_id != socket_.port_id()) continue;
+        if (message->type == NLMSG_DONE) {
+          done = true;
+        } else if (message->type == NLMSG_ERROR && message->payload.size() >= sizeof(int)) {
+          refused = -netlink::load<int>(message->payload.data());
+          done = true;
+        } else if (message->type == GENL_ID_CTRL) {
+          (void)netlink::read_family(message->payload, kernel::kFamilyName, found);
+        }
+      }
+    });
+    if (error.value != 0) {
+      replace_socket();
+      return error;
+    }
+  }
+  if (refused != 0) return {refused, abi::Syscall::kSendmsg};
+  if (found.id == 0) return {ENOENT, abi::Syscall::kSendmsg};
+  family_ = found;
+  return {};
+}
+
+bool NetlinkSession::family_changed(std::uint64_t deadline_ms) {
+  if (adopted_) return false;
+  const netlink::Family before = family_;
+  if (const sys::Error error = find_family(deadline_ms); error.value != 0 && error.value != ENOENT) {
+    // It could not be found out. The family is unknown from here on, and the error stays what it was.
+    return false;
+  }
+  if (family_.id == before.id && family_.commands == before.commands) return false;
+  family_ = {};
+  return true;
+}
+
+void NetlinkSession::add(const abi::Request& request, std::uint32_t operation, std::uint64_t started_ms,
+                         abi::Dialect dialect, Reply& reply) {
+  if (!window_.empty() && !window_.has_room(request, socket_.receive_budget())) flush(started_ms, dialect, reply);
+  if (family_.id == 0) {
+    // A message of type 0 would be acknowledged and ignored.
+    reply.outcomes.push_back({operation, ENOENT, static_cast<std::uint16_t>(abi::Syscall::kSendmsg),
+                              flags::kFamilyChanged, 0});
+    return;
+  }
+  if (const sys::Error error = ready(); error.value != 0) {
+    reply.outcomes.push_back({operation, error.value, static_cast<std::uint16_t>(error.where), 0, 0});
+    return;
+  }
+  window_.add(request, operation, dialect, family_.id, next_sequence());
+}
+
+void NetlinkSession::flush(std::uint64_t started_ms, abi::Dialect dialect, Reply& reply) {
+  if (window_.empty()) return;
+  const std::size_t first = reply.outcomes.size();
+  const std::uint64_t deadline = started_ms + window_.timeout_ms();
+  sys::Error broken;
+  if (sys::now_ms() >= deadline) {
+    window_.expire(reply);
+  } else {
+    broken = window_.exchange(socket_, deadline, dialect, reply);
+  }
+  const bool ask = window_.saw_enoent();
+  window_.clear();
+  // A late answer must not be taken for that of a later request: sequence numbers go on, but so would the queue.
+  if (broken.value != 0) replace_socket();
+  if (!ask || !family_changed(deadline)) return;
+  for (std::size_t i = first; i < reply.outcomes.size(); ++i) {
+    abi::Outcome& outcome = reply.outcomes[i];
+    if (outcome.error == ENOENT) outcome.flags = flags::kFamilyChanged;
+  }
+}
+
+sys::Error NetlinkSession::begin_dump(const abi::Request& request, std::uint64_t deadline_ms,
+                                      const Context& context) {
+  if (family_.id == 0) return {ENOENT, abi::Syscall::kSendmsg};
+  if (const sys::Error error = ready(); error.value != 0) return error;
+  netlink::Writer writer(Window::kMaxMessage);
+  dump_sequence_ = next_sequence();
+  dump_deadline_ = deadline_ms;
+  dump_context_ = context;
+  encode(writer, request, context.dialect, family_.id, dump_sequence_);
+  return socket_.send(writer.bytes());
+}
+
+sys::Error NetlinkSession::continue_dump(Reply& reply, bool& done) {
+  done = false;
+  int refused = 0;
+  bool malformed = false;
+  const sys::Error error = socket_.receive(dump_deadline_, [&](std::span<const std::byte> datagram, bool truncated) {
+    netlink::MessageCursor messages(datagram);
+    while (const auto message = messages.next()) {
+      if (message->sequence != dump_sequence_ || message->port_id != socket_.port_id()) continue;
+      if (message->type == NLMSG_DONE) {
+        // Newer kernels put the error of a failed dump here; 2.6.32 sends 0, others nothing.
+        if (message->payload.size() >= sizeof(int)) refused = -netlink::load<int>(message->payload.data());
+        if (refused < 0) refused = 0;
+        done = true;
+      } else if (message->type == NLMSG_ERROR && message->payload.size() >= sizeof(int)) {
+        refused = -netlink::load<int>(message->payload.data());
+        done = true;
+      } else if (message->type >= NLMSG_MIN_TYPE) {
+        malformed = !decode(message->payload, dump_context_, reply) || malformed;
+      }
+    }
+    malformed = malformed || truncated || messages.malformed();
+  });
+  if (error.value != 0) {
+    replace_socket();
+    return error;
+  }
+  if (malformed) {
+    replace_socket();  // the rest of the dump is still to come
+    return {EPROTO, abi::Syscall::kRecvmsg};
+  }
+  return {refused, refused == 0 ? abi::Syscall::kNone : abi::Syscall::kSendmsg};
+}
+
+}  // namespace ipvs::engine

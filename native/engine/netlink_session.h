@@ -1,0 +1,56 @@
+// The generic netlink side of a connection: one socket, the family, and a socket anew whenever a late answer could
+// be taken for that of another request.
+#pragma once
+
+#include <cstdint>
+
+#include "engine/window.h"
+#include "netlink/family.h"
+#include "sys/namespace.h"
+#include "sys/netlink_socket.h"
+
+namespace ipvs::engine {
+
+class NetlinkSession {
+ public:
+  explicit NetlinkSession(const sys::Namespace& where) : where_(where) {}
+
+  // For tests: goes on with this socket, and opens no other.
+  void adopt(sys::NetlinkSocket socket, netlink::Family family);
+
+  // Looks the family up again. ENOENT when there is none.
+  [[nodiscard]] sys::Error find_family(std::uint64_t deadline_ms);
+  [[nodiscard]] const netlink::Family& family() const { return family_; }
+
+  // Puts one message into the window; flushes first when it does not fit.
+  void add(const abi::Request& request, std::uint32_t operation, std::uint64_t started_ms, abi::Dialect dialect,
+           Reply& reply);
+  void flush(std::uint64_t started_ms, abi::Dialect dialect, Reply& reply);
+
+  // A dump can be left and gone on with; nothing else may be said on the socket meanwhile.
+  [[nodiscard]] sys::Error begin_dump(const abi::Request& request, std::uint64_t deadline_ms, const Context& context);
+  // Reads what waits, a few thousand records at most. Errors end the dump, as `done` does.
+  [[nodiscard]] sys::Error continue_dump(Reply& reply, bool& done);
+  // Whether an ENOENT means that the family has gone or has another number; then nothing is sent until find_family().
+  [[nodiscard]] bool family_changed(std::uint64_t deadline_ms);
+
+  void close() { socket_ = {}; }
+
+ private:
+  [[nodiscard]] sys::Error ready();
+  void replace_socket() { socket_ = {}; }
+  std::uint32_t next_sequence() { return ++sequence_; }
+
+  const sys::Namespace& where_;
+  sys::NetlinkSocket socket_;
+  netlink::Family family_;
+  Window window_;
+  std::uint32_t sequence_ = 0;
+  bool adopted_ = false;
+
+  std::uint32_t dump_sequence_ = 0;
+  std::uint64_t dump_deadline_ = 0;
+  Context dump_context_;
+};
+
+}  // namespace ipvs::engine

@@ -1,0 +1,281 @@
+#include "engine/sockopt_session.h"
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+
+#include "abi/kernel.h"
+#include "engine/snapshot.h"
+
+namespace ipvs::engine {
+namespace {
+
+using abi::Operation;
+using sockopt::Bytes;
+using sys::Error;
+
+// A list call says neither how many entries there are nor how many it wrote, so the buffer starts with room for some
+// and doubles until the last slot stays empty.
+constexpr std::uint32_t kSlack = 16;
+constexpr std::uint32_t kMostEntries = 1U << 20;
+
+bool by_fwmark(const abi::Request& request) { return (request.presence & abi::request_presence::kFwmark) != 0; }
+
+const sockopt::Layout& layout_of(abi::Dialect dialect) {
+  return dialect == abi::Dialect::kMainline ? sockopt::kMainline : sockopt::kFullnat;
+}
+
+int option_of(Operation operation) {
+  switch (operation) {
+    case Operation::kServiceAdd:
+      return kernel::kSoSetAdd;
+    case Operation::kServiceSet:
+      return kernel::kSoSetEdit;
+    case Operation::kServiceRemove:
+      return kernel::kSoSetDel;
+    case Operation::kDestinationAdd:
+      return kernel::kSoSetAddDest;
+    case Operation::kDestinationSet:
+      return kernel::kSoSetEditDest;
+    case Operation::kDestinationRemove:
+      return kernel::kSoSetDelDest;
+    case Operation::kLocalAddressAdd:
+      return kernel::kSoSetAddLaddr;
+    case Operation::kLocalAddressRemove:
+      return kernel::kSoSetDelLaddr;
+    case Operation::kDaemonStart:
+      return kernel::kSoSetStartDaemon;
+    default:
+      return kernel::kSoSetStopDaemon;
+  }
+}
+
+// Calls `query(count)`, getsockopt and `read(entry)` with growing counts; appends nothing before the list is whole.
+template <typename Record, typename Query, typename Read>
+Error list(const sys::InetSocket& socket, int option, std::uint32_t guess, std::size_t header, std::size_t stride,
+           Query&& query, Read&& read, std::vector<Record>& records) {
+  for (std::uint32_t count = guess + kSlack; count <= kMostEntries; count *= 2) {
+    Bytes bytes = query(count);
+    if (const Error error = socket.get(option, bytes); error.value != 0) return error;
+    const std::size_t before = records.size();
+    std::span<const std::byte> entries(bytes);
+    entries = entries.subspan(header);
+    for (std::uint32_t i = 0; i < count; ++i) {
+      Record record{};
+      if (!read(entries.subspan(i * stride, stride), record)) break;
+      records.push_back(record);
+    }
+    if (records.size() - before < count) return {};
+    records.resize(before);
+  }
+  return {ENOBUFS, abi::Syscall::kGetsockopt};
+}
+
+}  // namespace
+
+Error SockoptSession::ready() {
+  if (socket_) return {};
+  sys::Result<sys::InetSocket> socket = sys::InetSocket::open(where_);
+  if (!socket) return socket.error();
+  socket_ = std::move(socket.value());
+  return {};
+}
+
+void SockoptSession::probe(abi::ProbeRecord& record) {
+  if (const Error error = ready(); error.value != 0) {
+    record.sockopt_version_error = error.value;
+    record.sockopt_local_address_error = error.value;
+    return;
+  }
+  Bytes version(sockopt::kVersionSize);
+  record.sockopt_version_error = socket_.get(kernel::kSoGetVersion, version).value;
+  abi::Request nowhere{};
+  nowhere.protocol = IPPROTO_UDP;
+  Bytes laddrs = sockopt::write_laddrs_query(nowhere, 0);
+  record.sockopt_local_address_error = socket_.get(kernel::kSoGetLaddrs, laddrs).value;
+}
+
+void SockoptSession::run(const abi::Request& request, std::uint32_t operation, abi::Dialect dialect, Reply& reply) {
+  const auto finish = [&](Error error, std::uint16_t flags) {
+    reply.outcomes.push_back({operation, error.value, static_cast<std::uint16_t>(error.where), flags, 0});
+  };
+  if ((request.presence & abi::request_presence::kService) != 0 && request.service_family != AF_INET) {
+    return finish({EAFNOSUPPORT, abi::Syscall::kNone}, abi::outcome_flags::kUnencodable);
+  }
+  if (const Error error = ready(); error.value != 0) return finish(error, 0);
+  finish(execute(request, operation, layout_of(dialect), reply), abi::outcome_flags::kSent);
+}
+
+Error SockoptSession::execute(const abi::Request& request, std::uint32_t operation, const sockopt::Layout& layout,
+                              Reply& reply) {
+  const auto what = static_cast<Operation>(request.operation);
+  const auto set = [&](Bytes bytes) { return socket_.set(option_of(what), bytes); };
+  std::uint16_t protocol = request.protocol;
+  switch (what) {
+    case Operation::kServiceAdd:
+      // Generic netlink stores TCP for fwmark services, and the kernel wants 6 or 17 even there.
+      return set(sockopt::write_service(request, by_fwmark(request) ? std::uint16_t{IPPROTO_TCP} : protocol));
+    case Operation::kServiceSet:
+    case Operation::kServiceRemove:
+      if (const Error error = stored_protocol(request, layout, protocol); error.value != 0) return error;
+      return set(sockopt::write_service(request, protocol));
+    case Operation::kDestinationAdd:
+    case Operation::kDestinationSet:
+    case Operation::kDestinationRemove:
+      if (const Error error = stored_protocol(request, layout, protocol); error.value != 0) return error;
+      return set(sockopt::write_destination(request, protocol));
+    case Operation::kLocalAddressAdd:
+    case Operation::kLocalAddressRemove:
+      if (const Error error = stored_protocol(request, layout, protocol); error.value != 0) return error;
+      return set(sockopt::write_local_address(request, protocol));
+    case Operation::kDaemonStart:
+    case Operation::kDaemonStop:
+      return set(sockopt::write_daemon(request));
+    case Operation::kTimeoutsSet:
+      return socket_.set(kernel::kSoSetTimeout, sockopt::write_timeouts(request));
+    case Operation::kFlush:
+      return socket_.set(kernel::kSoSetFlush, {});
+    case Operation::kZero:
+      if ((request.presence & abi::request_presence::kService) != 0) {
+        if (const Error error = stored_protocol(request, layout, protocol); error.value != 0) return error;
+      }
+      // An all-zero service means all of them (ip_vs_ctl.c:do_ip_vs_set_ctl).
+      return socket_.set(kernel::kSoSetZero, sockopt::write_service(request, protocol));
+    case Operation::kServiceGet: {
+      abi::ServiceRecord record{};
+      record.operation = operation;
+      if (const Error error = get_service(request, layout, record); error.value != 0) return error;
+      reply.services.push_back(record);
+      return {};
+    }
+    case Operation::kServiceList:
+      return list_services(operation, layout, reply);
+    case Operation::kDestinationList:
+      return list_destinations(request, {operation, 0}, layout, reply);
+    case Operation::kLocalAddressList:
+      return list_local_addresses(request, {operation, 0}, reply);
+    case Operation::kDaemonList:
+      return list_daemons(operation, reply);
+    case Operation::kTimeoutsGet: {
+      Bytes bytes(sockopt::timeout_user::kSize);
+      if (const Error error = socket_.get(kernel::kSoGetTimeout, bytes); error.value != 0) return error;
+      abi::TimeoutsRecord record{};
+      record.operation = operation;
+      sockopt::read_timeouts(bytes, record);
+      reply.timeouts.push_back(record);
+      return {};
+    }
+    case Operation::kInfo: {
+      Bytes bytes(sockopt::getinfo::kSize);
+      if (const Error error = socket_.get(kernel::kSoGetInfo, bytes); error.value != 0) return error;
+      abi::InfoRecord record{};
+      record.operation = operation;
+      sockopt::read_info(bytes, record);
+      reply.infos.push_back(record);
+      return {};
+    }
+    case Operation::kSnapshot:
+      return snapshot(request, operation, layout, reply);
+    case Operation::kProbe:
+      break;
+  }
+  return {EINVAL, abi::Syscall::kNone};
+}
+
+Error SockoptSession::stored_protocol(const abi::Request& request, const sockopt::Layout& layout,
+                                      std::uint16_t& protocol) {
+  if (!by_fwmark(request)) return {};
+  // A SET with another protocol than the stored one leaks a use count on v2, and the next change of the service then
+  // spins for ever with the table locked (ip_vs_ctl.c:do_ip_vs_set_ctl).
+  abi::ServiceRecord record{};
+  const Error error = get_service(request, layout, record);
+  protocol = record.protocol;
+  return error;
+}
+
+Error SockoptSession::get_service(const abi::Request& request, const sockopt::Layout& layout,
+                                  abi::ServiceRecord& record) {
+  Bytes bytes = sockopt::write_service_query(request, layout);
+  if (const Error error = socket_.get(kernel::kSoGetService, bytes); error.value != 0) return error;
+  if (!sockopt::read_service(bytes, layout, record)) return {EPROTO, abi::Syscall::kGetsockopt};
+  return {};
+}
+
+Error SockoptSession::list_services(std::uint32_t operation, const sockopt::Layout& layout, Reply& reply) {
+  Bytes info(sockopt::getinfo::kSize);
+  if (const Error error = socket_.get(kernel::kSoGetInfo, info); error.value != 0) return error;
+  abi::InfoRecord totals{};
+  sockopt::read_info(info, totals);
+  return list(
+      socket_, kernel::kSoGetServices, totals.service_count, sockopt::get_services::kEntries, layout.service_entry,
+      [&](std::uint32_t count) { return sockopt::write_services_query(count, layout); },
+      [&](std::span<const std::byte> entry, abi::ServiceRecord& record) {
+        record.operation = operation;
+        return sockopt::read_service(entry, layout, record);
+      },
+      reply.services);
+}
+
+Error SockoptSession::list_destinations(const abi::Request& request, const Owner& owner,
+                                        const sockopt::Layout& layout, Reply& reply) {
+  abi::ServiceRecord service{};
+  if (const Error error = get_service(request, layout, service); error.value != 0) return error;
+  return list(
+      socket_, kernel::kSoGetDests, service.destination_count, sockopt::get_targets::kEntries, layout.dest_entry,
+      [&](std::uint32_t count) { return sockopt::write_dests_query(request, count, layout); },
+      [&](std::span<const std::byte> entry, abi::DestinationRecord& record) {
+        record.operation = owner.operation;
+        record.parent = owner.parent;
+        return sockopt::read_destination(entry, layout, record);
+      },
+      reply.destinations);
+}
+
+Error SockoptSession::list_local_addresses(const abi::Request& request, const Owner& owner, Reply& reply) {
+  // Not sized by num_laddrs: on v3 that is the count of the CPU that answered (ip_vs_ctl.c:ip_vs_copy_service).
+  return list(
+      socket_, kernel::kSoGetLaddrs, 0, sockopt::get_targets::kEntries, sockopt::laddr_entry::kSize,
+      [&](std::uint32_t count) { return sockopt::write_laddrs_query(request, count); },
+      [&](std::span<const std::byte> entry, abi::LocalAddressRecord& record) {
+        record.operation = owner.operation;
+        record.parent = owner.parent;
+        return sockopt::read_local_address(entry, record);
+      },
+      reply.local_addresses);
+}
+
+Error SockoptSession::list_daemons(std::uint32_t operation, Reply& reply) {
+  Bytes bytes(2 * sockopt::daemon_user::kSize);
+  if (const Error error = socket_.get(kernel::kSoGetDaemon, bytes); error.value != 0) return error;
+  for (std::size_t i = 0; i < 2; ++i) {
+    abi::DaemonRecord record{};
+    record.operation = operation;
+    const std::span<const std::byte> all(bytes);
+    if (sockopt::read_daemon(all.subspan(i * sockopt::daemon_user::kSize, sockopt::daemon_user::kSize), record)) {
+      reply.daemons.push_back(record);
+    }
+  }
+  return {};
+}
+
+Error SockoptSession::snapshot(const abi::Request& request, std::uint32_t operation, const sockopt::Layout& layout,
+                               Reply& reply) {
+  const std::size_t first = reply.services.size();
+  if (const Error error = list_services(operation, layout, reply); error.value != 0) return error;
+  for (std::size_t i = first; i < reply.services.size(); ++i) {
+    const Owner owner{operation, static_cast<std::uint32_t>(i - first)};
+    const abi::ServiceRecord service = reply.services[i];
+    const auto skip_vanished = [](Error error) { return error.value == ESRCH ? Error{} : error; };
+    const Error dests = skip_vanished(list_destinations(
+        list_request(request, service, Operation::kDestinationList), owner, layout, reply));
+    if (dests.value != 0) return dests;
+    if ((request.presence & abi::request_presence::kLocalAddresses) == 0) continue;
+    const Error laddrs = skip_vanished(
+        list_local_addresses(list_request(request, service, Operation::kLocalAddressList), owner, reply));
+    if (laddrs.value != 0) return laddrs;
+  }
+  return {};
+}
+
+}  // namespace ipvs::engine

@@ -1,0 +1,48 @@
+// The socket option side of a connection: one call per operation, executed at once. IPv4 only.
+#pragma once
+
+#include "ipvs/reply.h"
+#include "sockopt/codec.h"
+#include "sys/inet_socket.h"
+
+namespace ipvs::engine {
+
+class SockoptSession {
+ public:
+  explicit SockoptSession(const sys::Namespace& where) : where_(where) {}
+
+  // Executes one request and appends its records and its outcome.
+  void run(const abi::Request& request, std::uint32_t operation, abi::Dialect dialect, Reply& reply);
+
+  // What the unprivileged look of abi.md 9.1 sees; neither option changes or logs anything.
+  void probe(abi::ProbeRecord& record);
+
+  void close() { socket_ = {}; }
+
+ private:
+  // Whom the records of a list belong to.
+  struct Owner {
+    std::uint32_t operation;
+    std::uint32_t parent;
+  };
+
+  [[nodiscard]] sys::Error ready();
+  [[nodiscard]] sys::Error execute(const abi::Request& request, std::uint32_t operation,
+                                   const sockopt::Layout& layout, Reply& reply);
+  [[nodiscard]] sys::Error stored_protocol(const abi::Request& request, const sockopt::Layout& layout,
+                                           std::uint16_t& protocol);
+  [[nodiscard]] sys::Error get_service(const abi::Request& request, const sockopt::Layout& layout,
+                                       abi::ServiceRecord& record);
+  [[nodiscard]] sys::Error list_services(std::uint32_t operation, const sockopt::Layout& layout, Reply& reply);
+  [[nodiscard]] sys::Error list_destinations(const abi::Request& request, const Owner& owner,
+                                             const sockopt::Layout& layout, Reply& reply);
+  [[nodiscard]] sys::Error list_local_addresses(const abi::Request& request, const Owner& owner, Reply& reply);
+  [[nodiscard]] sys::Error list_daemons(std::uint32_t operation, Reply& reply);
+  [[nodiscard]] sys::Error snapshot(const abi::Request& request, std::uint32_t operation,
+                                    const sockopt::Layout& layout, Reply& reply);
+
+  const sys::Namespace& where_;
+  sys::InetSocket socket_;
+};
+
+}  // namespace ipvs::engine

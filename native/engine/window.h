@@ -1,0 +1,71 @@
+// Many messages, one sendmsg, one acknowledgement. The kernel executes a window in order and always answers a message
+// that fails, so silence together with the last acknowledgement means success (af_netlink.c:netlink_rcv_skb).
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "abi/records.h"
+#include "ipvs/decode.h"
+#include "ipvs/encode.h"
+#include "netlink/cursor.h"
+#include "netlink/writer.h"
+#include "sys/netlink_socket.h"
+
+namespace ipvs::engine {
+
+class Window {
+ public:
+  // One contiguous allocation in the kernel: af_netlink.c:netlink_sendmsg, alloc_skb.
+  static constexpr std::size_t kMaxBytes = 32768;
+  // The largest message there is, NEW_SERVICE or NEW_DAEMON on mainline, is below this.
+  static constexpr std::size_t kMaxMessage = 512;
+
+  Window() : writer_(kMaxBytes) {}
+
+  [[nodiscard]] bool empty() const { return slots_.empty(); }
+  // Whether one more message fits, its answer included, if all of them fail.
+  [[nodiscard]] bool has_room(const abi::Request& request, std::size_t receive_budget) const;
+  void add(const abi::Request& request, std::uint32_t operation, abi::Dialect dialect, std::uint16_t family,
+           std::uint32_t sequence);
+  [[nodiscard]] std::uint32_t timeout_ms() const { return timeout_ms_; }
+
+  // Sends and collects until the last message is answered or the deadline passes, then appends one outcome for each
+  // message. Returns what went wrong with the socket; it is fit for further use only when that is nothing.
+  [[nodiscard]] sys::Error exchange(sys::NetlinkSocket& socket, std::uint64_t deadline_ms, abi::Dialect dialect,
+                                    Reply& reply);
+
+  // The deadline passed before anything was sent.
+  void expire(Reply& reply) const;
+
+  // Whether some message was refused with ENOENT, which is also what a stale family id gets.
+  [[nodiscard]] bool saw_enoent() const { return saw_enoent_; }
+
+  void clear();
+
+ private:
+  struct Slot {
+    std::uint32_t operation;
+    std::uint16_t service_family;
+    Answer answer;
+    bool answered;
+    bool replied;
+    bool malformed;
+    int error;
+  };
+
+  void collect(std::span<const std::byte> datagram, std::uint32_t port_id, abi::Dialect dialect, Reply& reply);
+  void fail_all(sys::Error error, Reply& reply) const;
+  void report(sys::Error broken, Reply& reply) const;
+
+  netlink::Writer writer_;
+  std::vector<Slot> slots_;
+  std::uint32_t first_sequence_ = 0;
+  std::size_t last_start_ = 0;
+  std::size_t cost_ = 0;
+  std::uint32_t timeout_ms_ = 0;
+  bool complete_ = false;  // the last message is answered
+  bool saw_enoent_ = false;
+};
+
+}  // namespace ipvs::engine

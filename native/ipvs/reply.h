@@ -1,0 +1,78 @@
+// Collects reply records by kind and lays them out as one buffer.
+#pragma once
+
+#include <cstring>
+#include <vector>
+
+#include "abi/layout.h"
+
+namespace ipvs {
+
+struct Reply {
+  std::vector<abi::Outcome> outcomes;
+  std::vector<abi::ServiceRecord> services;
+  std::vector<abi::DestinationRecord> destinations;
+  std::vector<abi::LocalAddressRecord> local_addresses;
+  std::vector<abi::DaemonRecord> daemons;
+  std::vector<abi::TimeoutsRecord> timeouts;
+  std::vector<abi::InfoRecord> infos;
+  std::vector<abi::ProbeRecord> probes;
+
+  [[nodiscard]] std::size_t records() const {
+    return outcomes.size() + services.size() + destinations.size() + local_addresses.size();
+  }
+
+  [[nodiscard]] std::size_t size() const {
+    std::size_t total = sizeof(abi::ReplyHeader);
+    each([&total](const auto& section) { total += section.size() * sizeof(section[0]); });
+    return total;
+  }
+
+  // `to` has size() bytes.
+  void write(void* to, bool more) const {
+    const auto count = [](const auto& section) { return static_cast<std::uint32_t>(section.size()); };
+    const abi::ReplyHeader header{abi::kMagic,
+                                  abi::kLayoutHash,
+                                  more ? 1U : 0U,
+                                  count(outcomes),
+                                  count(services),
+                                  count(destinations),
+                                  count(local_addresses),
+                                  count(daemons),
+                                  count(timeouts),
+                                  count(infos),
+                                  count(probes),
+                                  0};
+    auto* at = static_cast<std::byte*>(to);
+    std::memcpy(at, &header, sizeof header);
+    at += sizeof header;
+    each([&at](const auto& section) {
+      const std::size_t bytes = section.size() * sizeof(section[0]);
+      if (bytes != 0) std::memcpy(at, section.data(), bytes);
+      at += bytes;
+    });
+  }
+
+  void clear() { *this = Reply{}; }
+
+ private:
+  // The order of the sections in the buffer: 8-byte aligned ones whatever the counts, since every stride is.
+  template <typename Visit>
+  void each(Visit&& visit) const {
+    visit(outcomes);
+    visit(services);
+    visit(destinations);
+    visit(local_addresses);
+    visit(daemons);
+    visit(timeouts);
+    visit(infos);
+    visit(probes);
+  }
+};
+
+static_assert(sizeof(abi::Outcome) % 8 == 0 && sizeof(abi::ServiceRecord) % 8 == 0);
+static_assert(sizeof(abi::DestinationRecord) % 8 == 0 && sizeof(abi::LocalAddressRecord) % 8 == 0);
+static_assert(sizeof(abi::DaemonRecord) % 8 == 0 && sizeof(abi::TimeoutsRecord) % 8 == 0);
+static_assert(sizeof(abi::InfoRecord) % 8 == 0 && sizeof(abi::ProbeRecord) % 8 == 0);
+
+}  // namespace ipvs

@@ -1,0 +1,95 @@
+// Appends messages and attributes to a buffer of fixed capacity; what does not fit sets overflow() and changes
+// nothing beyond the capacity.
+#pragma once
+
+#include <string_view>
+#include <vector>
+
+#include "netlink/wire.h"
+
+namespace ipvs::netlink {
+
+class Writer {
+ public:
+  explicit Writer(std::size_t capacity) : buffer_(capacity) {}
+
+  [[nodiscard]] std::size_t size() const { return size_; }
+  [[nodiscard]] bool overflow() const { return overflow_; }
+  [[nodiscard]] std::span<const std::byte> bytes() const { return {buffer_.data(), size_}; }
+  void clear() {
+    size_ = 0;
+    overflow_ = false;
+  }
+  // Drops everything after `size`: a message that did not fit.
+  void rewind(std::size_t size) {
+    size_ = size;
+    overflow_ = false;
+  }
+
+  // Starts a message and returns where it starts. The port id stays 0: the kernel fills in the sender.
+  std::size_t begin_message(std::uint16_t type, std::uint16_t flags, std::uint32_t sequence, std::uint8_t command) {
+    const std::size_t start = size_;
+    const nlmsghdr header{0, type, flags, sequence, 0};
+    const genlmsghdr generic{command, 1, 0};
+    append(&header, sizeof header);
+    append(&generic, sizeof generic);
+    return start;
+  }
+  void end_message(std::size_t start) {
+    const auto length = static_cast<std::uint32_t>(size_ - start);
+    if (!overflow_) std::memcpy(buffer_.data() + start, &length, sizeof length);
+  }
+  void add_flags(std::size_t start, std::uint16_t flags) {
+    auto current = load<std::uint16_t>(buffer_.data() + start + offsetof(nlmsghdr, nlmsg_flags));
+    current = static_cast<std::uint16_t>(current | flags);
+    std::memcpy(buffer_.data() + start + offsetof(nlmsghdr, nlmsg_flags), &current, sizeof current);
+  }
+
+  // The nested bit is left out: 2.6.32 masks it off and its own output never has it.
+  std::size_t begin_nest(std::uint16_t type) {
+    const std::size_t start = size_;
+    const nlattr header{0, type};
+    append(&header, sizeof header);
+    return start;
+  }
+  void end_nest(std::size_t start) {
+    const auto length = static_cast<std::uint16_t>(size_ - start);
+    if (!overflow_) std::memcpy(buffer_.data() + start, &length, sizeof length);
+  }
+
+  void attribute(std::uint16_t type, const void* data, std::size_t size) {
+    const nlattr header{static_cast<std::uint16_t>(kAttributeHeader + size), type};
+    append(&header, sizeof header);
+    append(data, size);
+    static constexpr std::byte kPadding[kAlignment]{};
+    append(kPadding, align(size) - size);
+  }
+  template <typename T>
+  void number(std::uint16_t type, T value) {
+    attribute(type, &value, sizeof value);
+  }
+  // With the terminator, which the kernel's NLA_NUL_STRING insists on.
+  void string(std::uint16_t type, std::string_view text) {
+    const nlattr header{static_cast<std::uint16_t>(kAttributeHeader + text.size() + 1), type};
+    append(&header, sizeof header);
+    append(text.data(), text.size());
+    static constexpr std::byte kZeros[kAlignment]{};
+    append(kZeros, align(text.size() + 1) - text.size());
+  }
+
+ private:
+  void append(const void* data, std::size_t size) {
+    if (overflow_ || size > buffer_.size() - size_) {
+      overflow_ = true;
+      return;
+    }
+    if (size != 0) std::memcpy(buffer_.data() + size_, data, size);
+    size_ += size;
+  }
+
+  std::vector<std::byte> buffer_;
+  std::size_t size_ = 0;
+  bool overflow_ = false;
+};
+
+}  // namespace ipvs::netlink

@@ -1,0 +1,227 @@
+#include "sockopt/codec.h"
+
+#include <arpa/inet.h>
+#include <sys/socket.h>
+
+#include <cstring>
+
+#include "abi/kernel.h"
+#include "abi/names.h"
+
+namespace ipvs::sockopt {
+namespace {
+
+namespace presence = abi::reply_presence;
+
+constexpr std::size_t kIpv4Size = 4;
+constexpr std::byte kUntouched{0xff};
+constexpr std::uint32_t kUntouchedWord = 0xffffffffU;
+
+template <typename T>
+void store(Bytes& bytes, std::size_t offset, T value) {
+  std::memcpy(bytes.data() + offset, &value, sizeof value);
+}
+
+template <typename T>
+T load(std::span<const std::byte> bytes, std::size_t offset) {
+  T value;
+  std::memcpy(&value, bytes.data() + offset, sizeof value);
+  return value;
+}
+
+void store_name(Bytes& bytes, std::size_t offset, const char (&name)[abi::kNameSize]) {
+  const std::string_view text = name_of(name);
+  std::memcpy(bytes.data() + offset, text.data(), text.size());
+}
+
+bool by_fwmark(const abi::Request& request) { return (request.presence & abi::request_presence::kFwmark) != 0; }
+
+void store_identity(Bytes& bytes, const abi::Request& request, std::uint16_t protocol) {
+  store(bytes, service_user::kProtocol, protocol);
+  if (by_fwmark(request)) {
+    store(bytes, service_user::kFwmark, request.fwmark);
+    return;
+  }
+  std::memcpy(bytes.data() + service_user::kAddress, request.service_address, kIpv4Size);
+  store(bytes, service_user::kPort, htons(request.service_port));
+}
+
+Bytes targets_query(const abi::Request& request, std::uint32_t count, std::size_t stride) {
+  Bytes bytes(get_targets::kEntries);
+  bytes.resize(get_targets::kEntries + count * stride, kUntouched);
+  store(bytes, get_targets::kProtocol, request.protocol);
+  if (by_fwmark(request)) {
+    store(bytes, get_targets::kFwmark, request.fwmark);
+  } else {
+    std::memcpy(bytes.data() + get_targets::kAddress, request.service_address, kIpv4Size);
+    store(bytes, get_targets::kPort, htons(request.service_port));
+  }
+  store(bytes, get_targets::kCount, count);
+  return bytes;
+}
+
+void read_stats(std::span<const std::byte> bytes, const Layout& layout, abi::Stats& stats, std::uint32_t& seen) {
+  const StatsLayout& at = layout.stats;
+  const auto counter = [&](std::size_t offset) -> std::uint64_t {
+    return at.counter == 8 ? load<std::uint64_t>(bytes, offset) : load<std::uint32_t>(bytes, offset);
+  };
+  stats.connections = counter(at.connections);
+  stats.in_packets = counter(at.in_packets);
+  stats.out_packets = counter(at.out_packets);
+  stats.in_bytes = load<std::uint64_t>(bytes, at.in_bytes);
+  stats.out_bytes = load<std::uint64_t>(bytes, at.out_bytes);
+  seen |= presence::kStats;
+  if (layout.fullnat) {
+    seen |= presence::kStats64;  // and no rates: v3 returns whatever the caller had there
+    return;
+  }
+  seen |= presence::kRates;
+  stats.connections_per_second = load<std::uint32_t>(bytes, at.rates);
+  stats.in_packets_per_second = load<std::uint32_t>(bytes, at.rates + 4);
+  stats.out_packets_per_second = load<std::uint32_t>(bytes, at.rates + 8);
+  stats.in_bytes_per_second = load<std::uint32_t>(bytes, at.rates + 12);
+  stats.out_bytes_per_second = load<std::uint32_t>(bytes, at.rates + 16);
+}
+
+}  // namespace
+
+Bytes write_service(const abi::Request& request, std::uint16_t protocol) {
+  Bytes bytes(service_user::kSize);
+  store_identity(bytes, request, protocol);
+  store_name(bytes, service_user::kScheduler, request.scheduler);
+  store(bytes, service_user::kFlags, request.flags & ~kernel::kFlagHashed);
+  store(bytes, service_user::kTimeout, request.persistence_timeout);
+  store(bytes, service_user::kNetmask, htonl(request.netmask));
+  return bytes;
+}
+
+Bytes write_destination(const abi::Request& request, std::uint16_t protocol) {
+  Bytes bytes = write_service(request, protocol);
+  const std::size_t base = bytes.size();
+  bytes.resize(base + dest_user::kSize);
+  std::memcpy(bytes.data() + base + dest_user::kAddress, request.target_address, kIpv4Size);
+  store(bytes, base + dest_user::kPort, htons(request.target_port));
+  // FULLNAT kernels store all 32 bits and OR them into every connection (ip_vs_ctl.c:__ip_vs_update_dest).
+  store(bytes, base + dest_user::kConnFlags, request.forwarding & kernel::kForwardingMask);
+  store(bytes, base + dest_user::kWeight, request.weight);
+  store(bytes, base + dest_user::kUpper, request.upper_threshold);
+  store(bytes, base + dest_user::kLower, request.lower_threshold);
+  return bytes;
+}
+
+Bytes write_local_address(const abi::Request& request, std::uint16_t protocol) {
+  Bytes bytes = write_service(request, protocol);
+  const std::size_t base = bytes.size();
+  bytes.resize(base + laddr_user::kSize);
+  std::memcpy(bytes.data() + base, request.target_address, kIpv4Size);
+  return bytes;
+}
+
+Bytes write_timeouts(const abi::Request& request) {
+  // 0 means "leave as it is" (ip_vs_ctl.c:ip_vs_set_timeout), so a field that is not asked for is 0.
+  const auto given = [&request](std::uint32_t bit) { return (request.presence & bit) != 0; };
+  Bytes bytes(timeout_user::kSize);
+  if (given(abi::request_presence::kTimeoutTcp)) store(bytes, timeout_user::kTcp, request.timeout_tcp);
+  if (given(abi::request_presence::kTimeoutTcpFin)) store(bytes, timeout_user::kTcpFin, request.timeout_tcp_fin);
+  if (given(abi::request_presence::kTimeoutUdp)) store(bytes, timeout_user::kUdp, request.timeout_udp);
+  return bytes;
+}
+
+Bytes write_daemon(const abi::Request& request) {
+  Bytes bytes(daemon_user::kSize);
+  store(bytes, daemon_user::kState, request.daemon_state);
+  store_name(bytes, daemon_user::kInterface, request.interface_name);
+  store(bytes, daemon_user::kSyncId, request.sync_id);
+  return bytes;
+}
+
+Bytes write_service_query(const abi::Request& request, const Layout& layout) {
+  Bytes bytes(layout.service_entry);
+  store_identity(bytes, request, request.protocol);
+  return bytes;
+}
+
+Bytes write_services_query(std::uint32_t count, const Layout& layout) {
+  Bytes bytes(get_services::kEntries + count * layout.service_entry);
+  store(bytes, get_services::kCount, count);
+  return bytes;
+}
+
+Bytes write_dests_query(const abi::Request& request, std::uint32_t count, const Layout& layout) {
+  return targets_query(request, count, layout.dest_entry);
+}
+
+Bytes write_laddrs_query(const abi::Request& request, std::uint32_t count) {
+  return targets_query(request, count, laddr_entry::kSize);
+}
+
+bool read_service(std::span<const std::byte> entry, const Layout& layout, abi::ServiceRecord& record) {
+  record.protocol = load<std::uint16_t>(entry, service_user::kProtocol);
+  if (record.protocol == 0) return false;
+  record.family = AF_INET;
+  std::memcpy(record.address, entry.data() + service_user::kAddress, kIpv4Size);
+  record.port = ntohs(load<std::uint16_t>(entry, service_user::kPort));
+  record.fwmark = load<std::uint32_t>(entry, service_user::kFwmark);
+  if (record.fwmark != 0) record.presence |= presence::kFwmark;
+  copy_name(record.scheduler, entry.subspan(service_user::kScheduler, abi::kNameSize));
+  record.flags = load<std::uint32_t>(entry, service_user::kFlags);
+  record.persistence_timeout = load<std::uint32_t>(entry, service_user::kTimeout);
+  record.netmask = ntohl(load<std::uint32_t>(entry, service_user::kNetmask));
+  record.destination_count = load<std::uint32_t>(entry, service_entry::kDests);
+  record.presence |= presence::kDestinationCount;
+  if (layout.fullnat) {
+    record.local_address_count = load<std::uint32_t>(entry, service_entry::kLaddrs);
+    record.presence |= presence::kLocalAddressCount;
+  }
+  read_stats(entry.subspan(layout.service_stats), layout, record.stats, record.presence);
+  return true;
+}
+
+bool read_destination(std::span<const std::byte> entry, const Layout& layout, abi::DestinationRecord& record) {
+  record.active_connections = load<std::uint32_t>(entry, dest_entry::kActive);
+  if (record.active_connections == kUntouchedWord) return false;
+  record.family = AF_INET;
+  std::memcpy(record.address, entry.data() + dest_entry::kAddress, kIpv4Size);
+  record.port = ntohs(load<std::uint16_t>(entry, dest_entry::kPort));
+  // The kernel adds NOOUTPUT and INACTIVE to what it returns.
+  record.forwarding = load<std::uint32_t>(entry, dest_entry::kConnFlags) & kernel::kForwardingMask;
+  record.weight = load<std::int32_t>(entry, dest_entry::kWeight);
+  record.upper_threshold = load<std::uint32_t>(entry, dest_entry::kUpper);
+  record.lower_threshold = load<std::uint32_t>(entry, dest_entry::kLower);
+  record.inactive_connections = load<std::uint32_t>(entry, dest_entry::kInactive);
+  record.persistent_connections = load<std::uint32_t>(entry, dest_entry::kPersistent);
+  read_stats(entry.subspan(dest_entry::kStats), layout, record.stats, record.presence);
+  return true;
+}
+
+bool read_local_address(std::span<const std::byte> entry, abi::LocalAddressRecord& record) {
+  record.connections = load<std::uint32_t>(entry, laddr_entry::kConnections);
+  if (record.connections == kUntouchedWord) return false;
+  record.family = AF_INET;
+  std::memcpy(record.address, entry.data() + laddr_entry::kAddress, kIpv4Size);
+  record.port_conflicts = load<std::uint64_t>(entry, laddr_entry::kPortConflict);
+  return true;
+}
+
+bool read_daemon(std::span<const std::byte> entry, abi::DaemonRecord& record) {
+  record.state = load<std::uint32_t>(entry, daemon_user::kState);
+  if (record.state == 0) return false;
+  copy_name(record.interface_name, entry.subspan(daemon_user::kInterface, abi::kNameSize));
+  record.sync_id = load<std::uint32_t>(entry, daemon_user::kSyncId);
+  return true;
+}
+
+void read_timeouts(std::span<const std::byte> bytes, abi::TimeoutsRecord& record) {
+  record.tcp = load<std::uint32_t>(bytes, timeout_user::kTcp);
+  record.tcp_fin = load<std::uint32_t>(bytes, timeout_user::kTcpFin);
+  record.udp = load<std::uint32_t>(bytes, timeout_user::kUdp);
+}
+
+void read_info(std::span<const std::byte> bytes, abi::InfoRecord& record) {
+  record.version = load<std::uint32_t>(bytes, getinfo::kVersion);
+  record.connection_table_size = load<std::uint32_t>(bytes, getinfo::kTableSize);
+  record.service_count = load<std::uint32_t>(bytes, getinfo::kServices);
+  record.presence |= presence::kServiceCount;
+}
+
+}  // namespace ipvs::sockopt

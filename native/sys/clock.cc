@@ -1,0 +1,16 @@
+#include "sys/clock.h"
+
+#include <ctime>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+namespace ipvs::sys {
+
+std::uint64_t now_ms() {
+  // By number: clock_gettime moved into libc with GLIBC_2.17, above our floor of 2.12.
+  timespec now{};
+  ::syscall(SYS_clock_gettime, CLOCK_MONOTONIC, &now);
+  return static_cast<std::uint64_t>(now.tv_sec) * 1000U + static_cast<std::uint64_t>(now.tv_nsec) / 1000000U;
+}
+
+}  // namespace ipvs::sys

@@ -1,0 +1,7 @@
+// Included before every file of the addon (binding.gyp): memcpy as glibc 2.2.5 had it, because the one that a new
+// build host links against asks for 2.14, and FULLNAT kernels live under CentOS 6 with 2.12.
+#pragma once
+
+#if defined(__x86_64__) && defined(__GLIBC__) || defined(__x86_64__) && defined(__linux__)
+__asm__(".symver memcpy,memcpy@GLIBC_2.2.5");
+#endif

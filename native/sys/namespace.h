@@ -1,0 +1,30 @@
+// Sockets in another network namespace.
+#pragma once
+
+#include <string>
+
+#include "sys/result.h"
+#include "sys/unique_fd.h"
+
+namespace ipvs::sys {
+
+// Runs `work(argument)` on a thread that ends with it, and waits; false when there is no thread to be had.
+// The addon passes one made with uv_thread_create: pthread_create carries GLIBC_2.34 on a new build host.
+using RunOnFreshThread = bool (*)(void (*work)(void*), void* argument);
+
+// Where the sockets of a connection live. The default is the caller's own namespace.
+class Namespace {
+ public:
+  Namespace() = default;
+  Namespace(std::string path, RunOnFreshThread run) : path_(std::move(path)), run_(run) {}
+
+  // socket(2) with SOCK_CLOEXEC, inside the namespace. setns() changes only the thread that calls it, and a pool
+  // thread serves other people afterwards, so the call has a thread of its own.
+  [[nodiscard]] Result<UniqueFd> open_socket(int domain, int type, int protocol) const;
+
+ private:
+  std::string path_;  // empty: the caller's own
+  RunOnFreshThread run_ = nullptr;
+};
+
+}  // namespace ipvs::sys

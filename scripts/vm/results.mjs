@@ -1,0 +1,100 @@
+// Counts what a boot left behind: vitest's JSON report, the lines of the Node 10 cycle, and how the
+// guest itself ended.
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+
+export const noResults = () => ({ passed: 0, failed: 0, skipped: 0, failures: [] })
+
+/** Adds `more` to `sum`. */
+export function addResults(sum, more) {
+  sum.passed += more.passed
+  sum.failed += more.failed
+  sum.skipped += more.skipped
+  sum.failures.push(...more.failures)
+}
+
+function fail(result, name, message) {
+  result.failed += 1
+  result.failures.push({ name, message })
+}
+
+const read = (path) => (existsSync(path) ? readFileSync(path, 'utf8').trim() : undefined)
+
+const inProject = (path) => path.replace(/^\/work\/project\//, '')
+
+function countFile(result, file) {
+  for (const test of file.assertionResults) {
+    if (test.status === 'passed') result.passed += 1
+    else if (test.status !== 'failed') result.skipped += 1
+    else {
+      const name = `${inProject(file.name)} > ${[...test.ancestorTitles, test.title].join(' > ')}`
+      fail(result, name, test.failureMessages.join('\n'))
+    }
+  }
+  const known = file.assertionResults.some((test) => test.status === 'failed')
+  // The file could not be loaded, or a hook outside the tests failed.
+  if (file.status === 'failed' && !known) fail(result, inProject(file.name), file.message)
+}
+
+/** Results of vitest in `outDir`: vitest.json and vitest.status. */
+export function vitestResults(outDir) {
+  const result = noResults()
+  const status = read(join(outDir, 'vitest.status'))
+  const json = read(join(outDir, 'vitest.json'))
+  if (!json) {
+    fail(result, 'vitest', `no report (status ${status ?? 'unknown'}); see the console log`)
+    return result
+  }
+  for (const file of JSON.parse(json).testResults) countFile(result, file)
+  if (result.failed === 0 && status !== '0') {
+    fail(result, 'vitest', `status ${status} though no test failed; see the console log`)
+  }
+  if (result.failed + result.passed + result.skipped === 0) fail(result, 'vitest', 'no test ran')
+  return result
+}
+
+/** Results of the cycle on the oldest Node: cycle.txt (lines `ok …` / `not ok …`), cycle.status. */
+export function cycleResults(outDir) {
+  const result = noResults()
+  const text = read(join(outDir, 'cycle.txt')) ?? ''
+  const status = read(join(outDir, 'cycle.status'))
+  const lines = text.split('\n')
+  for (const line of lines) {
+    const [, not, name] = /^(not )?ok\b[ \t]*(.*)$/.exec(line) ?? []
+    if (name === undefined) continue
+    if (not) fail(result, `cycle-node10 > ${name}`, text.slice(text.indexOf(line)))
+    else if (/# skip/i.test(name)) result.skipped += 1
+    else result.passed += 1
+  }
+  if (result.failed === 0 && status !== '0') {
+    fail(result, 'cycle-node10', `status ${status ?? 'unknown'}\n${text}`)
+  }
+  if (result.failed + result.passed + result.skipped === 0) fail(result, 'cycle-node10', 'no check ran')
+  return result
+}
+
+const lastLines = 40
+
+/** The guest's own end as a result: nothing, or one failure. */
+export function guestResults(ended, kernelName) {
+  const result = noResults()
+  const tail = () =>
+    `last lines of the console:\n${ended.log.trim().split('\n').slice(-lastLines).join('\n')}`
+  const name = `${kernelName} guest`
+  if (ended.status === 'panic' || ended.status === 'oops') {
+    fail(result, name, `kernel ${ended.status}\n${ended.excerpt}`)
+  } else if (ended.status === 'timeout') {
+    fail(result, name, `hung: no end after ${Math.round(ended.seconds)} s\n${tail()}`)
+  } else if (ended.status === 'died') {
+    fail(result, name, `ended with no verdict ${ended.complaint}\n${tail()}`)
+  } else if (ended.exitCode !== 0) {
+    fail(result, name, `job.sh left with status ${ended.exitCode}\n${tail()}`)
+  }
+  return result
+}
+
+/** The kernel's release as the guest saw it. */
+export function releaseOf(ended) {
+  const release = read(join(ended.outDir, 'release')) ?? /^GUEST (\S+) up/m.exec(ended.log)?.[1]
+  return release?.replace(/^(\d+\.\d+\.\d+).*$/, '$1') ?? 'no release seen'
+}

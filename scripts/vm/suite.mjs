@@ -1,0 +1,83 @@
+// The test suite on one kernel: everything on one CPU, then the tests that need several.
+import { existsSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { bootJob } from './boot-job.mjs'
+import { oldestNode } from './nodes.mjs'
+import { addResults, cycleResults, guestResults, noResults, releaseOf, vitestResults } from './results.mjs'
+
+const config = 'test/vm/vitest.config.mjs'
+const cycle = 'test/vm/cycle-node10.cjs'
+const smpFolder = 'test/vm/smp'
+const manyCpus = 4
+
+const quote = (value) => `'${value.replaceAll("'", "'\\''")}'`
+
+// Through cat, so that vitest does not take the console for a terminal.
+const keepStatus = (command, name) => `(${command}; echo $? >/work/out/${name}.status) 2>&1 | cat`
+
+function vitestCommand({ files, testName }) {
+  const reporters = '--reporter=verbose --reporter=json --outputFile.json=/work/out/vitest.json'
+  const words = [...files, ...(testName ? ['-t', testName] : [])].map(quote)
+  const run = `node node_modules/vitest/vitest.mjs run --config ${config} ${reporters}`
+  return keepStatus([run, ...words].join(' '), 'vitest')
+}
+
+const cycleCommand = keepStatus(
+  `/nodes/node-${oldestNode} ${cycle} >/work/out/cycle.txt; rc=$?; cat /work/out/cycle.txt; (exit $rc)`,
+  'cycle',
+)
+
+/** The boots to make: { smp, vitest?: string[] (files), cycle: boolean }. */
+function plan(project, filter) {
+  const folder = join(project, smpFolder)
+  const names = existsSync(folder) ? readdirSync(folder, { recursive: true }) : []
+  const smpFiles = names
+    .map((name) => `${smpFolder}/${name}`)
+    .filter((path) => /\.test\.[cm]?[jt]s$/.test(path) && (!filter || path.includes(filter)))
+  const onlyCycle = filter === 'cycle'
+  const hasCycle = existsSync(join(project, cycle)) && (!filter || onlyCycle)
+  const boots = [{ smp: 1, vitest: onlyCycle ? undefined : [filter ?? ''].filter(Boolean), cycle: hasCycle }]
+  if (smpFiles.length > 0) boots.push({ smp: manyCpus, vitest: smpFiles, cycle: false })
+  return boots
+}
+
+/**
+ * Runs the suite on `kernel` (of findKernel). Returns { release, passed, failed, skipped, failures,
+ * seconds, boots: [{ smp, seconds, workDir, status }] }.
+ */
+export async function testKernel(kernel, options) {
+  const { project, filter, testName, limitSeconds, keep, onLine, memory } = options
+  const sum = { ...noResults(), release: undefined, seconds: 0, boots: [] }
+  for (const { smp, vitest, cycle: withCycle } of plan(project, filter)) {
+    const commands = []
+    if (vitest) commands.push(vitestCommand({ files: vitest, testName }))
+    if (withCycle) commands.push(cycleCommand)
+    const script = [...commands, 'exit 0'].join('\n')
+    const ended = await bootJob({
+      kernel,
+      project,
+      script,
+      smp,
+      limitSeconds,
+      keep,
+      onLine,
+      memory,
+    })
+    const results = guestResults(ended, kernel.name)
+    if (ended.status === 'exit' || existsSync(join(ended.outDir, 'vitest.json'))) {
+      if (vitest) addResults(results, vitestResults(ended.outDir))
+      if (withCycle) addResults(results, cycleResults(ended.outDir))
+    }
+    sum.release ??= releaseOf(ended)
+    sum.seconds += ended.seconds
+    sum.boots.push({ smp, seconds: ended.seconds, status: ended.status, workDir: ended.workDir })
+    if (results.failed > 0) {
+      for (const one of results.failures) one.name = `${kernel.name} (-smp ${smp}): ${one.name}`
+      sum.keptLog = ended.logFile
+    } else {
+      ended.dispose()
+    }
+    addResults(sum, results)
+  }
+  return sum
+}
