@@ -1,6 +1,6 @@
 /** What the methods of a client have in common. */
 
-import type { Capabilities } from './dialect'
+import type { Capabilities } from './capabilities'
 import type { FollowUp, Program, RecordSink } from './program'
 import type { DataSection, Reply } from './records/reply'
 import type { CallOptions } from './types'

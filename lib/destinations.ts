@@ -3,7 +3,7 @@
 import type { Context, Runner } from './context'
 import { collect, forward } from './context'
 import { ruleDestination, ruleServiceKey, ruleWrites, sameForwarding } from './dialect'
-import { kernelError } from './errors'
+import { kernelError } from './kernel-errors'
 import { destinationKeyId, serviceKeyId } from './keys'
 import type { Program, Request } from './program'
 import { FollowUp } from './program'

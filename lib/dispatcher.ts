@@ -239,7 +239,7 @@ export class Dispatcher {
       return
     }
     const error = outcomeError(outcome, operation, subject, this.hooks.target().dialect)
-    if (error && !entry.failed) entry.failed = error
+    if (error && error.code !== inflight.request.tolerate && !entry.failed) entry.failed = error
     if (entry.open > 0 || entry.settled) return
     this.conclude(entry)
   }
@@ -264,6 +264,8 @@ export class Dispatcher {
       return
     }
     if (value instanceof FollowUp) {
+      // What was read so far has changed nothing.
+      if (!entry.followUp) entry.sent = false
       entry.requests = value.requests
       entry.next = value.done
       entry.failed = undefined
@@ -292,7 +294,7 @@ export class Dispatcher {
     this.running = []
     const again = this.stale
     this.stale = []
-    this.queue.unshift(...this.waiting)
+    this.queue = this.waiting.concat(this.queue)
     this.waiting = []
     if (again.length > 0 && !this.closed) {
       this.retry(again)
@@ -331,7 +333,7 @@ export class Dispatcher {
     }
     this.hooks.reopen().then(
       () => {
-        this.queue.unshift(...entries.filter((entry) => !entry.settled))
+        this.queue = entries.filter((entry) => !entry.settled).concat(this.queue)
         this.ended()
       },
       (error) => {

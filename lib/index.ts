@@ -1,11 +1,12 @@
 /** Programs the Linux kernel's layer-4 load balancer (IPVS), FULLNAT included. */
 
+export type { ArgumentError } from './argument-errors'
 export type { BatchOutcome } from './batch'
 export { Batch } from './batch'
+export type { Capabilities } from './capabilities'
 export type { Daemons } from './daemons'
 export type { Destinations } from './destinations'
-export type { Capabilities } from './dialect'
-export type { ArgumentError, IpvsErrorCode } from './errors'
+export type { IpvsErrorCode } from './errors'
 export { IpvsError, IpvsErrorCodes } from './errors'
 export type { OpenOptions, SnapshotOptions } from './ipvs'
 export { Ipvs } from './ipvs'

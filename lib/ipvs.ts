@@ -1,15 +1,16 @@
 /** The client. */
 
 import { inspect } from 'util'
+import { invalidType } from './argument-errors'
 import type { BatchOutcome } from './batch'
 import { Batch } from './batch'
+import type { Capabilities } from './capabilities'
 import type { Context, Runner } from './context'
 import { Daemons } from './daemons'
 import { Destinations } from './destinations'
-import type { Capabilities } from './dialect'
 import { ruleReserveCore } from './dialect'
 import { Dispatcher } from './dispatcher'
-import { invalidType, ownError } from './errors'
+import { ownError } from './errors'
 import { LocalAddresses } from './local-addresses'
 import { openNativeTransport } from './native/native-transport'
 import { dialectNumber, identify, transportNumber } from './probe'
@@ -45,7 +46,7 @@ export interface SnapshotOptions extends CallOptions {
    * Read until two snapshots in a row have the same services, destinations and local addresses: a dump that is read
    * while others write can miss an entry (ip_vs_ctl.c:ip_vs_genl_dump_services resumes by position). Default false.
    */
-  readonly consistent?: boolean
+  readonly consistent?: boolean | undefined
 }
 
 /** Snapshots that are compared before `consistent` is given up. */
@@ -273,7 +274,6 @@ export class Ipvs {
 }
 
 // Node 10 has no such symbol; where there is one, `await using` closes the client.
-// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: see the class
 export interface Ipvs extends AsyncDisposable {}
 if (typeof Symbol.asyncDispose === 'symbol') {
   Object.defineProperty(Ipvs.prototype, Symbol.asyncDispose, {

@@ -118,13 +118,19 @@ export function setLocalAddresses(
         added: missing.map(({ text }) => text),
         removed: extra.map(({ text }) => text),
       }
-      const requests = (operationNumber: number, list: readonly NormalizedLocalAddress[]) =>
-        list.map((local) => writeRequest(operationNumber, service, local))
+      const add = (local: NormalizedLocalAddress): Request => ({
+        ...writeRequest(Operation.localAddressAdd, service, local),
+        tolerate: 'EEXIST',
+      })
+      const remove = (local: NormalizedLocalAddress): Request => ({
+        ...writeRequest(Operation.localAddressRemove, service, local),
+        tolerate: 'ENOENT',
+      })
       // First what is new, so that the service is never left without an address; and nothing goes if something
       // could not come.
       return new FollowUp<LocalAddressChanges>(
-        requests(Operation.localAddressAdd, missing),
-        () => new FollowUp<LocalAddressChanges>(requests(Operation.localAddressRemove, extra), () => changes),
+        missing.map(add),
+        () => new FollowUp<LocalAddressChanges>(extra.map(remove), () => changes),
       )
     },
   }

@@ -1,7 +1,8 @@
 /** Outcome records as errors. */
 
 import type { ErrorSubject, IpvsError } from './errors'
-import { errnoName, kernelError, ownError } from './errors'
+import { ownError } from './errors'
+import { errnoName, kernelError } from './kernel-errors'
 import { outcomeFlags, Syscall } from './records/layout.gen'
 import type { OutcomeRecord } from './records/reply'
 import type { Dialect } from './types'

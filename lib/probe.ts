@@ -1,9 +1,12 @@
 /** Finding out what answers on the other side of a transport. */
 
 import { execFile } from 'child_process'
-import type { Capabilities, Signals } from './dialect'
-import { capabilitiesOf, chooseTransport, detect } from './dialect'
-import { kernelError, ownError } from './errors'
+import type { Capabilities } from './capabilities'
+import { capabilitiesOf } from './capabilities'
+import type { Signals } from './detect'
+import { chooseTransport, detect } from './detect'
+import { ownError } from './errors'
+import { kernelError } from './kernel-errors'
 import { outcomeError, syscallName } from './outcome'
 import type { Probe } from './records/decode'
 import { decodeProbe } from './records/decode'

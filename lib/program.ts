@@ -13,6 +13,8 @@ export interface RecordSink {
 export interface Request {
   readonly fields: RequestFields
   readonly sinks?: readonly RecordSink[]
+  /** An errno that counts as success: what was to be done, another program has done. */
+  readonly tolerate?: 'ENOENT' | 'EEXIST'
 }
 
 /**

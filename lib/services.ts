@@ -4,7 +4,6 @@ import type { Context, Runner } from './context'
 import { collect, forward } from './context'
 import {
   keepsEstablishedTimeout,
-  PROTOCOLS,
   removesDestinationsFirst,
   removesServiceBySockopt,
   ruleService,
@@ -14,6 +13,7 @@ import {
   serviceFlagsMask,
 } from './dialect'
 import { serviceKeyId } from './keys'
+import { PROTOCOLS } from './numbers'
 import type { Program, Request } from './program'
 import { FollowUp } from './program'
 import { decodeDestination, decodeService } from './records/decode'
@@ -244,10 +244,11 @@ export function removeService(context: Context, key: ServiceKey): Program<void> 
   }
 }
 
-/** Removes a destination that was read. */
+/** Removes a destination that was read, if it is still there. */
 export function removeDestinationRequest(service: NormalizedServiceKey, info: DestinationInfo): Request {
   const { address, port } = checkDestinationKey(info)
-  return { fields: { operation: Operation.destinationRemove, service, target: { address, port } } }
+  const fields = { operation: Operation.destinationRemove, service, target: { address, port } }
+  return { fields, tolerate: 'ENOENT' }
 }
 
 /** `ipvs.services` */

@@ -6,7 +6,7 @@ export interface TransportOptions {
   readonly netns: string | undefined
 }
 
-/** What can be seen of the kernel around the sockets; lib/dialect.ts decides what it means. */
+/** What can be seen of the kernel around the sockets; lib/detect.ts decides what it means. */
 export interface KernelFiles {
   /** /proc/sys/net/ipv4/vs/conn_max_num exists (fullnat-v3 only). */
   readonly connMaxNum: boolean
@@ -28,7 +28,7 @@ export interface CpuState {
  */
 export interface Transport {
   /**
-   * Executes one packed job (records/pack.ts) and hands each reply to `onReply`, the last one with `more` 0 in its
+   * Executes one packed job (records/request.ts) and hands each reply to `onReply`, the last one with `more` 0 in its
    * header. One job at a time. Rejects only when the transport itself is broken; operations fail by their outcomes.
    */
   run(request: ArrayBuffer, onReply: (reply: ArrayBuffer) => void): Promise<void>

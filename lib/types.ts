@@ -20,7 +20,7 @@ export interface FwmarkServiceKey {
   /** 1–4294967295. 0 means "no mark" to the kernel and is refused. */
   readonly fwmark: number
   /** Default `'ipv4'`. */
-  readonly family?: Family
+  readonly family?: Family | undefined
 }
 
 /** What identifies a virtual service. */
@@ -68,28 +68,28 @@ export interface Persistence {
    * Clients within the same network stick together. IPv4: a mask such as `'255.255.255.0'`, default
    * `'255.255.255.255'`; IPv6: a prefix length 1–128, default 128.
    */
-  readonly netmask?: string | number
+  readonly netmask?: string | number | undefined
   /** Persistence engine, mainline only: `'sip'` is the one that exists. */
-  readonly engine?: string
+  readonly engine?: string | undefined
 }
 
 /** What a service does. Everything left out takes the default named with it, on `add` and on `set` alike. */
 export interface ServiceConfig {
   /** Default `'wlc'`. */
-  readonly scheduler?: Scheduler
+  readonly scheduler?: Scheduler | undefined
   /** Mainline only. Default none. */
-  readonly schedulerFlags?: readonly SchedulerFlag[]
+  readonly schedulerFlags?: readonly SchedulerFlag[] | undefined
   /** Default: not persistent. */
   readonly persistence?: Persistence | undefined
   /** Schedule every UDP packet by itself. Default false. */
-  readonly onePacket?: boolean
+  readonly onePacket?: boolean | undefined
   /** Answer SYNs with cookies before a destination is chosen; TCP on FULLNAT kernels only. Default false. */
-  readonly synproxy?: boolean
+  readonly synproxy?: boolean | undefined
   /**
    * Seconds that an established connection may be idle, 1–2147483; fullnat-v3 only, TCP and fwmark services.
    * Left out, `add` takes the kernel's `timeout_established` and `set` keeps the current value.
    */
-  readonly establishedTimeout?: number
+  readonly establishedTimeout?: number | undefined
 }
 
 export type ServiceInput = ServiceKey & ServiceConfig
@@ -150,20 +150,20 @@ export interface ServiceState {
 export interface Tunnel {
   readonly type: 'ipip' | 'gue' | 'gre'
   /** UDP port of the tunnel, GUE only. */
-  readonly port?: number
+  readonly port?: number | undefined
   /** Default `'none'`; `'remote'` is remote checksum offload (GUE). */
-  readonly checksum?: 'none' | 'full' | 'remote'
+  readonly checksum?: 'none' | 'full' | 'remote' | undefined
 }
 
 export interface DestinationConfig {
   /** No default: the wrong method loses every connection. */
   readonly forwarding: Forwarding
   /** 0–2147483647, 0 takes no new connections. Default 1. */
-  readonly weight?: number
+  readonly weight?: number | undefined
   /** Connections above which no new ones come, 0 for no limit. Default 0. */
-  readonly upperThreshold?: number
+  readonly upperThreshold?: number | undefined
   /** Connections below which new ones come again, at most `upperThreshold`. Default 0. */
-  readonly lowerThreshold?: number
+  readonly lowerThreshold?: number | undefined
   /** Only with `forwarding: 'tunnel'`, mainline only. Default IP-in-IP. */
   readonly tunnel?: Tunnel | undefined
 }
@@ -220,15 +220,15 @@ export interface DaemonInput {
   /** Network interface of the multicast, at most 15 bytes. */
   readonly interface: string
   /** 0–255; a backup with 0 accepts every id. Default 0. */
-  readonly syncId?: number
+  readonly syncId?: number | undefined
   /** Mainline only: bytes of a sync message, 1–65535. */
-  readonly syncMaxLength?: number
+  readonly syncMaxLength?: number | undefined
   /** Mainline only. */
-  readonly multicastGroup?: string
+  readonly multicastGroup?: string | undefined
   /** Mainline only, 1–65535. */
-  readonly multicastPort?: number
+  readonly multicastPort?: number | undefined
   /** Mainline only, 1–255. */
-  readonly multicastTtl?: number
+  readonly multicastTtl?: number | undefined
 }
 
 export interface DaemonInfo {

@@ -2,16 +2,24 @@
 
 import type { AddressFamily } from '../address'
 import { AF_INET6, formatAddress, formatIpv4Mask } from '../address'
+import {
+  CHECKSUM_NAMES,
+  DAEMON_STATE_NAMES,
+  FORWARDING_NAMES,
+  familyName,
+  PROTOCOL_NAMES,
+  SERVICE_FLAGS,
+  schedulerFlagNames,
+  TUNNEL_TYPE_NAMES,
+} from '../numbers'
 import type {
   DaemonInfo,
+  DaemonState,
   DestinationInfo,
-  Family,
-  Forwarding,
   Info,
   LocalAddressInfo,
   Persistence,
   Protocol,
-  SchedulerFlag,
   ServiceInfo,
   Stats,
   Timeouts,
@@ -32,29 +40,6 @@ import {
 import type { Reply } from './reply'
 
 const LITTLE = true
-const FORWARDING: readonly Forwarding[] = [
-  'masquerade',
-  'local',
-  'tunnel',
-  'direct-route',
-  'bypass',
-  'fullnat',
-]
-const PROTOCOLS: Readonly<Record<number, Protocol>> = { 6: 'tcp', 17: 'udp', 132: 'sctp' }
-const TUNNELS: readonly Tunnel['type'][] = ['ipip', 'gue', 'gre']
-const CHECKSUMS: readonly NonNullable<Tunnel['checksum']>[] = ['none', 'full', 'remote']
-const SCHEDULER_FLAGS: readonly (readonly [number, SchedulerFlag])[] = [
-  [0x8, 'flag-1'],
-  [0x10, 'flag-2'],
-  [0x20, 'flag-3'],
-]
-const NO_FLAGS: readonly SchedulerFlag[] = Object.freeze([])
-const PERSISTENT = 0x1
-const ONE_PACKET = 0x4
-const SYNPROXY = 0x8000
-
-const familyName = (family: number): Family => (family === AF_INET6 ? 'ipv6' : 'ipv4')
-
 /** Up to the NUL. Interface names may be UTF-8, all others are ASCII. */
 function readName(bytes: Uint8Array, at: number): string {
   let text = ''
@@ -95,18 +80,13 @@ function readStats(reply: Reply, at: number, presence: number): Stats {
 }
 
 function readPersistence(reply: Reply, at: number, flags: number, presence: number): Persistence | undefined {
-  if ((flags & PERSISTENT) === 0) return undefined
+  if ((flags & SERVICE_FLAGS.persistent) === 0) return undefined
   const { view, bytes } = reply
   const timeout = view.getUint32(at + ServiceRecord.persistenceTimeout, LITTLE)
   const mask = view.getUint32(at + ServiceRecord.netmask, LITTLE)
   const netmask = view.getUint16(at + ServiceRecord.family, LITTLE) === AF_INET6 ? mask : formatIpv4Mask(mask)
   if ((presence & replyPresence.persistenceEngine) === 0) return { timeout, netmask }
   return { timeout, netmask, engine: readName(bytes, at + ServiceRecord.persistenceEngine) }
-}
-
-function readSchedulerFlags(flags: number): readonly SchedulerFlag[] {
-  if ((flags & 0x38) === 0) return NO_FLAGS
-  return SCHEDULER_FLAGS.filter(([bit]) => (flags & bit) !== 0).map(([, name]) => name)
 }
 
 /** A protocol without a name stays a number (netlink lets any in, ip_vs_ctl.c:ip_vs_genl_parse_service). */
@@ -120,10 +100,10 @@ export function decodeService(reply: Reply, index: number): ServiceInfo {
   const state = {
     family: familyName(family),
     scheduler: readName(bytes, at + ServiceRecord.scheduler),
-    schedulerFlags: readSchedulerFlags(flags),
+    schedulerFlags: schedulerFlagNames(flags),
     persistence: readPersistence(reply, at, flags, presence),
-    onePacket: (flags & ONE_PACKET) !== 0,
-    synproxy: (flags & SYNPROXY) !== 0,
+    onePacket: (flags & SERVICE_FLAGS.onePacket) !== 0,
+    synproxy: (flags & SERVICE_FLAGS.synproxy) !== 0,
     // 0 where the protocol has none (ip_vs_ctl.c:ip_vs_genl_parse_service of v3).
     establishedTimeout:
       (presence & replyPresence.establishedTimeout) !== 0 && established !== 0 ? established : undefined,
@@ -135,7 +115,7 @@ export function decodeService(reply: Reply, index: number): ServiceInfo {
   }
   const protocol = view.getUint16(at + ServiceRecord.protocol, LITTLE)
   return {
-    protocol: PROTOCOLS[protocol] ?? (protocol as unknown as Protocol),
+    protocol: PROTOCOL_NAMES[protocol] ?? (protocol as unknown as Protocol),
     address: formatAddress(bytes, at + ServiceRecord.address, family),
     port: view.getUint16(at + ServiceRecord.port, LITTLE),
     ...state,
@@ -146,8 +126,8 @@ function readTunnel(view: DataView, at: number, presence: number): Tunnel | unde
   if ((presence & replyPresence.tunnelType) === 0) return undefined
   const type = view.getUint16(at + DestinationRecord.tunnelType, LITTLE)
   const flags = view.getUint16(at + DestinationRecord.tunnelFlags, LITTLE)
-  const checksum = CHECKSUMS[flags] ?? (flags as unknown as 'none')
-  const name = TUNNELS[type] ?? (type as unknown as Tunnel['type'])
+  const checksum = CHECKSUM_NAMES[flags] ?? (flags as unknown as 'none')
+  const name = TUNNEL_TYPE_NAMES[type] ?? (type as unknown as Tunnel['type'])
   if (name !== 'gue') return { type: name, checksum }
   return { type: name, port: view.getUint16(at + DestinationRecord.tunnelPort, LITTLE), checksum }
 }
@@ -158,7 +138,7 @@ export function decodeDestination(reply: Reply, index: number): DestinationInfo 
   const presence = view.getUint32(at + DestinationRecord.presence, LITTLE)
   const family = view.getUint16(at + DestinationRecord.family, LITTLE)
   const method = view.getUint32(at + DestinationRecord.forwarding, LITTLE)
-  const forwarding = FORWARDING[method] ?? method
+  const forwarding = FORWARDING_NAMES[method] ?? method
   return {
     address: formatAddress(bytes, at + DestinationRecord.address, family),
     port: view.getUint16(at + DestinationRecord.port, LITTLE),
@@ -191,9 +171,10 @@ export function decodeDaemon(reply: Reply, index: number): DaemonInfo {
   const presence = view.getUint32(at + DaemonRecord.presence, LITTLE)
   const optional = (bit: number, offset: number) =>
     (presence & bit) === 0 ? undefined : view.getUint16(at + offset, LITTLE)
+  const state = view.getUint32(at + DaemonRecord.state, LITTLE)
   const group = view.getUint16(at + DaemonRecord.multicastFamily, LITTLE)
   return {
-    state: view.getUint32(at + DaemonRecord.state, LITTLE) === 1 ? 'master' : 'backup',
+    state: DAEMON_STATE_NAMES[state] ?? (state as unknown as DaemonState),
     interface: readName(bytes, at + DaemonRecord.interfaceName),
     syncId: view.getUint32(at + DaemonRecord.syncId, LITTLE),
     syncMaxLength: optional(replyPresence.syncMaxLength, DaemonRecord.syncMaxLength),
