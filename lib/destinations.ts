@@ -104,7 +104,7 @@ export function updateDestination(
   const named = checkDestinationChange(change)
   const subject = { service: service.key, destination: destination.key }
   ruleWrites(context.capabilities, operation, subject)
-  ruleServiceKey(context.capabilities, service, operation)
+  ruleServiceKey(context.capabilities, service, operation, subject)
   const found: DestinationInfo[] = []
   return {
     operation,
@@ -166,11 +166,12 @@ export function getDestination(
   const operation = 'destinations.get'
   const service = checkServiceKey(key)
   const destination = checkDestinationKey(target)
-  ruleServiceKey(context.capabilities, service, operation)
+  const subject = { service: service.key, destination: destination.key }
+  ruleServiceKey(context.capabilities, service, operation, subject)
   const found: DestinationInfo[] = []
   return {
     operation,
-    subject: { service: service.key, destination: destination.key },
+    subject,
     request: listRequest(service, found),
     done: () => find(found, destination),
     recover: (error) => (error.code === 'ESRCH' ? { value: undefined } : undefined),
@@ -215,7 +216,7 @@ export function removeDestination(context: Context, key: ServiceKey, target: Des
   const destination = checkDestinationKey(target)
   const subject = { service: service.key, destination: destination.key }
   ruleWrites(context.capabilities, operation, subject)
-  ruleServiceKey(context.capabilities, service, operation)
+  ruleServiceKey(context.capabilities, service, operation, subject)
   const { address, port } = destination
   return {
     operation,

@@ -42,8 +42,8 @@ export function ruleServiceKey(
   capabilities: Capabilities,
   service: NormalizedServiceKey,
   operation: string,
+  subject: ErrorSubject = { service: service.key },
 ): void {
-  const subject = { service: service.key }
   if (!capabilities.ipv6 && service.family === AF_INET6) {
     throw unsupported('sockopt cannot express IPv6', operation, subject, "Use transport 'netlink'.")
   }
@@ -133,7 +133,7 @@ export function ruleDestination(
     if (when) throw unsupported(description, operation, subject, hint)
   }
   ruleWrites(capabilities, operation, subject)
-  ruleServiceKey(capabilities, service, operation)
+  ruleServiceKey(capabilities, service, operation, subject)
   refuse(!capabilities.ipv6 && destination.family === AF_INET6, 'sockopt cannot express IPv6')
   if (config.forwarding === FORWARDING_METHODS.fullnat) {
     // §4.1, §10.2-3: accepted silently, and every packet goes to the local stack.
@@ -168,7 +168,7 @@ export function ruleLocalAddress(
   if (!capabilities.localAddresses) {
     throw unsupported('this kernel has no local addresses', operation, subject, 'They need a FULLNAT kernel.')
   }
-  ruleServiceKey(capabilities, service, operation)
+  ruleServiceKey(capabilities, service, operation, subject)
 }
 
 /** Before a daemon is started. */

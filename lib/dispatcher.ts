@@ -3,8 +3,7 @@
  */
 
 import { performance } from 'perf_hooks'
-import type { IpvsError } from './errors'
-import { ownError } from './errors'
+import { IpvsError, ownError } from './errors'
 import { outcomeError } from './outcome'
 import type { Program, Request } from './program'
 import { conflicts, FollowUp } from './program'
@@ -38,6 +37,9 @@ export interface Settle<T> {
   reject(error: unknown): void
 }
 
+/** Requests that one job takes at most, so that packing them and settling them does not hold the event loop up. */
+const JOB_REQUESTS = 1000
+
 /** The engine's own deadline comes first; this much later a call is given up although its job still runs. */
 const GRACE_MS = 500
 
@@ -51,10 +53,16 @@ class Entry {
   open = 0
   failed: IpvsError | undefined
   inJob = false
+  /** One of `requests` met a family that is gone. */
+  stale = false
+  /** Records of it were handed over. */
+  received = false
   /** Something of it reached the kernel. */
   sent = false
   settled = false
   followUp = false
+  /** What is sent now may lead to further requests, so later calls must not get between. */
+  holds: boolean
   retried = false
   detach: (() => void) | undefined
 
@@ -66,6 +74,7 @@ class Entry {
   ) {
     this.requests = [program.request]
     this.next = () => program.done()
+    this.holds = program.lane !== undefined
   }
 }
 
@@ -96,7 +105,8 @@ export class Dispatcher {
 
   /** Calls that have not been answered. */
   get pending(): number {
-    return this.queue.length + this.running.filter(({ entry }) => !entry.settled).length
+    const sent = new Set(this.running.map(({ entry }) => entry).concat(this.stale))
+    return this.queue.length + Array.from(sent).filter((entry) => !entry.settled).length
   }
 
   /** `timeout` in milliseconds. Exactly one of `settle`'s functions is called, never before this returns. */
@@ -151,12 +161,12 @@ export class Dispatcher {
     if (requests.length === 0) return
     this.busy = true
     const { dialectNumber } = this.hooks.target()
-    this.transport
-      .run(packRequests(requests, dialectNumber), (buffer) => this.receive(buffer))
-      .then(
-        () => this.finish(undefined),
-        (error) => this.finish(error),
-      )
+    const job = packRequests(requests, dialectNumber)
+    // A transport of somebody's own may throw as well as reject.
+    new Promise<void>((resolve) => resolve(this.transport.run(job, (buffer) => this.receive(buffer)))).then(
+      () => this.finish(undefined),
+      (error) => this.finish(error),
+    )
   }
 
   /** Takes from the queue what may go together, in order, into `running`. */
@@ -168,7 +178,7 @@ export class Dispatcher {
     const lanes: Entry[] = []
     let taken = 0
     for (const entry of this.queue) {
-      if (lanes.length > 0 && !this.mayJoin(entry, lanes)) break
+      if (packed.length >= JOB_REQUESTS || (lanes.length > 0 && !this.mayJoin(entry, lanes))) break
       taken++
       if (entry.settled) continue
       const timeout = Math.ceil(entry.deadline - now)
@@ -179,7 +189,7 @@ export class Dispatcher {
         this.reject(entry, error as IpvsError)
         continue
       }
-      if (entry.program.lane && !entry.followUp) lanes.push(entry)
+      if (entry.holds) lanes.push(entry)
       entry.inJob = true
       entry.open = entry.requests.length
       for (const request of entry.requests) {
@@ -194,7 +204,7 @@ export class Dispatcher {
   /** Behind a read that may lead to a write, only reads of the same kind on other objects. */
   private mayJoin(entry: Entry, lanes: readonly Entry[]): boolean {
     const { lane } = entry.program
-    if (!lane || entry.followUp) return false
+    if (!lane || !entry.holds) return false
     return !lanes.some((other) => other.program.lane && conflicts(other.program.lane, lane))
   }
 
@@ -221,7 +231,10 @@ export class Dispatcher {
         while (to < count && reply.operationOf(name, to) === operation) to++
         const inflight = this.running[operation]
         const sink = inflight?.request.sinks?.find(({ section }) => section === name)
-        if (inflight && !inflight.entry.settled) sink?.take(reply, from, to)
+        if (inflight && !inflight.entry.settled) {
+          inflight.entry.received = true
+          sink?.take(reply, from, to)
+        }
         from = to
       }
     }
@@ -229,18 +242,21 @@ export class Dispatcher {
 
   private answer(outcome: OutcomeRecord): void {
     const inflight = this.running[outcome.operation]
-    if (!inflight) return
+    if (!inflight?.entry.inJob) return
     const { entry } = inflight
     const { operation, subject } = entry.program
     entry.open--
     if ((outcome.flags & outcomeFlags.sent) !== 0) entry.sent = true
-    if ((outcome.flags & outcomeFlags.familyChanged) !== 0 && !entry.retried && !entry.settled) {
-      if (!this.stale.includes(entry)) this.stale.push(entry)
+    const familyChanged = (outcome.flags & outcomeFlags.familyChanged) !== 0
+    // What was handed over cannot be taken back, so a list is not read twice.
+    if (familyChanged && !entry.retried && !entry.received && !entry.settled) {
+      if (!entry.stale) this.stale.push(entry)
+      entry.stale = true
       return
     }
     const error = outcomeError(outcome, operation, subject, this.hooks.target().dialect)
     if (error && error.code !== inflight.request.tolerate && !entry.failed) entry.failed = error
-    if (entry.open > 0 || entry.settled) return
+    if (entry.open > 0 || entry.settled || entry.stale) return
     this.conclude(entry)
   }
 
@@ -270,6 +286,8 @@ export class Dispatcher {
       entry.next = value.done
       entry.failed = undefined
       entry.followUp = true
+      entry.received = false
+      entry.holds = value.holds
       entry.inJob = false
       if (value.requests.length > 0) {
         this.waiting.push(entry)
@@ -286,21 +304,16 @@ export class Dispatcher {
     if (error !== undefined) this.breakAll(error)
     for (const { entry } of this.running) {
       // A transport that ended without an outcome.
-      if (!entry.settled && entry.inJob && entry.open > 0 && !this.stale.includes(entry)) {
+      if (!entry.settled && entry.inJob && entry.open > 0 && !entry.stale) {
         const { operation, subject } = entry.program
         this.reject(entry, ownError('ERR_IPVS_MALFORMED_REPLY', { operation, subject, sent: true }))
       }
     }
     this.running = []
-    const again = this.stale
-    this.stale = []
     this.queue = this.waiting.concat(this.queue)
     this.waiting = []
-    if (again.length > 0 && !this.closed) {
-      this.retry(again)
-      return
-    }
-    this.ended()
+    if (this.stale.length > 0) this.retry()
+    else this.ended()
   }
 
   private ended(): void {
@@ -324,32 +337,42 @@ export class Dispatcher {
     }
   }
 
-  /** None of these was executed: the family they were sent to is gone. */
-  private retry(entries: Entry[]): void {
-    for (const entry of entries) {
+  /** Sends the stale entries once more, when the family they were sent to is there again. */
+  private retry(): void {
+    for (const entry of this.stale) {
       entry.retried = true
+      entry.stale = false
       entry.inJob = false
       entry.failed = undefined
     }
-    this.hooks.reopen().then(
-      () => {
-        this.queue = entries.filter((entry) => !entry.settled).concat(this.queue)
-        this.ended()
-      },
-      (error) => {
-        for (const entry of entries) {
-          const { operation, subject } = entry.program
-          const { code, message } = error as IpvsError
-          const description = message.slice(message.indexOf(': ') + 2).replace(/, open$/, '')
-          this.reject(entry, ownError(code as 'ERR_IPVS_NOT_LOADED', { operation, subject, description }))
-        }
-        this.ended()
-      },
-    )
+    const again = () => {
+      this.queue = this.stale.filter((entry) => !entry.settled).concat(this.queue)
+      this.stale = []
+      this.ended()
+    }
+    if (this.closed) {
+      again()
+      return
+    }
+    this.hooks.reopen().then(again, (error) => {
+      for (const entry of this.stale) {
+        const { operation, subject } = entry.program
+        const { code, message } = error as IpvsError
+        const description = message.slice(message.indexOf(': ') + 2).replace(/, open$/, '')
+        this.reject(entry, ownError(code as 'ERR_IPVS_NOT_LOADED', { operation, subject, description }))
+      }
+      again()
+    })
   }
 
-  private breakAll(error: unknown): void {
-    for (const { entry } of this.running) this.reject(entry, error)
+  /** The answer to this job cannot be had: nobody knows what became of it. */
+  private breakAll(cause: unknown): void {
+    const malformed = cause instanceof IpvsError && cause.code === 'ERR_IPVS_MALFORMED_REPLY'
+    const code = malformed ? 'ERR_IPVS_MALFORMED_REPLY' : 'ERR_IPVS_OUTCOME_UNKNOWN'
+    for (const { entry } of this.running) {
+      const { operation, subject } = entry.program
+      this.reject(entry, ownError(code, { operation, subject, sent: true, cause }))
+    }
   }
 
   /** One listener for all calls with the same signal: a batch can have thousands. */
@@ -413,7 +436,8 @@ export class Dispatcher {
     this.timerAt = Number.POSITIVE_INFINITY
     const now = performance.now()
     let next = Number.POSITIVE_INFINITY
-    for (const entry of this.queue.slice()) {
+    for (const entry of this.queue.concat(this.stale)) {
+      if (entry.settled) continue
       if (entry.deadline <= now) this.giveUp(entry, this.timeoutError(entry))
       else next = Math.min(next, entry.deadline)
     }

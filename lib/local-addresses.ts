@@ -131,6 +131,7 @@ export function setLocalAddresses(
       return new FollowUp<LocalAddressChanges>(
         missing.map(add),
         () => new FollowUp<LocalAddressChanges>(extra.map(remove), () => changes),
+        extra.length > 0,
       )
     },
   }

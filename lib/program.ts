@@ -32,6 +32,8 @@ export class FollowUp<T> {
     readonly requests: readonly Request[],
     /** Called when all of them have succeeded. */
     readonly done: () => T | FollowUp<T>,
+    /** `done` may lead to further requests, which have to come before operations that were called later, too. */
+    readonly holds = false,
   ) {}
 }
 

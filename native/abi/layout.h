@@ -17,10 +17,13 @@ struct LayoutEntry {
   std::uint32_t size;      // size of the field, 0 for everything else
 };
 
+// clang-format takes the braces for blocks.
+// clang-format off
 #define IPVS_SIZE(record) LayoutEntry{#record, "", sizeof(record), 0}
 #define IPVS_FIELD(record, field) LayoutEntry{#record, #field, offsetof(record, field), sizeof(record::field)}
 #define IPVS_ENUM(type, name) LayoutEntry{#type, #name, static_cast<std::uint32_t>(type::name), 0}
 #define IPVS_BIT(group, name) LayoutEntry{#group, #name, group::name, 0}
+// clang-format on
 
 constexpr std::array kLayout{
     LayoutEntry{"Border", "kMagic", kMagic, 0},
@@ -247,7 +250,8 @@ constexpr std::array kLayout{
     IPVS_BIT(outcome_flags, kFamilyChanged),
     IPVS_BIT(outcome_flags, kMalformed),
     IPVS_BIT(outcome_flags, kServiceMissing),
-    IPVS_BIT(outcome_flags, kUnencodable),};
+    IPVS_BIT(outcome_flags, kUnencodable),
+};
 
 #undef IPVS_SIZE
 #undef IPVS_FIELD

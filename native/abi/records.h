@@ -13,7 +13,7 @@
 namespace ipvs::abi {
 
 constexpr std::size_t kAddressSize = 16;
-constexpr std::size_t kNameSize = 16;  // IP_VS_SCHEDNAME_MAXLEN, IP_VS_PENAME_MAXLEN, IP_VS_IFNAME_MAXLEN
+constexpr std::size_t kNameSize = 16;         // IP_VS_SCHEDNAME_MAXLEN, IP_VS_PENAME_MAXLEN, IP_VS_IFNAME_MAXLEN
 constexpr std::uint32_t kMagic = 0x53565049;  // "IPVS"
 
 // What a request asks for. Names follow the TypeScript API; the kernel's command numbers are in ipvs/commands.h.
@@ -286,7 +286,7 @@ struct ProbeRecord {
   std::uint32_t family_id;  // 0: there is none
   std::uint32_t family_version;
   std::uint32_t max_attribute;
-  std::int32_t sockopt_version_error;  // IP_VS_SO_GET_VERSION
+  std::int32_t sockopt_version_error;        // IP_VS_SO_GET_VERSION
   std::int32_t sockopt_local_address_error;  // IP_VS_SO_GET_LADDRS of a service that cannot exist
   std::uint32_t netlink_syscall;             // Syscall in which netlink failed
 };

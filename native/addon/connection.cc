@@ -36,7 +36,8 @@ bool read_job(const void* data, std::size_t size, engine::Job& job) {
 
 }  // namespace
 
-// One step of a job, handed on from step to step. The references belong to the JS thread; `execute` touches the engine and the reply alone.
+// One step of a job, handed on from step to step. The references belong to the JS thread; `execute` touches the engine
+// and the reply alone.
 struct Connection::Work {
   std::shared_ptr<State> state;
   napi_async_work work = nullptr;

@@ -28,9 +28,7 @@ bool Connection::full(const Reply& reply) {
   return listed_records(reply) >= kRecordsPerStep || reply.outcomes.size() >= kOutcomesPerStep;
 }
 
-std::uint64_t Connection::deadline(const abi::Request& request) const {
-  return job_.started_ms + request.timeout_ms;
-}
+std::uint64_t Connection::deadline(const abi::Request& request) const { return job_.started_ms + request.timeout_ms; }
 
 bool Connection::step(Reply& reply) {
   while (!full(reply)) {
@@ -97,7 +95,7 @@ void Connection::begin_dump(Phase phase, const abi::Request& request, std::uint3
   seen_.clear();
   phase_ = phase;
   if (const Error error = netlink_.begin_dump(request, deadline(request), context); error.value != 0) {
-    const bool no_family = error.value == ENOENT;
+    const bool no_family = error.value == ENOENT && error.where == abi::Syscall::kSendmsg;
     finish(reply, error, no_family ? flags::kFamilyChanged : std::uint16_t{0});
   }
 }
@@ -136,22 +134,20 @@ void Connection::end_of_dump(Reply& reply) {
   const bool of_service = operation == Operation::kDestinationList || operation == Operation::kLocalAddressList;
   if (listed_ != 0 || !of_service) return finish(reply, {}, flags::kSent);
   // A list of a service that does not exist is empty and no error (ip_vs_ctl.c:ip_vs_genl_dump_dests).
-  Error error;
-  if (service_exists(request, error)) return finish(reply, {}, flags::kSent);
-  const bool missing = error.value == ESRCH;
-  finish(reply, error, missing ? flags::kSent | flags::kServiceMissing : flags::kSent);
+  const abi::Outcome found = look_for_service(request);
+  std::uint16_t more = found.flags;
+  if ((more & flags::kFamilyChanged) == 0) more |= flags::kSent;  // the dump was
+  if (found.error == ESRCH) more |= flags::kServiceMissing;
+  finish(reply, {found.error, static_cast<abi::Syscall>(found.syscall)}, more);
 }
 
-bool Connection::service_exists(const abi::Request& request, Error& error) {
+abi::Outcome Connection::look_for_service(const abi::Request& request) {
   abi::Request get = request;
   get.operation = static_cast<std::uint16_t>(Operation::kServiceGet);
   Reply answer;
   netlink_.add(get, static_cast<std::uint32_t>(position_), job_.started_ms, job_.dialect, answer);
   netlink_.flush(job_.started_ms, job_.dialect, answer);
-  if (answer.outcomes.empty()) return false;
-  const abi::Outcome& outcome = answer.outcomes.front();
-  error = {outcome.error, static_cast<abi::Syscall>(outcome.syscall)};
-  return outcome.error == 0;
+  return answer.outcomes.front();  // one request, one outcome
 }
 
 void Connection::next_of_snapshot(Reply& reply) {

@@ -46,7 +46,7 @@ class Connection {
   void end_of_dump(Reply& reply);
   void next_of_snapshot(Reply& reply);
   void finish(Reply& reply, sys::Error error, std::uint16_t flags);
-  [[nodiscard]] bool service_exists(const abi::Request& request, sys::Error& error);
+  [[nodiscard]] abi::Outcome look_for_service(const abi::Request& request);
   [[nodiscard]] std::uint64_t deadline(const abi::Request& request) const;
   [[nodiscard]] static bool full(const Reply& reply);
 
@@ -57,10 +57,10 @@ class Connection {
   std::size_t position_ = 0;
 
   Phase phase_ = Phase::kNext;
-  std::size_t listed_ = 0;                     // records of the running dump so far
-  Seen seen_;                                  // and what they are
+  std::size_t listed_ = 0;                    // records of the running dump so far
+  Seen seen_;                                 // and what they are
   std::vector<abi::ServiceRecord> services_;  // of the running snapshot
-  std::size_t parent_ = 0;                     // the service it is at
+  std::size_t parent_ = 0;                    // the service it is at
 };
 
 }  // namespace ipvs::engine

@@ -33,27 +33,31 @@ sys::Error NetlinkSession::find_family(std::uint64_t deadline_ms) {
   if (const sys::Error error = socket_.send(writer.bytes()); error.value != 0) return error;
   netlink::Family found;
   bool done = false;
+  bool malformed = false;
   int refused = 0;
-  while (!done) {
-    const sys::Error error = socket_.receive(deadline_ms, [&](std::span<const std::byte> datagram, bool) {
+  while (!done && !malformed) {
+    const sys::Error error = socket_.receive(deadline_ms, [&](std::span<const std::byte> datagram, bool truncated) {
       netlink::MessageCursor messages(datagram);
       while (const auto message = messages.next()) {
         if (message->sequence != sequence || message->port_id != socket_.port_id()) continue;
         if (message->type == NLMSG_DONE) {
           done = true;
-        } else if (message->type == NLMSG_ERROR && message->payload.size() >= sizeof(int)) {
-          refused = -netlink::load<int>(message->payload.data());
+        } else if (message->type == NLMSG_ERROR) {
+          refused = netlink::error_of(*message);
           done = true;
         } else if (message->type == GENL_ID_CTRL) {
           (void)netlink::read_family(message->payload, kernel::kFamilyName, found);
         }
       }
+      malformed = malformed || truncated || messages.malformed();
     });
     if (error.value != 0) {
       replace_socket();
       return error;
     }
   }
+  if (malformed || refused == EBUSY) replace_socket();  // see continue_dump()
+  if (malformed) return {EPROTO, abi::Syscall::kRecvmsg};
   if (refused != 0) return {refused, abi::Syscall::kSendmsg};
   if (found.id == 0) return {ENOENT, abi::Syscall::kSendmsg};
   family_ = found;
@@ -61,7 +65,6 @@ sys::Error NetlinkSession::find_family(std::uint64_t deadline_ms) {
 }
 
 bool NetlinkSession::family_changed(std::uint64_t deadline_ms) {
-  if (adopted_) return false;
   const netlink::Family before = family_;
   if (const sys::Error error = find_family(deadline_ms); error.value != 0 && error.value != ENOENT) {
     // It could not be found out. The family is unknown from here on, and the error stays what it was.
@@ -77,8 +80,8 @@ void NetlinkSession::add(const abi::Request& request, std::uint32_t operation, s
   if (!window_.empty() && !window_.has_room(request, socket_.receive_budget())) flush(started_ms, dialect, reply);
   if (family_.id == 0) {
     // A message of type 0 would be acknowledged and ignored.
-    reply.outcomes.push_back({operation, ENOENT, static_cast<std::uint16_t>(abi::Syscall::kSendmsg),
-                              flags::kFamilyChanged, 0});
+    reply.outcomes.push_back(
+        {operation, ENOENT, static_cast<std::uint16_t>(abi::Syscall::kSendmsg), flags::kFamilyChanged, 0});
     return;
   }
   if (const sys::Error error = ready(); error.value != 0) {
@@ -109,8 +112,7 @@ void NetlinkSession::flush(std::uint64_t started_ms, abi::Dialect dialect, Reply
   }
 }
 
-sys::Error NetlinkSession::begin_dump(const abi::Request& request, std::uint64_t deadline_ms,
-                                      const Context& context) {
+sys::Error NetlinkSession::begin_dump(const abi::Request& request, std::uint64_t deadline_ms, const Context& context) {
   if (family_.id == 0) return {ENOENT, abi::Syscall::kSendmsg};
   if (const sys::Error error = ready(); error.value != 0) return error;
   netlink::Writer writer(Window::kMaxMessage);
@@ -123,6 +125,11 @@ sys::Error NetlinkSession::begin_dump(const abi::Request& request, std::uint64_t
 
 sys::Error NetlinkSession::continue_dump(Reply& reply, bool& done) {
   done = false;
+  if (sys::now_ms() >= dump_deadline_) {
+    // Parts of a long list may wait already, and would be read for as long as there are any.
+    replace_socket();
+    return {ETIMEDOUT, abi::Syscall::kRecvmsg};
+  }
   int refused = 0;
   bool malformed = false;
   const sys::Error error = socket_.receive(dump_deadline_, [&](std::span<const std::byte> datagram, bool truncated) {
@@ -130,12 +137,11 @@ sys::Error NetlinkSession::continue_dump(Reply& reply, bool& done) {
     while (const auto message = messages.next()) {
       if (message->sequence != dump_sequence_ || message->port_id != socket_.port_id()) continue;
       if (message->type == NLMSG_DONE) {
-        // Newer kernels put the error of a failed dump here; 2.6.32 sends 0, others nothing.
-        if (message->payload.size() >= sizeof(int)) refused = -netlink::load<int>(message->payload.data());
-        if (refused < 0) refused = 0;
+        // The kernel puts the error of a failed dump here (af_netlink.c:netlink_dump); some send nothing.
+        if (!message->payload.empty()) refused = netlink::error_of(*message);
         done = true;
-      } else if (message->type == NLMSG_ERROR && message->payload.size() >= sizeof(int)) {
-        refused = -netlink::load<int>(message->payload.data());
+      } else if (message->type == NLMSG_ERROR) {
+        refused = netlink::error_of(*message);
         done = true;
       } else if (message->type >= NLMSG_MIN_TYPE) {
         malformed = !decode(message->payload, dump_context_, reply) || malformed;
@@ -151,6 +157,8 @@ sys::Error NetlinkSession::continue_dump(Reply& reply, bool& done) {
     replace_socket();  // the rest of the dump is still to come
     return {EPROTO, abi::Syscall::kRecvmsg};
   }
+  // EBUSY: a dump that we know nothing of still runs on this socket (af_netlink.c:netlink_dump_start).
+  if (refused == EBUSY) replace_socket();
   return {refused, refused == 0 ? abi::Syscall::kNone : abi::Syscall::kSendmsg};
 }
 

@@ -47,8 +47,8 @@ class Seen {
     // A fwmark takes the place of the address, in a family of its own.
     const std::uint64_t family = record.family;
     if ((record.presence & abi::reply_presence::kFwmark) != 0) return {record.fwmark, 1, (family << 48) | 1};
-    return make_key(record.address, (family << 48) | (std::uint64_t{record.protocol} << 32) |
-                                        (std::uint64_t{record.port} << 8));
+    return make_key(record.address,
+                    (family << 48) | (std::uint64_t{record.protocol} << 32) | (std::uint64_t{record.port} << 8));
   }
   static Key key_of(const abi::DestinationRecord& record) {
     return make_key(record.address, (std::uint64_t{record.family} << 48) | record.port);

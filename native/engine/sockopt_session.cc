@@ -217,8 +217,8 @@ Error SockoptSession::list_services(std::uint32_t operation, const sockopt::Layo
       reply.services);
 }
 
-Error SockoptSession::list_destinations(const abi::Request& request, const Owner& owner,
-                                        const sockopt::Layout& layout, Reply& reply) {
+Error SockoptSession::list_destinations(const abi::Request& request, const Owner& owner, const sockopt::Layout& layout,
+                                        Reply& reply) {
   abi::ServiceRecord service{};
   if (const Error error = get_service(request, layout, service); error.value != 0) return error;
   return list(
@@ -267,12 +267,12 @@ Error SockoptSession::snapshot(const abi::Request& request, std::uint32_t operat
     const Owner owner{operation, static_cast<std::uint32_t>(i - first)};
     const abi::ServiceRecord service = reply.services[i];
     const auto skip_vanished = [](Error error) { return error.value == ESRCH ? Error{} : error; };
-    const Error dests = skip_vanished(list_destinations(
-        list_request(request, service, Operation::kDestinationList), owner, layout, reply));
+    const Error dests = skip_vanished(
+        list_destinations(list_request(request, service, Operation::kDestinationList), owner, layout, reply));
     if (dests.value != 0) return dests;
     if ((request.presence & abi::request_presence::kLocalAddresses) == 0) continue;
-    const Error laddrs = skip_vanished(
-        list_local_addresses(list_request(request, service, Operation::kLocalAddressList), owner, reply));
+    const Error laddrs =
+        skip_vanished(list_local_addresses(list_request(request, service, Operation::kLocalAddressList), owner, reply));
     if (laddrs.value != 0) return laddrs;
   }
   return {};

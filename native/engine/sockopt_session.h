@@ -27,8 +27,8 @@ class SockoptSession {
   };
 
   [[nodiscard]] sys::Error ready();
-  [[nodiscard]] sys::Error execute(const abi::Request& request, std::uint32_t operation,
-                                   const sockopt::Layout& layout, Reply& reply);
+  [[nodiscard]] sys::Error execute(const abi::Request& request, std::uint32_t operation, const sockopt::Layout& layout,
+                                   Reply& reply);
   [[nodiscard]] sys::Error stored_protocol(const abi::Request& request, const sockopt::Layout& layout,
                                            std::uint16_t& protocol);
   [[nodiscard]] sys::Error get_service(const abi::Request& request, const sockopt::Layout& layout,
@@ -38,8 +38,8 @@ class SockoptSession {
                                              const sockopt::Layout& layout, Reply& reply);
   [[nodiscard]] sys::Error list_local_addresses(const abi::Request& request, const Owner& owner, Reply& reply);
   [[nodiscard]] sys::Error list_daemons(std::uint32_t operation, Reply& reply);
-  [[nodiscard]] sys::Error snapshot(const abi::Request& request, std::uint32_t operation,
-                                    const sockopt::Layout& layout, Reply& reply);
+  [[nodiscard]] sys::Error snapshot(const abi::Request& request, std::uint32_t operation, const sockopt::Layout& layout,
+                                    Reply& reply);
 
   const sys::Namespace& where_;
   sys::InetSocket socket_;

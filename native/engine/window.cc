@@ -27,8 +27,7 @@ void Window::add(const abi::Request& request, std::uint32_t operation, abi::Dial
   slots_.push_back({operation, request.service_family, answer, false, false, false, 0});
 }
 
-sys::Error Window::exchange(sys::NetlinkSocket& socket, std::uint64_t deadline_ms, abi::Dialect dialect,
-                            Reply& reply) {
+sys::Error Window::exchange(sys::NetlinkSocket& socket, std::uint64_t deadline_ms, abi::Dialect dialect, Reply& reply) {
   writer_.add_flags(last_start_, NLM_F_ACK);
   if (const sys::Error error = socket.send(writer_.bytes()); error.value != 0) {
     fail_all(error, reply);  // netlink_sendmsg fails before the kernel has looked at a single message
@@ -36,8 +35,8 @@ sys::Error Window::exchange(sys::NetlinkSocket& socket, std::uint64_t deadline_m
   }
   sys::Error broken;
   while (!complete_) {
-    const sys::Error error = socket.receive(deadline_ms, [&](std::span<const std::byte> datagram, bool truncated) {
-      if (!truncated) collect(datagram, socket.port_id(), dialect, reply);
+    const sys::Error error = socket.receive(deadline_ms, [&](std::span<const std::byte> datagram, bool) {
+      collect(datagram, socket.port_id(), dialect, reply);  // a truncated message ends the walk
     });
     if (error.value == ENOBUFS) {
       // Answers were dropped (af_netlink.c:netlink_overrun). What still waits is true; what never came is unknown.
@@ -52,17 +51,15 @@ sys::Error Window::exchange(sys::NetlinkSocket& socket, std::uint64_t deadline_m
   return broken;
 }
 
-void Window::collect(std::span<const std::byte> datagram, std::uint32_t port_id, abi::Dialect dialect,
-                     Reply& reply) {
+void Window::collect(std::span<const std::byte> datagram, std::uint32_t port_id, abi::Dialect dialect, Reply& reply) {
   netlink::MessageCursor messages(datagram);
   while (const auto message = messages.next()) {
     const std::uint32_t index = message->sequence - first_sequence_;
     if (index >= slots_.size() || message->port_id != port_id) continue;
     Slot& slot = slots_[index];
     if (message->type == NLMSG_ERROR) {
-      if (message->payload.size() < sizeof(int)) continue;
       slot.answered = true;
-      slot.error = -netlink::load<int>(message->payload.data());
+      slot.error = netlink::error_of(*message);
       saw_enoent_ = saw_enoent_ || slot.error == ENOENT;
       complete_ = complete_ || index + 1 == slots_.size();
     } else if (message->type >= NLMSG_MIN_TYPE && slot.answer == Answer::kReply) {
@@ -89,6 +86,7 @@ void Window::fail_all(sys::Error error, Reply& reply) const {
 }
 
 void Window::report(sys::Error broken, Reply& reply) const {
+  const std::uint16_t late = broken.value == ETIMEDOUT ? flags::kTimedOut : std::uint16_t{0};
   for (const Slot& slot : slots_) {
     abi::Outcome outcome{slot.operation, 0, 0, flags::kSent, 0};
     const auto fail = [&outcome](int error, abi::Syscall where, std::uint16_t more) {
@@ -102,13 +100,16 @@ void Window::report(sys::Error broken, Reply& reply) const {
       fail(EPROTO, abi::Syscall::kRecvmsg, flags::kMalformed);
     } else if (slot.replied) {
       // a read is answered by its reply, whatever became of the others
-    } else if (!complete_ || broken.value != 0) {
-      // No answer, and it cannot be told whether there was one. A read has lost nothing but its result.
-      const auto lost = slot.answer == Answer::kAck ? flags::kUnknown : std::uint16_t{0};
-      const auto late = broken.value == ETIMEDOUT ? flags::kTimedOut : std::uint16_t{0};
-      if (!slot.answered) fail(broken.value, broken.where, static_cast<std::uint16_t>(lost | late));
     } else if (slot.answer == Answer::kReply) {
-      fail(EPROTO, abi::Syscall::kRecvmsg, flags::kMalformed);
+      // Nothing is lost but the result. An acknowledgement alone is no answer to a read.
+      if (broken.value == 0) {
+        fail(EPROTO, abi::Syscall::kRecvmsg, flags::kMalformed);
+      } else {
+        fail(broken.value, broken.where, late);
+      }
+    } else if (!slot.answered && broken.value != 0) {
+      // No answer, and it cannot be told whether there was one.
+      fail(broken.value, broken.where, static_cast<std::uint16_t>(flags::kUnknown | late));
     }
     reply.outcomes.push_back(outcome);
   }

@@ -317,17 +317,14 @@ bool decode(std::span<const std::byte> payload, const Context& context, Reply& r
   // Replies carry the number of the command that would make the object, not that of the request.
   switch (command) {
     case kernel::kNewService:
-      return in_nest(attributes, kernel::kAttrService,
-                     [&](auto nest) { return read_service(nest, context, reply); });
+      return in_nest(attributes, kernel::kAttrService, [&](auto nest) { return read_service(nest, context, reply); });
     case kernel::kNewDest:
-      return in_nest(attributes, kernel::kAttrDest,
-                     [&](auto nest) { return read_destination(nest, context, reply); });
+      return in_nest(attributes, kernel::kAttrDest, [&](auto nest) { return read_destination(nest, context, reply); });
     case kernel::kNewLaddr:
       return in_nest(attributes, kernel::kAttrLaddr,
                      [&](auto nest) { return read_local_address(nest, context, reply); });
     case kernel::kNewDaemon:
-      return in_nest(attributes, kernel::kAttrDaemon,
-                     [&](auto nest) { return read_daemon(nest, context, reply); });
+      return in_nest(attributes, kernel::kAttrDaemon, [&](auto nest) { return read_daemon(nest, context, reply); });
     case kernel::kSetConfig:
       return read_timeouts(attributes, context, reply);
     case kernel::kSetInfo:

@@ -164,6 +164,25 @@ void write_timeouts(netlink::Writer& writer, const abi::Request& request) {
   }
 }
 
+bool needs_service(Operation operation) {
+  switch (operation) {
+    case Operation::kServiceAdd:
+    case Operation::kServiceSet:
+    case Operation::kServiceRemove:
+    case Operation::kServiceGet:
+    case Operation::kDestinationAdd:
+    case Operation::kDestinationSet:
+    case Operation::kDestinationRemove:
+    case Operation::kDestinationList:
+    case Operation::kLocalAddressAdd:
+    case Operation::kLocalAddressRemove:
+    case Operation::kLocalAddressList:
+      return true;
+    default:
+      return false;
+  }
+}
+
 }  // namespace
 
 Answer answer_of(Operation operation) {
@@ -190,8 +209,8 @@ std::size_t answer_cost(Answer answer, std::size_t message_size) {
   return 2 * message_size + kBookkeeping + (answer == Answer::kReply ? kReplyPages : 0);
 }
 
-std::size_t encode(netlink::Writer& writer, const abi::Request& request, abi::Dialect dialect,
-                   std::uint16_t family, std::uint32_t sequence) {
+std::size_t encode(netlink::Writer& writer, const abi::Request& request, abi::Dialect dialect, std::uint16_t family,
+                   std::uint32_t sequence) {
   const auto operation = static_cast<Operation>(request.operation);
   // Only REQUEST, ACK and DUMP: REPLACE and EXCL are dump bits to 2.6.32 (genetlink.c:genl_rcv_msg).
   const auto flags =
@@ -246,11 +265,9 @@ bool valid_request(const abi::Request& request) {
       request.transport != static_cast<std::uint16_t>(abi::Transport::kSockopt)) {
     return false;
   }
-  if (has(request, presence::kService)) {
-    if (request.service_family != AF_INET && request.service_family != AF_INET6) return false;
-    if (has(request, presence::kFwmark) && request.fwmark == 0) return false;
-  }
-  return true;
+  if (!has(request, presence::kService)) return !needs_service(static_cast<Operation>(operation));
+  if (request.service_family != AF_INET && request.service_family != AF_INET6) return false;
+  return !has(request, presence::kFwmark) || request.fwmark != 0;
 }
 
 }  // namespace ipvs

@@ -31,18 +31,9 @@ struct Reply {
   // `to` has size() bytes.
   void write(void* to, bool more) const {
     const auto count = [](const auto& section) { return static_cast<std::uint32_t>(section.size()); };
-    const abi::ReplyHeader header{abi::kMagic,
-                                  abi::kLayoutHash,
-                                  more ? 1U : 0U,
-                                  count(outcomes),
-                                  count(services),
-                                  count(destinations),
-                                  count(local_addresses),
-                                  count(daemons),
-                                  count(timeouts),
-                                  count(infos),
-                                  count(probes),
-                                  0};
+    const abi::ReplyHeader header{abi::kMagic,     abi::kLayoutHash,    more ? 1U : 0U,         count(outcomes),
+                                  count(services), count(destinations), count(local_addresses), count(daemons),
+                                  count(timeouts), count(infos),        count(probes),          0};
     auto* at = static_cast<std::byte*>(to);
     std::memcpy(at, &header, sizeof header);
     at += sizeof header;

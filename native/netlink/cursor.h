@@ -1,6 +1,7 @@
 // Bounds-checked reading of messages and attributes. Nothing here trusts a length that the bytes carry.
 #pragma once
 
+#include <cerrno>
 #include <optional>
 
 #include "netlink/wire.h"
@@ -14,6 +15,14 @@ struct Message {
   std::uint32_t port_id;
   std::span<const std::byte> payload;
 };
+
+// The errno in an NLMSG_ERROR or NLMSG_DONE: 0 for an acknowledgement, EPROTO for what no kernel sends.
+[[nodiscard]] inline int error_of(const Message& message) {
+  constexpr int kMaxErrno = 4095;  // include/linux/err.h: MAX_ERRNO
+  if (message.payload.size() < sizeof(int)) return EPROTO;
+  const int value = load<int>(message.payload.data());
+  return value > 0 || value < -kMaxErrno ? EPROTO : -value;
+}
 
 // Walks the messages of a datagram. A length that cannot be right ends the walk and sets malformed().
 class MessageCursor {

@@ -47,7 +47,9 @@ void store_identity(Bytes& bytes, const abi::Request& request, std::uint16_t pro
 }
 
 Bytes targets_query(const abi::Request& request, std::uint32_t count, std::size_t stride) {
-  Bytes bytes(get_targets::kEntries);
+  Bytes bytes;
+  bytes.reserve(get_targets::kEntries + count * stride);
+  bytes.assign(get_targets::kEntries, std::byte{0});
   bytes.resize(get_targets::kEntries + count * stride, kUntouched);
   store(bytes, get_targets::kProtocol, request.protocol);
   if (by_fwmark(request)) {

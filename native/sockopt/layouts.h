@@ -31,8 +31,8 @@ constexpr Layout kMainline{false, 104, 48, 96, kStatsMainline};
 
 // struct ip_vs_service_user
 namespace service_user {
-constexpr std::size_t kProtocol = 0, kAddress = 4, kPort = 8, kFwmark = 12, kScheduler = 16, kFlags = 32,
-                      kTimeout = 36, kNetmask = 40, kSize = 44;
+constexpr std::size_t kProtocol = 0, kAddress = 4, kPort = 8, kFwmark = 12, kScheduler = 16, kFlags = 32, kTimeout = 36,
+                      kNetmask = 40, kSize = 44;
 }
 // struct ip_vs_dest_user, behind a service_user
 namespace dest_user {

@@ -1,8 +1,9 @@
 #include "sys/clock.h"
 
-#include <ctime>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#include <ctime>
 
 namespace ipvs::sys {
 

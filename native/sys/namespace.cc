@@ -1,11 +1,12 @@
 #include "sys/namespace.h"
 
-#include <cerrno>
 #include <fcntl.h>
 #include <sched.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#include <cerrno>
 
 namespace ipvs::sys {
 namespace {
