@@ -150,6 +150,11 @@ export function formatPacked(address: PackedAddress): string {
     : formatIpv6(address.a, address.b, address.c, address.d)
 }
 
+/** The canonical text of an address that was parsed from `text`: an IPv4 address has no other. */
+export function canonicalText(address: PackedAddress, text: string): string {
+  return address.family === AF_INET ? text : formatPacked(address)
+}
+
 /** The canonical text of 4 bytes (every family but 10) or 16 bytes (family 10) in network order. */
 export function formatAddress(bytes: Uint8Array, offset: number, family: number): string {
   if (family !== AF_INET6) {

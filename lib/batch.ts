@@ -8,9 +8,11 @@ import {
   setDestination,
   updateDestination,
 } from './destinations'
+import type { Dispatcher } from './dispatcher'
 import type { IpvsError } from './errors'
 import { addLocalAddress, ensureLocalAddress, removeLocalAddress, setLocalAddresses } from './local-addresses'
 import type { Program } from './program'
+import { nothing } from './program'
 import { addService, ensureService, removeService, setService, updateService } from './services'
 import { flushTable, zeroCounters } from './table'
 import type {
@@ -42,6 +44,50 @@ export type Build = (context: Context) => Program<unknown>
 
 /** Called with each operation that is put into the batch. */
 export type Put = (operation: string, build: Build) => void
+
+/** One operation of a batch, from the call to its outcome. */
+export class Slot {
+  outcome: BatchOutcome | undefined
+  private ended: () => void = nothing
+
+  constructor(
+    private readonly operation: string,
+    private readonly build: Build,
+  ) {}
+
+  /** A wrong argument is the outcome of this operation alone. */
+  start(
+    context: Context,
+    dispatcher: Dispatcher,
+    timeout: number,
+    signal: AbortSignal | undefined,
+    ended: () => void,
+  ): void {
+    this.ended = ended
+    let program: Program<unknown>
+    try {
+      program = this.build(context)
+    } catch (error) {
+      this.reject(error)
+      return
+    }
+    dispatcher.submit(program, timeout, signal, this)
+  }
+
+  resolve(value: unknown): void {
+    this.outcome = { status: 'fulfilled', operation: this.operation, value }
+    this.ended()
+  }
+
+  reject(error: unknown): void {
+    this.outcome = {
+      status: 'rejected',
+      operation: this.operation,
+      error: error as TypeError & { code: string },
+    }
+    this.ended()
+  }
+}
 
 /** Collects operations; nothing is sent before the function that was given to `batch()` has returned. */
 export class Batch {

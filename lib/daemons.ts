@@ -4,6 +4,7 @@ import type { Context, Runner } from './context'
 import { collect } from './context'
 import { ruleDaemon, ruleWrites } from './dialect'
 import type { Program } from './program'
+import { nothing } from './program'
 import { decodeDaemon } from './records/decode'
 import { Operation } from './records/layout.gen'
 import type { CallOptions, DaemonInfo, DaemonInput, DaemonState } from './types'
@@ -30,7 +31,7 @@ function startDaemon({ capabilities, force }: Context, input: DaemonInput): Prog
     operation,
     subject: {},
     request: { fields: { operation: Operation.daemonStart, daemon } },
-    done: () => undefined,
+    done: nothing,
   }
 }
 
@@ -42,7 +43,7 @@ function stopDaemon({ capabilities }: Context, state: DaemonState): Program<void
     operation,
     subject: {},
     request: { fields: { operation: Operation.daemonStop, daemonState } },
-    done: () => undefined,
+    done: nothing,
   }
 }
 

@@ -6,7 +6,7 @@ import { ruleDestination, ruleServiceKey, ruleWrites, sameForwarding } from './d
 import { kernelError } from './kernel-errors'
 import { destinationKeyId, serviceKeyId } from './keys'
 import type { Program, Request } from './program'
-import { FollowUp } from './program'
+import { FollowUp, nothing } from './program'
 import { decodeDestination } from './records/decode'
 import { Operation } from './records/layout.gen'
 import type {
@@ -82,7 +82,7 @@ function writeProgram(
     operation,
     subject: { service: service.key, destination: destination.key },
     request: writeRequest(what, service, destination, config),
-    done: () => undefined,
+    done: nothing,
   }
 }
 
@@ -121,7 +121,7 @@ export function updateDestination(
       const config = mergeDestination(current, named, destination, service)
       ruleDestination(context.capabilities, service, destination, config, operation)
       const request = writeRequest(Operation.destinationSet, service, destination, config)
-      return new FollowUp<void>([request], () => undefined)
+      return new FollowUp<void>([request], nothing)
     },
   }
 }
@@ -206,7 +206,7 @@ function streamDestinations(
       fields: { operation: Operation.destinationList, service },
       sinks: [forward('destinations', decodeDestination, push)],
     },
-    done: () => undefined,
+    done: nothing,
   }
 }
 
@@ -222,7 +222,7 @@ export function removeDestination(context: Context, key: ServiceKey, target: Des
     operation,
     subject,
     request: { fields: { operation: Operation.destinationRemove, service, target: { address, port } } },
-    done: () => undefined,
+    done: nothing,
   }
 }
 

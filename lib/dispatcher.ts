@@ -254,8 +254,10 @@ export class Dispatcher {
       entry.stale = true
       return
     }
-    const error = outcomeError(outcome, operation, subject, this.hooks.target().dialect)
-    if (error && error.code !== inflight.request.tolerate && !entry.failed) entry.failed = error
+    if (outcome.error !== 0 && !entry.failed) {
+      const error = outcomeError(outcome, operation, subject, this.hooks.target().dialect)
+      if (error.code !== inflight.request.tolerate) entry.failed = error
+    }
     if (entry.open > 0 || entry.settled || entry.stale) return
     this.conclude(entry)
   }

@@ -1,9 +1,10 @@
 /** The client. */
 
 import { inspect } from 'util'
+import { formatPacked } from './address'
 import { invalidType } from './argument-errors'
 import type { BatchOutcome } from './batch'
-import { Batch } from './batch'
+import { Batch, Slot } from './batch'
 import type { Capabilities } from './capabilities'
 import type { Context, Runner } from './context'
 import { Daemons } from './daemons'
@@ -169,31 +170,17 @@ export class Ipvs {
     return new Promise((resolve) => {
       const call = checkCallOptions(options)
       if (typeof build !== 'function') throw invalidType('build', 'function', build)
-      const puts: { operation: string; make: (context: Context) => Program<unknown> }[] = []
-      build(new Batch((operation, make) => puts.push({ operation, make })))
-      const outcomes = new Array<BatchOutcome>(puts.length)
-      let open = puts.length
-      if (open === 0) resolve(outcomes)
-      const settle = (index: number, outcome: BatchOutcome) => {
-        outcomes[index] = outcome
+      const { dispatcher, context } = this
+      const timeout = call.timeout ?? this.options.timeout
+      const slots: Slot[] = []
+      build(new Batch((operation, make) => slots.push(new Slot(operation, make))))
+      let open = slots.length
+      const ended = () => {
         open--
-        if (open === 0) resolve(outcomes)
+        if (open === 0) resolve(slots.map(({ outcome }) => outcome as BatchOutcome))
       }
-      puts.forEach(({ operation, make }, index) => {
-        const fail = (error: unknown) =>
-          settle(index, { status: 'rejected', operation, error: error as TypeError & { code: string } })
-        let program: Program<unknown>
-        try {
-          program = make(this.context)
-        } catch (error) {
-          fail(error)
-          return
-        }
-        this.dispatcher.submit(program, call.timeout ?? this.options.timeout, call.signal, {
-          resolve: (value) => settle(index, { status: 'fulfilled', operation, value }),
-          reject: fail,
-        })
-      })
+      if (open === 0) resolve([])
+      for (const slot of slots) slot.start(context, dispatcher, timeout, call.signal, ended)
     })
   }
 
@@ -252,7 +239,8 @@ export class Ipvs {
       if (fields.operation !== Operation.localAddressAdd || !this.capabilities.perCpuLocalAddresses) return
       if (!looked) state = this.transport.readCpuState()
       looked = true
-      ruleReserveCore(state, operation, { service: fields.service?.key })
+      const localAddress = fields.target && formatPacked(fields.target.address)
+      ruleReserveCore(state, operation, { service: fields.service?.key, localAddress })
     }
   }
 

@@ -7,7 +7,7 @@ import { localAddressCpu, ruleLocalAddress, ruleWrites } from './dialect'
 import { ownError } from './errors'
 import { serviceKeyId } from './keys'
 import type { Program, Request } from './program'
-import { FollowUp } from './program'
+import { FollowUp, nothing } from './program'
 import { decodeLocalAddress } from './records/decode'
 import { Operation } from './records/layout.gen'
 import type { CpuState } from './transport'
@@ -56,7 +56,7 @@ function changeProgram(
   const subject = { service: service.key, localAddress: local.text }
   ruleWrites(capabilities, operation, subject)
   ruleLocalAddress(capabilities, service, operation, local.text)
-  return { operation, subject, request: writeRequest(what, service, local), done: () => undefined }
+  return { operation, subject, request: writeRequest(what, service, local), done: nothing }
 }
 
 export const addLocalAddress = (context: Context, service: ServiceKey, address: string) =>
@@ -223,7 +223,7 @@ function streamProgram(
       fields: { operation: Operation.localAddressList, service },
       sinks: [forward('localAddresses', decodeLocalAddress, push)],
     },
-    done: () => undefined,
+    done: nothing,
   }
 }
 

@@ -21,14 +21,13 @@ const SYSCALLS: Readonly<Record<number, string>> = {
 
 export const syscallName = (syscall: number): string | undefined => SYSCALLS[syscall]
 
-/** Undefined for success. */
+/** Of an outcome with an errno. */
 export function outcomeError(
   outcome: OutcomeRecord,
   operation: string,
   subject: ErrorSubject,
   dialect: Dialect,
-): IpvsError | undefined {
-  if (outcome.error === 0) return undefined
+): IpvsError {
   const has = (flag: number) => (outcome.flags & flag) !== 0
   const sent = has(outcomeFlags.sent)
   const syscall = syscallName(outcome.syscall)

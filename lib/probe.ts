@@ -37,7 +37,8 @@ async function runProbe(transport: Transport, timeout: number): Promise<Probe> {
     try {
       const reply = new Reply(buffer)
       if (reply.probes.count > 0) probe = decodeProbe(reply, 0)
-      if (reply.outcomes.count > 0) failed = outcomeError(reply.outcome(0), 'open', {}, 'unknown')
+      const outcome = reply.outcomes.count > 0 ? reply.outcome(0) : undefined
+      if (outcome && outcome.error !== 0) failed = outcomeError(outcome, 'open', {}, 'unknown')
     } catch (error) {
       failed = error as Error
     }

@@ -55,3 +55,6 @@ export function conflicts(one: Lane, other: Lane): boolean {
   if (one.service !== other.service) return false
   return one.object === '' || other.object === '' || one.object === other.object
 }
+
+/** For programs that have no result. */
+export function nothing(): void {}

@@ -15,7 +15,7 @@ import {
 import { serviceKeyId } from './keys'
 import { PROTOCOLS } from './numbers'
 import type { Program, Request } from './program'
-import { FollowUp } from './program'
+import { FollowUp, nothing } from './program'
 import { decodeDestination, decodeService } from './records/decode'
 import { Operation, Transport } from './records/layout.gen'
 import type {
@@ -98,7 +98,7 @@ export function addService(context: Context, input: ServiceInput): Program<void>
     operation,
     subject: { service: service.key },
     request: writeRequest(context, Operation.serviceAdd, service, config),
-    done: () => undefined,
+    done: nothing,
   }
 }
 
@@ -109,7 +109,7 @@ export function setService(context: Context, input: ServiceInput): Program<void>
   const subject = { service: service.key }
   if (!mustKeepTimeout(context, service, config)) {
     const request = writeRequest(context, Operation.serviceSet, service, config)
-    return { operation, subject, request, done: () => undefined }
+    return { operation, subject, request, done: nothing }
   }
   const found: ServiceInfo[] = []
   return {
@@ -120,7 +120,7 @@ export function setService(context: Context, input: ServiceInput): Program<void>
     done: () => {
       const establishedTimeout = found[0]?.establishedTimeout
       const kept = { ...config, establishedTimeout }
-      return new FollowUp<void>([writeRequest(context, Operation.serviceSet, service, kept)], () => undefined)
+      return new FollowUp<void>([writeRequest(context, Operation.serviceSet, service, kept)], nothing)
     },
   }
 }
@@ -141,7 +141,7 @@ export function updateService(context: Context, key: ServiceKey, change: Service
       const config = { ...configOf(found[0] as ServiceInfo), ...named }
       ruleService(context.capabilities, service, config, operation)
       const request = writeRequest(context, Operation.serviceSet, service, config)
-      return new FollowUp<void>([request], () => undefined)
+      return new FollowUp<void>([request], nothing)
     },
   }
 }
@@ -204,7 +204,7 @@ function streamServices(push: (items: readonly ServiceInfo[]) => void): Program<
       fields: { operation: Operation.serviceList },
       sinks: [forward('services', decodeService, push)],
     },
-    done: () => undefined,
+    done: nothing,
   }
 }
 
@@ -225,7 +225,7 @@ export function removeService(context: Context, key: ServiceKey): Program<void> 
     },
   }
   if (!removesDestinationsFirst(capabilities.dialect)) {
-    return { operation, subject, request: remove, done: () => undefined }
+    return { operation, subject, request: remove, done: nothing }
   }
   const found: DestinationInfo[] = []
   return {

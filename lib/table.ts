@@ -5,7 +5,7 @@ import { collect } from './context'
 import { removesDestinationsFirst, ruleWrites, ruleZero } from './dialect'
 import { serviceKeyId } from './keys'
 import type { Program, Request } from './program'
-import { FollowUp } from './program'
+import { FollowUp, nothing } from './program'
 import { decodeDestination, decodeInfo, decodeLocalAddress, decodeService } from './records/decode'
 import { DestinationRecord, LocalAddressRecord, Operation } from './records/layout.gen'
 import type { Reply } from './records/reply'
@@ -83,7 +83,7 @@ export function zeroCounters({ capabilities }: Context, key: ServiceKey | undefi
     operation,
     subject: { service: service?.key },
     request: { fields: { operation: Operation.zero, service } },
-    done: () => undefined,
+    done: nothing,
   }
 }
 
@@ -93,7 +93,7 @@ export function flushTable(context: Context): Program<void> {
   const flush: Request = { fields: { operation: Operation.flush } }
   const subject = {}
   if (!removesDestinationsFirst(context.capabilities.dialect)) {
-    return { operation, subject, request: flush, done: () => undefined }
+    return { operation, subject, request: flush, done: nothing }
   }
   const services: Building[] = []
   return {
@@ -109,7 +109,7 @@ export function flushTable(context: Context): Program<void> {
         const key = checkServiceKey(service)
         for (const info of destinations) removals.push(removeDestinationRequest(key, info))
       }
-      return new FollowUp<void>([...removals, flush], () => undefined)
+      return new FollowUp<void>([...removals, flush], nothing)
     },
   }
 }

@@ -4,6 +4,7 @@ import type { Context, Runner } from './context'
 import { collect } from './context'
 import { ruleWrites } from './dialect'
 import type { Program } from './program'
+import { nothing } from './program'
 import { decodeTimeouts } from './records/decode'
 import { Operation } from './records/layout.gen'
 import type { CallOptions, Timeouts as TimeoutValues } from './types'
@@ -30,7 +31,7 @@ function setTimeouts({ capabilities }: Context, values: Partial<TimeoutValues>):
     operation,
     subject: {},
     request: { fields: { operation: Operation.timeoutsSet, timeouts } },
-    done: () => undefined,
+    done: nothing,
   }
 }
 

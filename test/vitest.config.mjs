@@ -5,7 +5,12 @@ import { defineConfig } from 'vitest/config'
 export default defineConfig({
   test: {
     root: fileURLToPath(new URL('..', import.meta.url)),
-    include: ['test/unit/**/*.test.ts', 'test/lifecycle/**/*.test.ts', 'test/package/**/*.test.ts'],
+    include: [
+      'test/unit/**/*.test.ts',
+      'test/lifecycle/**/*.test.ts',
+      'test/package/**/*.test.ts',
+      'test/types/**/*.test.ts',
+    ],
     pool: 'forks',
   },
 })

@@ -1,7 +1,7 @@
 /** Destinations: their keys and their configuration. */
 
 import type { AddressFamily, PackedAddress } from '../address'
-import { formatPacked } from '../address'
+import { canonicalText } from '../address'
 import { invalidValue, outOfRange } from '../argument-errors'
 import { FORWARDING_METHODS, familyName, TUNNEL_FLAGS, TUNNEL_TYPES } from '../numbers'
 import type { DestinationKey } from '../types'
@@ -51,7 +51,12 @@ export function checkDestinationKey(value: unknown, field = 'destination'): Norm
   const address = checkAddress(properties.address, `${field}.address`)
   const port = checkInteger(properties.port, `${field}.port`, 0, 65535)
   checkFamilyAgrees(properties.family, address.family, field)
-  return { address, port, family: address.family, key: { address: formatPacked(address), port } }
+  return {
+    address,
+    port,
+    family: address.family,
+    key: { address: canonicalText(address, properties.address as string), port },
+  }
 }
 
 function checkTunnel(value: unknown, field: string): NormalizedTunnel | undefined {

@@ -1,7 +1,7 @@
 /** Virtual services: their keys and their configuration. */
 
 import type { AddressFamily, PackedAddress } from '../address'
-import { AF_INET, addressKind, formatPacked, parseIpv4Mask } from '../address'
+import { AF_INET, addressKind, canonicalText, parseIpv4Mask } from '../address'
 import { invalidType, invalidValue } from '../argument-errors'
 import { FAMILIES, familyName, PROTOCOLS, SCHEDULER_FLAGS } from '../numbers'
 import type { AddressServiceKey, FwmarkServiceKey } from '../types'
@@ -68,11 +68,24 @@ const SERVICE_READ_ONLY = ['flags', 'stats'] as const
 const SERVICE_INPUT = [...SERVICE_KEY, ...SERVICE_CONFIG]
 const SERVICE_NOT_CHANGED = [...SERVICE_KEY, ...SERVICE_READ_ONLY]
 
+/** The key that was checked last: whoever fills a service with destinations names it once for each of them. */
+let last: NormalizedAddressService | undefined
+
 /**
  * Other properties are allowed: people pass the whole configuration of a service where its key is asked for.
  */
 export function checkServiceKey(value: unknown, field = 'service'): NormalizedServiceKey {
   const { protocol, address, port, fwmark, family } = checkObject(value, field)
+  if (
+    last !== undefined &&
+    last.key.address === address &&
+    last.key.port === port &&
+    last.key.protocol === protocol &&
+    fwmark === undefined &&
+    family === undefined
+  ) {
+    return last
+  }
   if (fwmark !== undefined) {
     if (protocol !== undefined || address !== undefined || port !== undefined) {
       throw invalidValue(field, 'must have either fwmark or protocol, address and port, not both', value)
@@ -89,7 +102,7 @@ export function checkServiceKey(value: unknown, field = 'service'): NormalizedSe
   const packed = checkAddress(address, `${field}.address`)
   const portNumber = checkInteger(port, `${field}.port`, 0, 65535)
   checkFamilyAgrees(family, packed.family, field)
-  return {
+  last = {
     kind: 'address',
     protocol: protocolNumber,
     address: packed,
@@ -97,10 +110,11 @@ export function checkServiceKey(value: unknown, field = 'service'): NormalizedSe
     family: packed.family,
     key: {
       protocol: protocol as AddressServiceKey['protocol'],
-      address: formatPacked(packed),
+      address: canonicalText(packed, address as string),
       port: portNumber,
     },
   }
+  return last
 }
 
 type Persistent = Pick<NormalizedServiceConfig, 'persistent' | 'persistenceTimeout' | 'netmask' | 'engine'>

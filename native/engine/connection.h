@@ -45,7 +45,7 @@ class Connection {
   void begin_dump(Phase phase, const abi::Request& request, std::uint32_t parent, Reply& reply);
   void end_of_dump(Reply& reply);
   void next_of_snapshot(Reply& reply);
-  void finish(Reply& reply, sys::Error error, std::uint16_t flags);
+  void finish(Reply& reply, sys::Error error, std::uint16_t more);
   [[nodiscard]] abi::Outcome look_for_service(const abi::Request& request);
   [[nodiscard]] std::uint64_t deadline(const abi::Request& request) const;
   [[nodiscard]] static bool full(const Reply& reply);

@@ -1,14 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import {
-  errnoName,
-  IpvsError,
-  IpvsErrorCodes,
-  invalidType,
-  invalidValue,
-  kernelError,
-  outOfRange,
-  ownError,
-} from '../../lib/errors'
+import { invalidType, invalidValue, outOfRange } from '../../lib/argument-errors'
+import { IpvsError, IpvsErrorCodes, ownError } from '../../lib/errors'
+import { errnoName, kernelError } from '../../lib/kernel-errors'
 import type { Dialect } from '../../lib/types'
 
 const service = { protocol: 'tcp', address: '192.0.2.1', port: 80 } as const

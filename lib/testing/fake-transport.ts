@@ -1,0 +1,171 @@
+/** The transport of a fake kernel: packed requests in, packed replies out, as native/engine/connection.cc does it. */
+
+import { performance } from 'perf_hooks'
+import { errnoName } from '../kernel-errors'
+import { Operation, outcomeFlags, Syscall, Transport as TransportNumber } from '../records/layout.gen'
+import type { ReplySections } from '../records/pack-reply'
+import { emptySections, packReply } from '../records/pack-reply'
+import type { UnpackedRequest } from '../records/unpack-request'
+import { unpackRequests } from '../records/unpack-request'
+import type { CpuState, KernelFiles, Transport } from '../transport'
+import { ERRNO } from './errno'
+import { executeOne, type Result, type Session } from './execute'
+import type { Faults } from './faults'
+import type { FakeRequest } from './request-log'
+import { describeRequest, operationName } from './request-log'
+import type { KernelState } from './state'
+
+export interface FakeTransportOptions {
+  /** `false`: there is no generic netlink, and the library falls back to sockopt. Default true. */
+  readonly netlink?: boolean
+  /**
+   * The process is in another network namespace: FULLNAT kernels have IPVS in the initial one only, where sockopt
+   * reaches it and netlink does not. Default false.
+   */
+  readonly foreignNamespace?: boolean
+}
+
+/** native/engine/connection.h: kRecordsPerStep, kOutcomesPerStep. */
+const RECORDS_PER_REPLY = 1000
+const OUTCOMES_PER_REPLY = 4096
+
+const listed = ({ services, destinations, localAddresses, daemons }: ReplySections): number =>
+  services.length + destinations.length + localAddresses.length + daemons.length
+
+const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
+
+/** native/ipvs/encode.cc:valid_request */
+function isValid({ operation, transport, service }: UnpackedRequest): boolean {
+  if (operationName(operation) === undefined) return false
+  if (transport !== TransportNumber.netlink && transport !== TransportNumber.sockopt) return false
+  if (!service) return true
+  return (service.family === 2 || service.family === 10) && service.fwmark !== 0
+}
+
+const isRead = ({ operation }: UnpackedRequest): boolean =>
+  operation === Operation.probe ||
+  operation === Operation.snapshot ||
+  /\.(get|list)$|^info$/.test(operationName(operation) as string)
+
+/** An answer that never came: of a write nobody knows whether it was done. */
+function lost(request: UnpackedRequest, error: number, syscall: number, flags = 0): Result {
+  const unknown = isRead(request) ? 0 : outcomeFlags.unknown
+  return { error, syscall, flags: outcomeFlags.sent | unknown | flags }
+}
+
+function describeResult({ error, flags }: Result): string | undefined {
+  if (error === 0) return undefined
+  return (flags & outcomeFlags.unknown) !== 0 ? 'lost' : errnoName(error)
+}
+
+export function fakeTransport(
+  kernel: KernelState,
+  faults: Faults,
+  log: FakeRequest[],
+  { netlink = true, foreignNamespace = false }: FakeTransportOptions = {},
+): Transport {
+  const session: Session = { kernel, faults, familyId: 0, netlink: netlink && !foreignNamespace }
+  let closed = false
+  let busy = false
+
+  async function runJob(
+    requests: readonly UnpackedRequest[],
+    onReply: (reply: ArrayBuffer) => void,
+  ): Promise<void> {
+    const started = performance.now()
+    let reply = emptySections()
+    const handOver = async (more: boolean) => {
+      const full = reply
+      reply = emptySections()
+      // Never in the turn in which it was asked for.
+      await undefined
+      onReply(packReply(full, more))
+    }
+    const handOverWhenFull = async () => {
+      if (listed(reply) >= RECORDS_PER_REPLY || reply.outcomes.length >= OUTCOMES_PER_REPLY)
+        await handOver(true)
+    }
+    const descriptions = requests.map(describeRequest)
+    const overrun = descriptions.some((description) => faults.take('enobufs', description) !== undefined)
+
+    const perform = async (request: UnpackedRequest, index: number): Promise<Result> => {
+      const description = descriptions[index] as FakeRequest
+      const sockopt = request.transport === TransportNumber.sockopt
+      await faults.take('neverAnswer', description)?.removed
+      const left = request.timeout - (performance.now() - started)
+      if (left <= 0) return { error: ERRNO.ETIMEDOUT, syscall: Syscall.none, flags: outcomeFlags.timedOut }
+      const delay = faults.take('delay', description)?.effect.ms ?? 0
+      // A system call cannot be given up; the answer of netlink can.
+      const late = !sockopt && delay >= left
+      if (delay > 0) await sleep(late ? left : delay)
+      const failure = faults.take('fail', description)
+      if (failure) {
+        const write = isRead(request) ? Syscall.getsockopt : Syscall.setsockopt
+        return {
+          error: failure.effect.errno,
+          syscall: sockopt ? write : Syscall.sendmsg,
+          flags: outcomeFlags.sent,
+        }
+      }
+      const result = await executeOne(session, request, index, description, () => reply, handOverWhenFull)
+      if ((result.flags & outcomeFlags.familyChanged) !== 0) return result
+      if (late) return lost(request, ERRNO.ETIMEDOUT, Syscall.poll, outcomeFlags.timedOut)
+      if (faults.take('loseAnswer', description) || (overrun && !sockopt)) {
+        return lost(request, ERRNO.ENOBUFS, Syscall.recvmsg)
+      }
+      return result
+    }
+
+    for (const [index, request] of requests.entries()) {
+      if (!isValid(request)) {
+        reply.outcomes.push({
+          operation: index,
+          error: ERRNO.EINVAL,
+          syscall: 0,
+          flags: outcomeFlags.malformed,
+        })
+        continue
+      }
+      const result = await perform(request, index)
+      reply.outcomes.push({ operation: index, ...result })
+      const error = describeResult(result)
+      const description = descriptions[index] as FakeRequest
+      if (request.operation !== Operation.probe)
+        log.push(error === undefined ? description : { ...description, error })
+      if (index + 1 < requests.length) await handOverWhenFull()
+    }
+    await handOver(false)
+  }
+
+  return {
+    async run(request, onReply) {
+      if (closed) throw new Error('run: the connection is closed')
+      if (busy) throw new Error('run: a job is running')
+      const { requests } = unpackRequests(request)
+      busy = true
+      try {
+        await runJob(requests, (reply) => {
+          // The last reply may start the next job.
+          if (new DataView(reply).getUint32(8, true) === 0) busy = false
+          onReply(reply)
+        })
+      } finally {
+        busy = false
+      }
+    },
+    async readKernelFiles(): Promise<KernelFiles> {
+      const { fullnat, perCpu, extStats } = kernel.facts
+      if (!kernel.loaded || !fullnat || foreignNamespace) {
+        return { connMaxNum: false, fullnatSysctl: false, extStats: undefined }
+      }
+      return { connMaxNum: perCpu, fullnatSysctl: true, extStats }
+    },
+    readCpuState(): CpuState | undefined {
+      if (!kernel.facts.perCpu) return undefined
+      return { online: kernel.options.cpus, reserved: kernel.reserveCore }
+    },
+    close() {
+      closed = true
+    },
+  }
+}

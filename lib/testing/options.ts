@@ -1,0 +1,124 @@
+/** What a fake kernel can be told about itself and the machine around it. */
+
+import { parseAddress } from '../address'
+import { invalidValue, outOfRange } from '../argument-errors'
+import type { Dialect } from '../types'
+import { checkProperties } from '../validate/properties'
+import { checkInteger, checkName, INT_MAX } from '../validate/values'
+
+export type FakeDialect = Exclude<Dialect, 'unknown'>
+
+export interface FakeKernelOptions {
+  /** Which kernel. Default `'fullnat-v2'`. */
+  readonly dialect?: FakeDialect
+  /** Online CPUs; only fullnat-v3 keeps anything per CPU. Default 1. */
+  readonly cpus?: number
+  /** The sysctl `reserve_core` (fullnat-v3): the first CPUs, which get no local addresses. Default 0. */
+  readonly reserveCore?: number
+  /**
+   * Addresses of the machine, `'10.0.0.1/24'` or without a prefix. With a prefix, the first and the last address of the
+   * network are broadcast addresses. Default `['127.0.0.1/8', '::1']`, which are always there.
+   */
+  readonly addresses?: readonly string[]
+  /**
+   * IPv6 networks that there is a route to: FULLNAT kernels take an address without a route for a local one
+   * (ip_vs_ctl.c:__ip_vs_addr_is_local_v6). Default `['::/0']`.
+   */
+  readonly routes?: readonly string[]
+  /** Network interfaces, for sync daemons. Default `['lo', 'eth0']`. */
+  readonly interfaces?: readonly string[]
+  /** The sysctls fullnat_lport_min, _max and _tries. Default 5000, 65535 and 10000. */
+  readonly localPorts?: { readonly min?: number; readonly max?: number; readonly tries?: number }
+  /** Entries that a dump hands over at once, before another writer can come in between. Default: as the kernel. */
+  readonly chunkSize?: number
+  /** Buckets of the connection table, as `info()` says. Default: as the kernel that the library is tested on. */
+  readonly connectionTableSize?: number
+  /** For the scheduler `twos`, the only one that draws lots. Default 1. */
+  readonly seed?: number
+}
+
+export interface CheckedOptions {
+  readonly dialect: FakeDialect
+  readonly cpus: number
+  readonly reserveCore: number
+  readonly addresses: readonly string[]
+  readonly routes: readonly string[]
+  readonly interfaces: readonly string[]
+  readonly localPorts: { readonly min: number; readonly max: number; readonly tries: number }
+  readonly chunkSize: number | undefined
+  readonly connectionTableSize: number | undefined
+  readonly seed: number
+}
+
+const DIALECTS = { mainline: 'mainline', 'fullnat-v2': 'fullnat-v2', 'fullnat-v3': 'fullnat-v3' } as const
+const OPTIONS = [
+  'dialect',
+  'cpus',
+  'reserveCore',
+  'addresses',
+  'routes',
+  'interfaces',
+  'localPorts',
+  'chunkSize',
+  'connectionTableSize',
+  'seed',
+]
+/** NR_CPUS of the shipped configuration. */
+const CPUS_MAX = 4096
+
+function checkNetworks(value: unknown, field: string): readonly string[] {
+  if (value === undefined) return []
+  if (!Array.isArray(value)) throw invalidValue(field, 'must be an array of addresses', value)
+  value.forEach((text: unknown, i) => {
+    const [address, prefix, ...rest] = String(text).split('/')
+    const parsed = parseAddress(address as string)
+    const bits = parsed?.family === 10 ? 128 : 32
+    const length = prefix === undefined ? bits : Number(prefix)
+    if (!parsed || rest.length > 0 || !Number.isInteger(length) || length < 0 || length > bits) {
+      throw invalidValue(`${field}[${i}]`, 'must be an address, or one with a prefix length', text)
+    }
+  })
+  return value as string[]
+}
+
+export function checkKernelOptions(value: unknown): CheckedOptions {
+  const properties = value === undefined ? {} : checkProperties(value, 'options', OPTIONS)
+  const integer = (name: string, fallback: number, min: number, max: number) =>
+    properties[name] === undefined ? fallback : checkInteger(properties[name], `options.${name}`, min, max)
+  const optional = (name: string) => {
+    if (properties[name] === undefined) return undefined
+    return checkInteger(properties[name], `options.${name}`, 1, INT_MAX)
+  }
+  const ports = checkProperties(properties.localPorts ?? {}, 'options.localPorts', ['min', 'max', 'tries'])
+  // ip_vs_ctl.c: ip_vs_port_min and the others, the ranges of the three sysctls.
+  const port = (name: string, fallback: number, min: number, max: number) =>
+    ports[name] === undefined ? fallback : checkInteger(ports[name], `options.localPorts.${name}`, min, max)
+  const localPorts = {
+    min: port('min', 5000, 1025, 65535),
+    max: port('max', 65535, 1025, 65535),
+    tries: port('tries', 10000, 1, 60000),
+  }
+  // ip_vs_conn.c:ip_vs_hbind_laddr divides by the size of the range.
+  if (localPorts.max < localPorts.min) {
+    throw outOfRange('options.localPorts.max', `>= min (${localPorts.min})`, localPorts.max)
+  }
+  const interfaces = properties.interfaces ?? ['lo', 'eth0']
+  if (!Array.isArray(interfaces) || interfaces.some((name) => typeof name !== 'string')) {
+    throw invalidValue('options.interfaces', 'must be an array of names', interfaces)
+  }
+  return {
+    dialect:
+      properties.dialect === undefined
+        ? 'fullnat-v2'
+        : checkName(properties.dialect, 'options.dialect', DIALECTS),
+    cpus: integer('cpus', 1, 1, CPUS_MAX),
+    reserveCore: integer('reserveCore', 0, 0, CPUS_MAX),
+    addresses: ['127.0.0.1/8', '::1', ...checkNetworks(properties.addresses, 'options.addresses')],
+    routes: properties.routes === undefined ? ['::/0'] : checkNetworks(properties.routes, 'options.routes'),
+    interfaces,
+    localPorts,
+    chunkSize: optional('chunkSize'),
+    connectionTableSize: optional('connectionTableSize'),
+    seed: integer('seed', 1, 0, INT_MAX),
+  }
+}

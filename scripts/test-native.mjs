@@ -1,0 +1,213 @@
+// Builds and runs the C++ tests of test/native: plain programs, without Node, under AddressSanitizer and UBSan.
+//
+//   node scripts/test-native.mjs [--valgrind] [--libfuzzer SECONDS] [NAME...]
+//
+//   --valgrind    then once more, optimized, under valgrind (the fuzzers are left out: too slow to say anything)
+//   --libfuzzer   then the fuzzers with clang's libFuzzer for so long each, instead of their own 2 seconds
+//   NAME          only programs whose name contains one of these
+//
+// Objects are kept in build/native-tests and made anew when a file they were made of is newer.
+import { execFile } from 'node:child_process'
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
+import { basename } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+const tests = 'test/native'
+const target = 'build/native-tests'
+const RUN_TIMEOUT_MS = 180_000
+
+const COMMON = [
+  '-std=c++20',
+  '-g',
+  '-fno-exceptions',
+  '-fno-rtti',
+  '-Wall',
+  '-Wextra',
+  '-Wconversion',
+  '-Wsign-conversion',
+  '-Wshadow',
+  '-Werror',
+  '-Inative',
+  `-I${tests}`,
+]
+const SANITIZE = ['-fsanitize=address,undefined', '-fno-sanitize-recover=all', '-fno-omit-frame-pointer']
+const VARIANTS = {
+  sanitize: { compiler: 'g++', flags: [...COMMON, '-O1', ...SANITIZE], link: SANITIZE },
+  plain: { compiler: 'g++', flags: [...COMMON, '-O2'], link: [] },
+  libfuzzer: {
+    compiler: 'clang++',
+    flags: [...COMMON, '-O1', ...SANITIZE, '-fsanitize=fuzzer-no-link', '-DIPVS_LIBFUZZER'],
+    link: [...SANITIZE, '-fsanitize=fuzzer'],
+  },
+}
+
+const inRoot = (path) => `${root}${path}`
+const sources = (folder) =>
+  readdirSync(inRoot(folder))
+    .filter((name) => name.endsWith('.cc'))
+    .map((name) => `${folder}/${name}`)
+
+// Everything but the addon, which needs Node, and what replaces parts of libstdc++ for the floor of the addon.
+const library = ['engine', 'ipvs', 'netlink', 'sockopt', 'sys']
+  .flatMap((folder) => sources(`native/${folder}`))
+  .filter((path) => path !== 'native/sys/glibc_floor.cc')
+
+function run(command, args, options = {}) {
+  return new Promise((resolve) => {
+    execFile(command, args, { cwd: root, maxBuffer: 1 << 26, ...options }, (error, stdout, stderr) => {
+      resolve({ ok: !error, killed: error?.killed === true, code: error?.code, stdout, stderr })
+    })
+  })
+}
+
+/** Runs `work` on all items, as many at a time as there are processors. */
+async function parallel(items, work) {
+  const waiting = items.map((item, index) => ({ item, index }))
+  const results = []
+  const worker = async () => {
+    for (let next = waiting.shift(); next; next = waiting.shift()) results[next.index] = await work(next.item)
+  }
+  await Promise.all(Array.from({ length: availableParallelism() }, worker))
+  return results
+}
+
+const newest = (paths) =>
+  Math.max(...paths.map((path) => (existsSync(path) ? statSync(path).mtimeMs : Infinity)))
+
+function fresh(output, inputs) {
+  return existsSync(output) && statSync(output).mtimeMs >= newest(inputs)
+}
+
+/** What the compiler wrote about the files an object was made of. */
+function dependencies(file) {
+  if (!existsSync(file)) return undefined
+  const [, list] = readFileSync(file, 'utf8').split(/:\s/, 2)
+  return list
+    .replaceAll('\\\n', ' ')
+    .split(/\s+/)
+    .filter((path) => path !== '')
+    .map((path) => (path.startsWith('/') ? path : inRoot(path)))
+}
+
+async function compile(source, variant, folder, stamp) {
+  const object = `${folder}/${source.replaceAll('/', '_')}.o`
+  const list = dependencies(inRoot(object.replace(/o$/, 'd')))
+  if (list && fresh(inRoot(object), [...list, stamp])) return { object }
+  const { compiler, flags } = VARIANTS[variant]
+  const { ok, stderr } = await run(compiler, [...flags, '-MMD', '-c', source, '-o', object])
+  return ok ? { object } : { object, failed: stderr }
+}
+
+/** The programs of a variant: name, file and, when one cannot be built, why. */
+async function build(variant, names) {
+  const folder = `${target}/${variant}`
+  mkdirSync(inRoot(folder), { recursive: true })
+  const { compiler, flags, link } = VARIANTS[variant]
+  const stamp = inRoot(`${folder}/flags`)
+  const text = [compiler, ...flags, ...link].join(' ')
+  if (!existsSync(stamp) || readFileSync(stamp, 'utf8') !== text) writeFileSync(stamp, text)
+  const programs = names.map((name) => {
+    const source = `${tests}/${name}.cc`
+    const parts = [source]
+    if (!name.startsWith('fuzz_')) parts.push(`${tests}/check.cc`)
+    const code = readFileSync(inRoot(source), 'utf8')
+    for (const helper of ['fake_kernel', 'interpose']) {
+      if (code.includes(`"${helper}.h"`)) parts.push(`${tests}/${helper}.cc`)
+    }
+    return { name, parts }
+  })
+  const needed = [...new Set([...library, ...programs.flatMap(({ parts }) => parts)])]
+  const objects = new Map()
+  await parallel(needed, async (source) => objects.set(source, await compile(source, variant, folder, stamp)))
+  return parallel(programs, async ({ name, parts }) => {
+    const file = `${folder}/${name}`
+    const used = [...parts, ...library].map((source) => objects.get(source))
+    const failed = used.find((object) => object.failed)?.failed
+    if (failed) return { name, failed }
+    const inputs = used.map(({ object }) => object)
+    if (fresh(inRoot(file), [...inputs.map(inRoot), stamp])) return { name, file }
+    const linked = await run(compiler, [...link, '-pthread', ...inputs, '-o', file])
+    return linked.ok ? { name, file } : { name, failed: linked.stderr }
+  })
+}
+
+const totals = { passed: 0, failed: 0, skipped: 0 }
+
+function report(label, { ok, killed, code, stdout, stderr }) {
+  const counts = /(\d+) passed, (\d+) failed(?:, (\d+) skipped)?\s*$/.exec(stdout)
+  const passed = Number(counts?.[1] ?? 0)
+  // A program that dies, by a sanitizer for instance, has failed whatever it had printed.
+  const failed = Math.max(Number(counts?.[2] ?? 0), ok ? 0 : 1)
+  const skipped = Number(counts?.[3] ?? 0)
+  totals.passed += passed
+  totals.failed += failed
+  totals.skipped += skipped
+  console.log(`${label}: ${passed} passed, ${failed} failed, ${skipped} skipped`)
+  for (const line of stdout.split('\n')) if (/^(FAILED|skipped|\s)/.test(line)) console.log(`  ${line}`)
+  if (failed > 0) {
+    if (killed) console.log(`  did not end within ${RUN_TIMEOUT_MS / 1000} s`)
+    else if (!counts) console.log(`  died (${code}) after: ${stdout.trimEnd().split('\n').at(-1)}`)
+    if (stderr) console.log(stderr.trimEnd().replace(/^/gm, '  '))
+  }
+}
+
+async function runAll(variant, names, command) {
+  const programs = await build(variant, names)
+  await parallel(programs, async ({ name, file, failed }) => {
+    const label = `${variant} ${name}`
+    if (failed) {
+      report(label, { ok: false, code: 'not built', stdout: '', stderr: failed })
+      return
+    }
+    const [first, ...args] = command(inRoot(file), name)
+    report(
+      label,
+      await run(first, args, { timeout: RUN_TIMEOUT_MS, env: { ...process.env, ...SANITIZER_OPTIONS } }),
+    )
+  })
+}
+
+const SANITIZER_OPTIONS = {
+  ASAN_OPTIONS: 'detect_leaks=1:strict_string_checks=1:detect_stack_use_after_return=1',
+  UBSAN_OPTIONS: 'print_stacktrace=1',
+}
+
+async function main() {
+  const args = process.argv.slice(2)
+  const valgrind = args.includes('--valgrind')
+  const at = args.indexOf('--libfuzzer')
+  const seconds = at < 0 ? 0 : Number(args[at + 1])
+  if (at >= 0) args.splice(at, 2)
+  const wanted = args.filter((arg) => !arg.startsWith('--'))
+  const names = readdirSync(inRoot(tests))
+    .filter((name) => /(_test|^fuzz_.*)\.cc$/.test(name))
+    .map((name) => basename(name, '.cc'))
+    .filter((name) => wanted.length === 0 || wanted.some((part) => name.includes(part)))
+  if (names.length === 0) throw new Error(`no program of ${tests} is called ${wanted.join(' or ')}`)
+  await runAll('sanitize', names, (file) => [file])
+  if (valgrind) {
+    const checked = names.filter((name) => !name.startsWith('fuzz_'))
+    await runAll('plain', checked, (file) => [
+      'valgrind',
+      '--quiet',
+      '--error-exitcode=9',
+      '--leak-check=full',
+      file,
+    ])
+  }
+  if (seconds > 0) {
+    const fuzzers = names.filter((name) => name.startsWith('fuzz_'))
+    await runAll('libfuzzer', fuzzers, (file) => [
+      file,
+      `-max_total_time=${seconds}`,
+      '-max_len=8192',
+      '-seed=1',
+    ])
+  }
+  console.log(`${totals.passed} passed, ${totals.failed} failed, ${totals.skipped} skipped`)
+  process.exitCode = totals.failed > 0 || totals.passed === 0 ? 1 : 0
+}
+
+await main()

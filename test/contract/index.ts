@@ -1,0 +1,34 @@
+// Every behaviour of the contract, for one harness.
+
+import { fwmarkContract, ipv6Contract, persistenceContract } from './addressing'
+import { badInputContract } from './bad-input'
+import { batchContract } from './batch'
+import { callsContract } from './calls'
+import { destinationsContract, manyDestinationsContract } from './destinations'
+import { establishedTimeoutContract, flagsContract } from './flags'
+import { daemonsContract, tableContract, timeoutsContract } from './globals'
+import type { Harness } from './harness'
+import { localAddressesContract } from './local-addresses'
+import { orderingContract } from './ordering'
+import { servicesContract } from './services'
+import { trapsContract } from './traps'
+
+export function contract(harness: Harness): void {
+  servicesContract(harness)
+  destinationsContract(harness)
+  manyDestinationsContract(harness)
+  localAddressesContract(harness)
+  persistenceContract(harness)
+  ipv6Contract(harness)
+  fwmarkContract(harness)
+  flagsContract(harness)
+  establishedTimeoutContract(harness)
+  timeoutsContract(harness)
+  daemonsContract(harness)
+  tableContract(harness)
+  batchContract(harness)
+  orderingContract(harness)
+  callsContract(harness)
+  trapsContract(harness)
+  badInputContract(harness)
+}

@@ -1,0 +1,104 @@
+// Transports that stand between the library and the kernel: one that notes what passes, one that holds it up.
+
+import type { Transport } from '../../lib'
+import { Operation, Request, RequestHeader } from '../../lib/records/layout.gen'
+
+export interface SentRequest {
+  /** `'serviceAdd'`: a name of `Operation` in lib/records/layout.gen.ts. */
+  readonly operation: string
+  readonly presence: number
+  readonly flags: number
+  readonly flagsMask: number
+  readonly fwmark: number
+  readonly establishedTimeout: number
+  readonly scheduler: string
+}
+
+const names = new Map(Object.entries(Operation).map(([name, number]) => [number as number, name]))
+
+function readScheduler(view: DataView, at: number): string {
+  let text = ''
+  for (let i = at + Request.scheduler; view.getUint8(i) !== 0; i++)
+    text += String.fromCharCode(view.getUint8(i))
+  return text
+}
+
+function readRequests(buffer: ArrayBuffer): SentRequest[] {
+  const view = new DataView(buffer)
+  const count = view.getUint32(RequestHeader.count, true)
+  return Array.from({ length: count }, (_, index) => {
+    const at = RequestHeader.size + index * Request.size
+    const number = view.getUint16(at + Request.operation, true)
+    return {
+      operation: names.get(number) ?? String(number),
+      presence: view.getUint32(at + Request.presence, true),
+      flags: view.getUint32(at + Request.flags, true),
+      flagsMask: view.getUint32(at + Request.flagsMask, true),
+      fwmark: view.getUint32(at + Request.fwmark, true),
+      establishedTimeout: view.getUint32(at + Request.establishedTimeout, true),
+      scheduler: readScheduler(view, at),
+    }
+  })
+}
+
+const READS = new Set(['serviceGet', 'serviceList', 'destinationList', 'localAddressList', 'snapshot'])
+
+/** Notes every job that is sent. */
+export class Recorder {
+  jobs: SentRequest[][] = []
+
+  readonly wrap = (inner: Transport): Transport => ({
+    ...inner,
+    run: (request, onReply) => {
+      this.jobs.push(readRequests(request))
+      return inner.run(request, onReply)
+    },
+    close: () => inner.close(),
+  })
+
+  get requests(): SentRequest[] {
+    return this.jobs.flat()
+  }
+
+  get operations(): string[] {
+    return this.requests.map(({ operation }) => operation)
+  }
+
+  /** Operations that change something. */
+  get writes(): string[] {
+    return this.operations.filter((name) => !READS.has(name))
+  }
+
+  clear(): void {
+    this.jobs = []
+  }
+}
+
+/** Lets jobs through only while it is open. */
+export class Gate {
+  private waiting: (() => void)[] = []
+  private shut = false
+  /** Jobs that have come as far as the gate. */
+  arrived = 0
+
+  readonly wrap = (inner: Transport): Transport => ({
+    ...inner,
+    run: async (request, onReply) => {
+      this.arrived++
+      if (this.shut) await new Promise<void>((resolve) => this.waiting.push(resolve))
+      return inner.run(request, onReply)
+    },
+    close: () => inner.close(),
+  })
+
+  close(): void {
+    this.shut = true
+  }
+
+  open(): void {
+    this.shut = false
+    const waiting = this.waiting
+    this.waiting = []
+    for (const go of waiting) go()
+  }
+}

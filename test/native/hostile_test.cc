@@ -1,0 +1,106 @@
+// Bytes that no kernel sends. The assertions are few: the sanitizers under which this runs say the rest.
+#include <sys/socket.h>
+
+#include "check.h"
+#include "golden.h"
+#include "ipvs/decode.h"
+#include "mutate.h"
+#include "netlink/cursor.h"
+#include "netlink/family.h"
+
+namespace ipvs::test {
+namespace {
+
+constexpr abi::Dialect kDialects[] = {abi::Dialect::kUnknown, abi::Dialect::kMainline, abi::Dialect::kFullnatV2,
+                                      abi::Dialect::kFullnatV3};
+
+// Reads a datagram in every way there is. The bytes are copied, so that reading past their end is noticed.
+std::size_t read_all(const Bytes& datagram) {
+  const Bytes copy(datagram);
+  std::size_t records = 0;
+  for (const abi::Dialect dialect : kDialects) {
+    Reply reply;
+    netlink::Family family;
+    netlink::MessageCursor messages(copy);
+    while (const auto message = messages.next()) {
+      (void)netlink::error_of(*message);
+      (void)netlink::read_family(message->payload, "IPVS", family);
+      (void)decode(message->payload, {0, 0, AF_INET, dialect}, reply);
+    }
+    CHECK(family.id == 0 || family.id >= 16);
+    for (const abi::ServiceRecord& record : reply.services) {
+      CHECK(record.family == AF_INET || record.family == AF_INET6);
+      CHECK_EQ(record.scheduler[15], '\0');
+      CHECK_EQ(record.persistence_engine[15], '\0');
+    }
+    for (const abi::DestinationRecord& record : reply.destinations) CHECK(record.forwarding <= 7);
+    for (const abi::DaemonRecord& record : reply.daemons) CHECK_EQ(record.interface_name[15], '\0');
+    Bytes buffer(reply.size());
+    reply.write(buffer.data(), false);
+    records += reply.records() + reply.daemons.size() + reply.timeouts.size() + reply.infos.size();
+  }
+  return records;
+}
+
+TEST("every prefix of every golden datagram; no record comes out of a torn message") {
+  for (const char* golden : golden::kReplies) {
+    const Bytes whole = hex(golden);
+    for (std::size_t length = 0; length < whole.size(); ++length) {
+      CHECK_EQ(read_all(Bytes(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(length))), std::size_t{0});
+    }
+  }
+}
+
+TEST("every prefix of every payload, with a message length that fits it") {
+  for (const char* golden : golden::kReplies) {
+    const Bytes whole = hex(golden);
+    for (std::size_t length = 16; length < whole.size(); ++length) {
+      Bytes cut(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(length));
+      const auto size = static_cast<std::uint32_t>(length);
+      std::memcpy(cut.data(), &size, sizeof size);
+      (void)read_all(cut);
+    }
+  }
+}
+
+TEST("every prefix of every nest, with lengths that fit it") {
+  for (const char* golden : golden::kReplies) {
+    const Bytes whole = hex(golden);
+    for (std::size_t length = 24; length < whole.size(); ++length) {
+      Bytes cut(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(length));
+      const auto size = static_cast<std::uint32_t>(length);
+      const auto nest = static_cast<std::uint16_t>(length - 20);
+      std::memcpy(cut.data(), &size, sizeof size);
+      std::memcpy(cut.data() + 20, &nest, sizeof nest);
+      (void)read_all(cut);
+    }
+  }
+}
+
+TEST("every byte of every golden datagram, set to 0, 1, 0x7f, 0x80 and 0xff") {
+  for (const char* golden : golden::kReplies) {
+    const Bytes whole = hex(golden);
+    for (std::size_t i = 0; i < whole.size(); ++i) {
+      for (const int value : {0x00, 0x01, 0x7f, 0x80, 0xff}) {
+        Bytes changed = whole;
+        changed[i] = static_cast<std::byte>(value);
+        (void)read_all(changed);
+      }
+    }
+  }
+}
+
+TEST("every prefix of mutated golden datagrams") {
+  Random random(20120601);
+  for (const char* golden : golden::kReplies) {
+    for (int round = 0; round < 4; ++round) {
+      const Bytes changed = mutated(hex(golden), random);
+      for (std::size_t length = 0; length <= changed.size(); ++length) {
+        (void)read_all(Bytes(changed.begin(), changed.begin() + static_cast<std::ptrdiff_t>(length)));
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace ipvs::test

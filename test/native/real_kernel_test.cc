@@ -1,0 +1,140 @@
+// The kernel this runs on, without privilege and without ip_vs: nlctrl, which every kernel has, answers as IPVS would.
+#include <linux/genetlink.h>
+#include <linux/netlink.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "check.h"
+#include "fake_kernel.h"
+#include "requests.h"
+#include "sys/netlink_socket.h"
+
+namespace ipvs::test {
+namespace {
+
+namespace flags = abi::outcome_flags;
+
+constexpr std::size_t kMessages = 60;
+
+// A socket whose answers overflow `receive_buffer`, taken for one of the IPVS family, which is nlctrl here: command 1
+// (NEW_SERVICE, CTRL_CMD_NEWFAMILY) is none that anyone may send.
+Reply refuse_all(int receive_buffer) {
+  const int fd = ::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_GENERIC);
+  if (fd < 0) return {};
+  sockaddr_nl address{};
+  address.nl_family = AF_NETLINK;
+  socklen_t length = sizeof address;
+  CHECK_EQ(::bind(fd, reinterpret_cast<sockaddr*>(&address), length), 0);
+  CHECK_EQ(::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &length), 0);
+  CHECK_EQ(::setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof receive_buffer), 0);
+  engine::Connection connection{sys::Namespace{}};
+  connection.netlink_for_tests().adopt(sys::NetlinkSocket::adopt(sys::UniqueFd(fd), address.nl_pid),
+                                       {GENL_ID_CTRL, 1, 1, 0xffff});
+  connection.start({std::vector<abi::Request>(kMessages, new_service()), abi::Dialect::kMainline, sys::now_ms()});
+  Reply reply;
+  CHECK(!connection.step(reply));
+  return reply;
+}
+
+TEST("a real kernel answers each message of a window that fails") {
+  const Reply reply = refuse_all(1 << 18);
+  if (reply.outcomes.empty()) return skip("no generic netlink here");
+  REQUIRE_EQ(reply.outcomes.size(), kMessages);
+  for (const abi::Outcome& outcome : reply.outcomes) {
+    CHECK_EQ(outcome.error, EOPNOTSUPP);
+    CHECK_EQ(outcome.flags, flags::kSent);
+  }
+}
+
+TEST("a real ENOBUFS: the first answers are true, the others unknown, and none is taken for success") {
+  const Reply reply = refuse_all(2048);
+  if (reply.outcomes.empty()) return skip("no generic netlink here");
+  REQUIRE_EQ(reply.outcomes.size(), kMessages);
+  std::size_t answered = 0;
+  std::size_t unknown = 0;
+  for (const abi::Outcome& outcome : reply.outcomes) {
+    if (outcome.error == EOPNOTSUPP) {
+      CHECK_EQ(outcome.flags, flags::kSent);
+      ++answered;
+    } else {
+      CHECK_EQ(outcome.error, ENOBUFS);
+      CHECK_EQ(outcome.flags, flags::kSent | flags::kUnknown);
+      ++unknown;
+    }
+  }
+  CHECK(answered > 0 && unknown > 0);
+}
+
+TEST("the family dump of a real kernel can be read, whether IPVS is in it or not") {
+  const sys::Namespace here;
+  sys::Result<sys::NetlinkSocket> opened = sys::NetlinkSocket::open(here);
+  if (!opened) return skip("no generic netlink here");
+  sys::NetlinkSocket& socket = opened.value();
+  CHECK(socket.port_id() != 0);
+  CHECK(socket.receive_budget() > 0);
+  netlink::Writer writer(64);
+  netlink::write_family_dump(writer, 77);
+  CHECK_EQ(socket.send(writer.bytes()).value, 0);
+  netlink::Family control;
+  bool ended = false;
+  while (!ended) {
+    const sys::Error error = socket.receive(sys::now_ms() + 5000, [&](std::span<const std::byte> datagram, bool cut) {
+      CHECK(!cut);
+      netlink::MessageCursor messages(datagram);
+      while (const auto message = messages.next()) {
+        CHECK_EQ(message->sequence, 77U);
+        CHECK_EQ(message->port_id, socket.port_id());
+        ended = ended || message->type == NLMSG_DONE;
+        if (!ended) (void)netlink::read_family(message->payload, "nlctrl", control);
+      }
+      CHECK(!messages.malformed());
+    });
+    REQUIRE_EQ(error.value, 0);
+  }
+  CHECK_EQ(control.id, GENL_ID_CTRL);
+  CHECK((control.commands & (1U << CTRL_CMD_GETFAMILY)) != 0);
+  engine::NetlinkSession session(here);
+  const int error = session.find_family(sys::now_ms() + 5000).value;
+  CHECK(error == 0 || error == ENOENT);
+  CHECK_EQ(error == 0, session.family().id >= NLMSG_MIN_TYPE);
+}
+
+TEST("what another process sends to our port id is not the kernel") {
+  sys::Result<sys::NetlinkSocket> opened = sys::NetlinkSocket::open(sys::Namespace());
+  const sys::UniqueFd other(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_GENERIC));
+  if (!opened || !other) return skip("no generic netlink here");
+  sockaddr_nl to{};
+  to.nl_family = AF_NETLINK;
+  to.nl_pid = opened.value().port_id();
+  const Bytes lie = message(kTypeError, 0, 1, to.nl_pid, raw(0));
+  if (::sendto(other.get(), lie.data(), lie.size(), 0, reinterpret_cast<sockaddr*>(&to), sizeof to) < 0) {
+    return skip("only root may send to another process");
+  }
+  int seen = 0;
+  CHECK_EQ(opened.value().receive(0, [&](std::span<const std::byte>, bool) { ++seen; }).value, 0);
+  CHECK_EQ(seen, 0);
+}
+
+bool run_on_thread(void (*work)(void*), void* argument) {
+  std::thread(work, argument).join();
+  return true;
+}
+
+TEST("a socket in another namespace, or the reason why not") {
+  const sys::Namespace missing("/nonexistent/netns", run_on_thread);
+  const sys::Error error = sys::NetlinkSocket::open(missing).error();
+  CHECK_EQ(error.value, ENOENT);
+  CHECK_EQ(error.where, abi::Syscall::kOpen);
+  const sys::Namespace no_namespace("/dev/null", run_on_thread);
+  CHECK_EQ(sys::NetlinkSocket::open(no_namespace).error().where, abi::Syscall::kSetns);
+  const sys::Namespace no_thread("/proc/self/ns/net", [](void (*)(void*), void*) { return false; });
+  CHECK_EQ(sys::NetlinkSocket::open(no_thread).error().value, EAGAIN);
+  const sys::Result<sys::NetlinkSocket> own = sys::NetlinkSocket::open({"/proc/self/ns/net", run_on_thread});
+  if (own.error().value == EPERM) return skip("setns() needs CAP_SYS_ADMIN");
+  CHECK_EQ(own.error().value, 0);
+}
+
+}  // namespace
+}  // namespace ipvs::test

@@ -1,0 +1,213 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+// @ts-expect-error: a script without types
+import { checkFloor, neededVersions } from '../../scripts/check-floor.mjs'
+// @ts-expect-error: a script without types
+import { nodeBinary, oldestNode } from '../../scripts/vm/nodes.mjs'
+import { Consumer, root } from './consumer'
+
+const INSTALL_MS = 300_000
+const TSC_MS = 60_000
+
+let consumer: Consumer
+let oldNode: string
+
+beforeAll(async () => {
+  for (const needed of ['dist/index.js', 'build/Release/ipvs_fullnat.node']) {
+    if (!existsSync(join(root, needed))) throw new Error(`${needed} is missing: npm run build`)
+  }
+  oldNode = await nodeBinary(oldestNode)
+  consumer = new Consumer()
+}, INSTALL_MS)
+
+afterAll(() => consumer?.remove())
+
+/** What a CommonJS program prints. */
+function script(node: string, text: string): string[] {
+  const { stdout, stderr, status } = consumer.run(node, [consumer.write('script.js', text)])
+  expect(stderr).toBe('')
+  expect(status).toBe(0)
+  return stdout.trim().split('\n')
+}
+
+const nodes = () => [process.execPath, oldNode]
+
+describe('the tarball', () => {
+  it('has what is needed to run and to build, and nothing else', () => {
+    const allowed = [
+      /^dist\/.+\.(js|mjs|d\.ts|d\.mts)$/,
+      /^native\/.+\.(cc|h)$/,
+      /^prebuilds\//,
+      /^(package\.json|binding\.gyp|scripts\/check-floor\.mjs|README\.md|CHANGELOG\.md|LICENSE)$/,
+    ]
+    expect(consumer.files.filter((file) => !allowed.some((pattern) => pattern.test(file)))).toEqual([])
+    for (const entry of ['index.js', 'index.mjs', 'index.d.ts', 'index.d.mts']) {
+      expect(consumer.files).toContain(`dist/${entry}`)
+    }
+  })
+
+  it('has every file that package.json and binding.gyp name', () => {
+    const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+    const named: string[] = []
+    const collect = (value: unknown) => {
+      if (typeof value === 'string') named.push(value.replace('./', ''))
+      else for (const one of Object.values(value as object)) collect(one)
+    }
+    collect(manifest.exports)
+    const gyp = readFileSync(join(root, 'binding.gyp'), 'utf8')
+    named.push(...(gyp.match(/native\/[a-z_/]+\.(?:cc|h)/g) ?? []))
+    expect(named.length).toBeGreaterThan(15)
+    expect(named.filter((file) => !consumer.files.includes(file))).toEqual([])
+  })
+})
+
+describe('the addon that npm install built', () => {
+  it('stays below the floor of CentOS 6', () => {
+    const built = join(consumer.package, 'build/Release/ipvs_fullnat.node')
+    const floor = process.arch === 'x64' ? undefined : { GLIBC: '2.17', GLIBCXX: '3.4.13', CXXABI: '1.3.3' }
+    expect(checkFloor(neededVersions(built), floor).above).toEqual([])
+  })
+
+  it('runs: opening finds out that ip_vs is not loaded, or opens', () => {
+    const text = `require('ipvs-fullnat').Ipvs.open().then(
+      (ipvs) => console.log('opened', ipvs.dialect),
+      (error) => console.log(error.name, error.code, error.operation),
+    )`
+    const loaded = ['ip_vs', 'ip_vs_ext_stats'].some((name) => existsSync(`/proc/net/${name}`))
+    for (const node of nodes()) {
+      expect(script(node, text)).toEqual([
+        loaded ? expect.stringMatching(/^opened /) : 'IpvsError ERR_IPVS_NOT_LOADED open',
+      ])
+    }
+  })
+})
+
+describe('require and import', () => {
+  it('give the same classes on this Node, with every name in both', () => {
+    const module = consumer.write(
+      'both.mjs',
+      `import { createRequire } from 'node:module'
+      import * as imported from 'ipvs-fullnat'
+      const required = createRequire(import.meta.url)('ipvs-fullnat')
+      console.log(imported.Ipvs === required.Ipvs, imported.IpvsError === required.IpvsError)
+      console.log(Object.keys(required).filter((name) => required[name] !== imported[name]).join() || 'all')
+      console.log(required === (await import('ipvs-fullnat')) ? 'one object' : 'two objects')`,
+    )
+    const { stdout, stderr } = consumer.run(process.execPath, [module])
+    expect(stderr).toBe('')
+    expect(stdout.trim().split('\n')).toEqual(['true true', 'all', 'two objects'])
+  })
+
+  it('give the same classes on the oldest Node', () => {
+    consumer.write('required.js', "module.exports = require('ipvs-fullnat')")
+    // Its modules are experimental: no exports map, and a CommonJS package has a default export alone.
+    const module = consumer.write(
+      'old.mjs',
+      `import * as imported from 'ipvs-fullnat'
+      import required from './required.js'
+      const { Ipvs, parseServiceKey } = imported.Ipvs ? imported : imported.default
+      console.log(typeof Ipvs, Ipvs === required.Ipvs, parseServiceKey('fwmark 7').fwmark)`,
+    )
+    const { stdout } = consumer.run(oldNode, ['--experimental-modules', module])
+    expect(stdout).toBe('function true 7\n')
+  })
+
+  it('load the package.json, and nothing that is not exported', () => {
+    const text = `const { name, version } = require('ipvs-fullnat/package.json')
+      console.log(name, version)
+      try {
+        require('ipvs-fullnat/dist/dispatcher')
+      } catch (error) {
+        console.log(error.code)
+      }`
+    const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+    expect(script(process.execPath, text)).toEqual([
+      `ipvs-fullnat ${version}`,
+      'ERR_PACKAGE_PATH_NOT_EXPORTED',
+    ])
+  })
+
+  it('run what needs no kernel on every Node', () => {
+    const text = `const { Ipvs, IpvsError, formatServiceKey, parseServiceKey } = require('ipvs-fullnat')
+      console.log(formatServiceKey(parseServiceKey('tcp [2001:DB8::0:1]:80')))
+      console.log(typeof Ipvs.open, new IpvsError({ code: 'X', description: 'y' }) instanceof Error)
+      Ipvs.open({ timeout: -1 }).catch((error) => console.log(error.name, error.code, error.field))
+      Ipvs.open({ transport: { run() { throw new Error('mine') }, close() { console.log('closed') } } })
+        .catch((error) => console.log(error.message))`
+    for (const node of nodes()) {
+      // Node 10 puts the code into the name of its own errors; the two calls end in any order.
+      expect(script(node, text).sort()).toEqual([
+        expect.stringMatching(/^RangeError.* ERR_OUT_OF_RANGE options\.timeout$/),
+        'closed',
+        'function true',
+        'mine',
+        'tcp [2001:db8::1]:80',
+      ])
+    }
+  })
+})
+
+describe('types', () => {
+  const tsc = createRequire(import.meta.url).resolve('typescript/bin/tsc')
+  const PROGRAM = `import { Ipvs, type ServiceInfo } from 'ipvs-fullnat'
+    export async function first(ipvs: Ipvs): Promise<bigint | undefined> {
+      const services: ServiceInfo[] = await ipvs.services.list()
+      return services[0]?.stats.inBytes
+    }
+    // @ts-expect-error: the types are really there
+    Ipvs.open({ transport: 'ioctl' })\n`
+
+  it.each([
+    ['node16', 'node16', ['types.mts', 'types.cts']],
+    ['bundler', 'esnext', ['types.ts']],
+    ['node10', 'commonjs', ['types.ts']],
+  ])(
+    'resolve with moduleResolution %s, module %s, in %s',
+    { timeout: TSC_MS },
+    (resolution, module, files) => {
+      for (const file of files) consumer.write(file, PROGRAM)
+      const options = ['--noEmit', '--strict', '--target', 'es2022', '--lib', 'es2022,esnext.disposable']
+      const types = ['--types', 'node', '--typeRoots', join(root, 'node_modules/@types')]
+      const resolve = ['--moduleResolution', resolution, '--module', module]
+      const { stdout, status } = consumer.run(process.execPath, [
+        tsc,
+        ...options,
+        ...types,
+        ...resolve,
+        ...files,
+      ])
+      expect(stdout).toBe('')
+      expect(status).toBe(0)
+    },
+  )
+})
+
+describe('without an addon for this platform', () => {
+  const text = `const { Ipvs, parseServiceKey } = require('ipvs-fullnat')
+    console.log(parseServiceKey('fwmark 7').fwmark)
+    Ipvs.open().catch((error) => {
+      console.log(error.name, error.code, error.operation, error.sent)
+      console.log(/npm rebuild ipvs-fullnat/.test(error.hint), error.cause instanceof Error)
+    })`
+  const expected = ['7', 'IpvsError ERR_IPVS_ADDON open false', 'true true']
+
+  it.each([
+    ['there is none', undefined],
+    ['it is for another platform', 'not an ELF file'],
+  ])('everything loads and open() explains itself: %s', (_, content) => {
+    consumer.withAddon(content, () => {
+      for (const node of nodes()) expect(script(node, text)).toEqual(expected)
+    })
+  })
+
+  it('open() says so on a system that has no IPVS at all', () => {
+    const elsewhere = `Object.defineProperty(process, 'platform', { value: 'darwin' })
+      require('ipvs-fullnat').Ipvs.open().catch(({ code, message, hint }) => console.log(code, message, '/', hint))`
+    expect(script(process.execPath, elsewhere)).toEqual([
+      'ERR_IPVS_ADDON ERR_IPVS_ADDON: IPVS exists on Linux only, this is darwin, open / ' +
+        'Develop against a fake kernel, run on Linux.',
+    ])
+  })
+})

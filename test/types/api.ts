@@ -1,0 +1,173 @@
+// Compiled, never run: every `@ts-expect-error` is a use that must not compile, everything else one that must.
+import {
+  type AddressServiceInfo,
+  type ArgumentError,
+  type BatchOutcome,
+  type Capabilities,
+  type DestinationInfo,
+  type DestinationInput,
+  type EnsureResult,
+  type Forwarding,
+  formatServiceKey,
+  Ipvs,
+  IpvsError,
+  type IpvsErrorCode,
+  IpvsErrorCodes,
+  type LocalAddressInfo,
+  type parseServiceKey,
+  type ServiceInfo,
+  type ServiceInput,
+  type ServiceKey,
+  type Stats,
+  type Transport,
+} from 'ipvs-fullnat'
+
+/** Fails to compile unless both are the same type. */
+type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
+function same<A, B>(_: Same<A, B>): void {}
+
+declare const ipvs: Ipvs
+declare const info: ServiceInfo
+declare const destination: DestinationInfo
+declare const transport: Transport
+
+// ---- identity is a union
+const web = { protocol: 'tcp', address: '192.0.2.1', port: 80 } as const
+const keys: ServiceKey[] = [
+  web,
+  { fwmark: 7 },
+  { fwmark: 7, family: 'ipv6' },
+  { fwmark: 7, family: undefined },
+]
+// @ts-expect-error: no port
+const noPort: ServiceKey = { protocol: 'tcp', address: '192.0.2.1' }
+// @ts-expect-error: not a string
+const text: ServiceKey = 'tcp 192.0.2.1:80'
+// @ts-expect-error: numbers are the kernel's
+const number: ServiceKey = { protocol: 6, address: '192.0.2.1', port: 80 }
+// @ts-expect-error: not that family
+const inet: ServiceKey = { fwmark: 7, family: 'inet6' }
+same<ReturnType<typeof parseServiceKey>, ServiceKey | undefined>(true)
+const formatted: string = formatServiceKey(web)
+
+// ---- a service that was read tells its kinds apart
+if (info.fwmark === undefined) {
+  const address: string = info.address
+  same<typeof info, AddressServiceInfo>(true)
+  void address
+} else {
+  const mark: number = info.fwmark
+  same<typeof info.address, undefined>(true)
+  void mark
+}
+
+// ---- what was read goes back in, as it is and with changes
+const again: ServiceInput = info
+const changed: ServiceInput = { ...(info as AddressServiceInfo), scheduler: 'mine', persistence: undefined }
+void ipvs.services.add(info)
+void ipvs.services.set(info)
+void ipvs.services.ensure(info)
+void ipvs.services.remove(info)
+void ipvs.services.update(info, {
+  persistence: info.persistence,
+  establishedTimeout: info.establishedTimeout,
+})
+if (typeof destination.forwarding !== 'number') {
+  const input: DestinationInput = { ...destination, forwarding: destination.forwarding }
+  void ipvs.destinations.set(web, input)
+}
+// @ts-expect-error: a method without a name cannot be asked for
+void ipvs.destinations.add(web, destination)
+void ipvs.destinations.remove(info, destination)
+// @ts-expect-error: forwarding has no default
+void ipvs.destinations.add(web, { address: '10.0.0.1', port: 80 })
+// @ts-expect-error: no such method
+void ipvs.destinations.add(web, { address: '10.0.0.1', port: 80, forwarding: 'nat' })
+void ipvs.destinations.update(web, destination, { weight: 0 })
+// @ts-expect-error: misspelt
+void ipvs.services.add({ ...web, schedular: 'rr' })
+// @ts-expect-error: an array of them
+void ipvs.localAddresses.set(web, '10.1.0.1')
+void ipvs.localAddresses.set(web, ['10.1.0.1'] as const)
+
+// ---- counters are bigint, gauges numbers
+same<Stats['inBytes'], bigint>(true)
+same<NonNullable<Stats['rates']>['inBytes'], bigint>(true)
+same<LocalAddressInfo['portConflicts'], bigint>(true)
+same<LocalAddressInfo['connections'], number>(true)
+same<DestinationInfo['activeConnections'], number>(true)
+same<DestinationInfo['forwarding'], Forwarding | number>(true)
+
+// ---- what was read is readonly
+// @ts-expect-error
+info.scheduler = 'rr'
+// @ts-expect-error
+destination.stats.inBytes = info.stats.inBytes
+// @ts-expect-error
+info.schedulerFlags.push('flag-1')
+// @ts-expect-error
+ipvs.dialect = 'mainline'
+// @ts-expect-error
+ipvs.capabilities.writes = true
+
+// ---- promises of what
+async function results(): Promise<void> {
+  same<Awaited<ReturnType<typeof ipvs.services.list>>, ServiceInfo[]>(true)
+  same<Awaited<ReturnType<typeof ipvs.services.get>>, ServiceInfo | undefined>(true)
+  same<Awaited<ReturnType<typeof ipvs.services.ensure>>, EnsureResult>(true)
+  same<Awaited<ReturnType<typeof ipvs.services.add>>, void>(true)
+  for await (const one of ipvs.destinations.iterate(web)) same<typeof one, DestinationInfo>(true)
+  const outcomes = await ipvs.batch((batch) => {
+    batch.services.add(web)
+    batch.localAddresses.set(web, ['10.1.0.1'])
+    // @ts-expect-error: reading is not for batches
+    batch.services.list()
+  })
+  for (const outcome of outcomes) {
+    same<typeof outcome, BatchOutcome>(true)
+    if (outcome.status === 'rejected') void outcome.error.code
+    // @ts-expect-error: only where it was fulfilled
+    else void outcome.error
+  }
+  const { services, consistent } = await ipvs.snapshot({ consistent: true, timeout: 1000 })
+  same<typeof consistent, boolean | undefined>(true)
+  void services[0]?.localAddresses
+  const capabilities: Capabilities = ipvs.capabilities
+  const perCpu: boolean = capabilities.perCpuLocalAddresses
+  void perCpu
+}
+
+// ---- opening, options, closing
+async function life(): Promise<void> {
+  await using client = await Ipvs.open()
+  const disposable: AsyncDisposable = client
+  void disposable
+  const { signal } = new AbortController()
+  await Ipvs.open({ transport: 'sockopt', netns: 'blue', timeout: 1, signal, loadModule: true, force: false })
+  await Ipvs.open({ transport, netns: undefined, signal: undefined })
+  await client.services.list({ signal, timeout: undefined })
+  // @ts-expect-error: no such transport
+  await Ipvs.open({ transport: 'ioctl' })
+  // @ts-expect-error: opened, not made
+  new Ipvs()
+  // @ts-expect-error: not part of the API
+  client.dispatcher
+}
+
+// ---- errors
+function errors(error: unknown): void {
+  if (error instanceof IpvsError) {
+    const errno: number | undefined = error.errno
+    const sent: boolean = error.sent
+    if (error.code === IpvsErrorCodes.TIMEOUT || error.code === 'EEXIST') void [errno, sent]
+    // @ts-expect-error
+    error.code = 'EPERM'
+  }
+  const codes: IpvsErrorCode[] = ['ERR_IPVS_CLOSED', IpvsErrorCodes.ABORT]
+  // @ts-expect-error: none of ours
+  codes.push('EEXIST')
+  const argument = error as ArgumentError
+  void argument.field
+}
+
+void [keys, noPort, text, number, inet, formatted, again, changed, results, life, errors]

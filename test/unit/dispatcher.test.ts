@@ -1,0 +1,575 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { Dispatcher, type DispatcherHooks } from '../../lib/dispatcher'
+import { type IpvsError, ownError } from '../../lib/errors'
+import { FollowUp, type Lane, type Program, type Request } from '../../lib/program'
+import { Dialect, Operation, Transport } from '../../lib/records/layout.gen'
+import { outcomeFlags, writeReply } from './support/border'
+import { failure, ScriptedTransport } from './support/scripted-transport'
+
+const REQUEST: Request = { fields: { operation: Operation.info } }
+const READ: Request = { fields: { operation: Operation.serviceGet } }
+const WRITE: Request = { fields: { operation: Operation.serviceSet } }
+const LATER: Request = { fields: { operation: Operation.flush } }
+const LAST: Request = { fields: { operation: Operation.timeoutsGet } }
+
+const simple = <T>(operation: string, value: T, request = REQUEST): Program<T> => ({
+  operation,
+  subject: {},
+  request,
+  done: () => value,
+})
+
+/** Reads, then writes. */
+const modify = (lane: Lane, writes = [WRITE]): Program<string> => ({
+  operation: 'services.update',
+  subject: {},
+  lane,
+  request: READ,
+  done: () => new FollowUp(writes, () => 'written'),
+})
+
+let transport: ScriptedTransport
+let hooks: DispatcherHooks & { reopens: number; whenReopened: () => Promise<void> }
+let dispatcher: Dispatcher
+/** What ended, in the order in which it did. */
+let ended: unknown[]
+
+function run<T>(program: Program<T>, timeout = 1000, signal?: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    dispatcher.submit(program, timeout, signal, {
+      resolve(value) {
+        ended.push(value)
+        resolve(value)
+      },
+      reject(error) {
+        ended.push((error as IpvsError).code)
+        reject(error)
+      },
+    })
+  })
+}
+
+beforeEach(() => {
+  transport = new ScriptedTransport('mainline')
+  ended = []
+  hooks = {
+    reopens: 0,
+    whenReopened: async () => {},
+    target: () => ({
+      dialect: 'mainline',
+      dialectNumber: Dialect.mainline,
+      transportNumber: Transport.netlink,
+    }),
+    admission: () => () => {},
+    reopen() {
+      hooks.reopens++
+      return hooks.whenReopened()
+    },
+  }
+  dispatcher = new Dispatcher(transport, hooks)
+})
+
+describe('jobs', () => {
+  it('share the calls of one tick, those of resolved promises included', async () => {
+    const calls = [
+      run(simple('info', 1)),
+      run(simple('info', 2)),
+      Promise.resolve().then(() => run(simple('info', 3))),
+    ]
+    expect(transport.jobs).toHaveLength(0)
+    expect(await Promise.all(calls)).toEqual([1, 2, 3])
+    expect(transport.trips).toEqual([['info', 'info', 'info']])
+  })
+
+  it('run one at a time; what comes meanwhile goes together in the next', async () => {
+    transport.hold()
+    const first = run(simple('info', 1))
+    await transport.arrived(1)
+    const rest = [run(simple('flush', 2, LATER)), run(simple('info', 3))]
+    expect(transport.jobs).toHaveLength(1)
+    expect(dispatcher.pending).toBe(3)
+    transport.release()
+    await Promise.all([first, ...rest])
+    expect(transport.trips).toEqual([['info'], ['flush', 'info']])
+    expect(ended).toEqual([1, 2, 3])
+    expect(dispatcher.pending).toBe(0)
+  })
+
+  it('carry the dialect, the transport and the milliseconds that are left', async () => {
+    await run(simple('info', 1), 700)
+    const [job] = transport.jobs
+    expect(job?.dialect).toBe('mainline')
+    expect(job?.requests[0]).toMatchObject({ transport: 'netlink' })
+    expect(job?.requests[0]?.timeout).toBeGreaterThan(0)
+    expect(job?.requests[0]?.timeout).toBeLessThanOrEqual(700)
+  })
+
+  it('give each call its own outcome', async () => {
+    transport.script = ({ operation }) => (operation === 'flush' ? { errno: 1 } : undefined)
+    const [one, two, three] = [
+      run(simple('info', 1)),
+      failure(run(simple('flush', 2, LATER))),
+      run(simple('info', 3)),
+    ]
+    expect(await two).toMatchObject({ code: 'EPERM', operation: 'flush', sent: true })
+    expect([await one, await three]).toEqual([1, 3])
+  })
+
+  it('hand over records in pieces and settle at the last', async () => {
+    transport.chunk = 2
+    transport.script = () => ({ infos: [{ version: 1 }, { version: 2 }, { version: 3 }] })
+    const seen: number[] = []
+    const program: Program<number> = {
+      operation: 'info',
+      subject: {},
+      request: {
+        ...REQUEST,
+        sinks: [{ section: 'infos', take: (_, from, to) => void seen.push(to - from) }],
+      },
+      done: () => seen.reduce((sum, n) => sum + n, 0),
+    }
+    // Two requests with records each: those of one are not given to the other.
+    const other = run(simple('info', 'other'))
+    expect(await run(program)).toBe(3)
+    expect(seen.length).toBeGreaterThan(1)
+    expect(await other).toBe('other')
+  })
+
+  it('leave out a request that may not be sent now, and send the others', async () => {
+    hooks.admission =
+      () =>
+      ({ operation }) => {
+        if (operation === 'localAddresses.add') throw ownError('ERR_IPVS_RESERVE_CORE', { operation })
+      }
+    const refused = failure(run(simple('localAddresses.add', 1)))
+    expect(await run(simple('info', 2))).toBe(2)
+    expect(await refused).toMatchObject({ code: 'ERR_IPVS_RESERVE_CORE', sent: false })
+    expect(transport.trips).toEqual([['info']])
+  })
+})
+
+describe('read-modify-write', () => {
+  it('is not overtaken by a later call', async () => {
+    const update = run(modify({ service: 'a', object: '' }))
+    const later = run(simple('flush', 'flushed', LATER))
+    await Promise.all([update, later])
+    expect(transport.trips).toEqual([['serviceGet'], ['serviceSet', 'flush']])
+    expect(ended).toEqual(['written', 'flushed'])
+  })
+
+  it('goes behind what was called before, in the same job', async () => {
+    await Promise.all([run(simple('flush', 1, LATER)), run(modify({ service: 'a', object: '' }))])
+    expect(transport.trips).toEqual([['flush', 'serviceGet'], ['serviceSet']])
+  })
+
+  it('on different objects goes together, on the same one after the other', async () => {
+    const lanes: Lane[] = [
+      { service: 'a', object: 'x' },
+      { service: 'a', object: 'y' },
+      { service: 'b', object: '' },
+      { service: 'a', object: 'x' },
+    ]
+    await Promise.all(lanes.map((lane) => run(modify(lane))))
+    expect(transport.trips).toEqual([
+      ['serviceGet', 'serviceGet', 'serviceGet'],
+      ['serviceSet', 'serviceSet', 'serviceSet', 'serviceGet'],
+      ['serviceSet'],
+    ])
+  })
+
+  it('that goes on after its first writes is still not overtaken', async () => {
+    const twoSteps: Program<string> = {
+      operation: 'localAddresses.set',
+      subject: {},
+      lane: { service: 'a', object: '' },
+      request: READ,
+      done: () => new FollowUp([WRITE], () => new FollowUp([LAST], () => 'done'), true),
+    }
+    await Promise.all([run(twoSteps), run(simple('flush', 'flushed', LATER))])
+    expect(transport.trips).toEqual([['serviceGet'], ['serviceSet'], ['timeoutsGet', 'flush']])
+    expect(ended).toEqual(['done', 'flushed'])
+  })
+
+  it('without anything to write ends at once', async () => {
+    expect(await run(modify({ service: 'a', object: '' }, []))).toBe('written')
+    expect(transport.jobs).toHaveLength(1)
+  })
+
+  it('ends when one of its writes fails, with the first failure, after all of them', async () => {
+    let writes = 0
+    transport.script = ({ operation }) => {
+      if (operation !== 'serviceSet') return undefined
+      writes++
+      return writes === 1 ? undefined : { errno: writes === 2 ? 17 : 1 }
+    }
+    const update = run(modify({ service: 'a', object: '' }, [WRITE, WRITE, WRITE]))
+    expect(await failure(update)).toMatchObject({ code: 'EEXIST', sent: true })
+    expect(writes).toBe(3)
+  })
+
+  it('counts a write as done that another program has done', async () => {
+    transport.script = ({ operation }) => (operation === 'serviceSet' ? { errno: 2 } : undefined)
+    const tolerant = modify({ service: 'a', object: '' }, [{ ...WRITE, tolerate: 'ENOENT' }])
+    expect(await run(tolerant)).toBe('written')
+    expect((await failure(run(modify({ service: 'a', object: '' })))).code).toBe('ENOENT')
+  })
+
+  it('can turn a failed read into a write, but not a failed write', async () => {
+    transport.script = ({ operation }) => (operation === 'serviceGet' ? { errno: 3 } : undefined)
+    const ensure: Program<string> = {
+      ...modify({ service: 'a', object: '' }),
+      recover: ({ code }) => (code === 'ESRCH' ? { value: new FollowUp([WRITE], () => 'added') } : undefined),
+    }
+    expect(await run(ensure)).toBe('added')
+    transport.script = () => ({ errno: 3 })
+    expect((await failure(run(ensure))).code).toBe('ESRCH')
+    transport.script = () => ({ errno: 1 })
+    expect((await failure(run(ensure))).code).toBe('EPERM')
+  })
+
+  it('rejects with what its second half throws', async () => {
+    const broken: Program<string> = {
+      ...modify({ service: 'a', object: '' }),
+      done: () => {
+        throw ownError('ERR_IPVS_UNSUPPORTED', { operation: 'services.update' })
+      },
+    }
+    const later = run(simple('info', 'later'))
+    expect((await failure(run(broken))).code).toBe('ERR_IPVS_UNSUPPORTED')
+    expect(await later).toBe('later')
+  })
+})
+
+describe('AbortSignal', () => {
+  it('cancels what has not been sent', async () => {
+    transport.hold()
+    const first = run(simple('info', 1))
+    await transport.arrived(1)
+    const controller = new AbortController()
+    const second = failure(run(simple('flush', 2, LATER), 1000, controller.signal))
+    controller.abort(new Error('enough'))
+    expect(await second).toMatchObject({
+      name: 'AbortError',
+      code: 'ABORT_ERR',
+      sent: false,
+      operation: 'flush',
+    })
+    expect((await second).cause).toMatchObject({ message: 'enough' })
+    transport.release()
+    await first
+    await run(simple('info', 3))
+    expect(transport.operations).not.toContain('flush')
+  })
+
+  it('rejects what has been sent, and says so', async () => {
+    transport.hold()
+    const controller = new AbortController()
+    const call = failure(run(simple('flush', 1, LATER), 1000, controller.signal))
+    const other = run(simple('info', 2))
+    await transport.arrived(1)
+    controller.abort()
+    expect(await call).toMatchObject({ code: 'ABORT_ERR', sent: true })
+    expect(dispatcher.pending).toBe(1)
+    transport.release()
+    expect(await other).toBe(2)
+    expect(ended).toEqual(['ABORT_ERR', 2])
+  })
+
+  it('keeps the second half of a read-modify-write from being sent', async () => {
+    const controller = new AbortController()
+    transport.hold()
+    const update = failure(run(modify({ service: 'a', object: '' }), 1000, controller.signal))
+    await transport.arrived(1)
+    controller.abort()
+    transport.release()
+    await update
+    await run(simple('info', 1))
+    expect(transport.operations).toEqual(['serviceGet', 'info'])
+  })
+
+  it('that is aborted already sends nothing, and does not reject before the call returns', async () => {
+    const call = failure(run(simple('flush', 1, LATER), 1000, AbortSignal.abort()))
+    expect(ended).toEqual([])
+    expect(await call).toMatchObject({ code: 'ABORT_ERR', sent: false })
+    expect(transport.jobs).toHaveLength(0)
+  })
+
+  it('has one listener for all calls, and none when they have ended', async () => {
+    const controller = new AbortController()
+    const add = vi.spyOn(controller.signal, 'addEventListener')
+    const remove = vi.spyOn(controller.signal, 'removeEventListener')
+    await Promise.all([1, 2, 3].map((n) => run(simple('info', n), 1000, controller.signal)))
+    expect(add).toHaveBeenCalledTimes(1)
+    expect(remove).toHaveBeenCalledTimes(1)
+    await run(simple('info', 4), 1000, controller.signal)
+    expect([add.mock.calls.length, remove.mock.calls.length]).toEqual([2, 2])
+  })
+})
+
+describe('deadlines', () => {
+  let now: number
+  beforeEach(() => {
+    now = 1000
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    vi.spyOn(performance, 'now').mockImplementation(() => now)
+  })
+  afterEach(() => {
+    vi.useRealTimers()
+    vi.restoreAllMocks()
+  })
+
+  function pass(milliseconds: number): void {
+    for (let i = 0; i < milliseconds; i++) {
+      now++
+      vi.advanceTimersByTime(1)
+    }
+  }
+
+  it('pass while a call waits in the queue: it is never sent', async () => {
+    transport.hold()
+    const first = run(simple('info', 1), 10_000)
+    await transport.arrived(1)
+    const second = failure(run(simple('flush', 2, LATER), 200))
+    pass(199)
+    expect(ended).toEqual([])
+    pass(2)
+    expect(await second).toMatchObject({ code: 'ERR_IPVS_TIMEOUT', sent: false, operation: 'flush' })
+    transport.release()
+    expect(await first).toBe(1)
+    expect(transport.operations).toEqual(['info'])
+  })
+
+  it('leave the engine some time of grace, then give a stuck transport up', async () => {
+    transport.hold()
+    const stuck = failure(run(simple('info', 1), 200))
+    const behind = failure(run(simple('flush', 2, LATER), 5000))
+    await transport.arrived(1)
+    pass(600)
+    expect(ended).toEqual([])
+    pass(200)
+    expect(await stuck).toMatchObject({ code: 'ERR_IPVS_TIMEOUT', sent: true })
+    // It shares the job, so its own deadline counts.
+    pass(5000)
+    expect(await behind).toMatchObject({ code: 'ERR_IPVS_TIMEOUT', sent: true })
+    const third = failure(run(simple('info', 3), 100))
+    pass(101)
+    expect(await third).toMatchObject({ code: 'ERR_IPVS_TIMEOUT', sent: false })
+    // A late end of the job changes nothing, and the next call is served.
+    transport.release()
+    expect(await run(simple('info', 4))).toBe(4)
+    expect(ended).toEqual(['ERR_IPVS_TIMEOUT', 'ERR_IPVS_TIMEOUT', 'ERR_IPVS_TIMEOUT', 4])
+  })
+
+  it('pass while the family is looked for again', async () => {
+    transport.script = () => ({ errno: 2, flags: outcomeFlags.familyChanged })
+    let looking = () => {}
+    const looked = new Promise<void>((resolve) => {
+      looking = resolve
+    })
+    hooks.whenReopened = () => {
+      looking()
+      return new Promise(() => {})
+    }
+    const call = failure(run(simple('info', 1), 200))
+    await looked
+    expect(dispatcher.pending).toBe(1)
+    pass(300)
+    expect(await call).toMatchObject({ code: 'ERR_IPVS_TIMEOUT', sent: false })
+  })
+
+  it('keep no process alive', async () => {
+    vi.useRealTimers()
+    const timer = vi.spyOn(globalThis, 'setTimeout')
+    await run(simple('info', 1), 200)
+    expect(timer).toHaveBeenCalledTimes(1)
+    expect(timer.mock.results[0]?.value.hasRef()).toBe(false)
+  })
+})
+
+describe('close', () => {
+  it('rejects what waits, lets the running job end, and refuses what comes', async () => {
+    transport.hold()
+    const running = run(simple('info', 1))
+    await transport.arrived(1)
+    const waiting = failure(run(simple('flush', 2, LATER)))
+    let closed = false
+    const close = dispatcher.close().then(() => {
+      closed = true
+    })
+    expect(await waiting).toMatchObject({ code: 'ERR_IPVS_CLOSED', sent: false, operation: 'flush' })
+    expect(closed).toBe(false)
+    transport.release()
+    expect(await running).toBe(1)
+    await close
+    const late = failure(run(simple('info', 3)))
+    expect(ended).toEqual(['ERR_IPVS_CLOSED', 1])
+    expect((await late).code).toBe('ERR_IPVS_CLOSED')
+    expect(transport.operations).toEqual(['info'])
+  })
+
+  it('is idempotent', async () => {
+    await Promise.all([dispatcher.close(), dispatcher.close()])
+    await dispatcher.close()
+    expect(transport.closed).toBe(1)
+  })
+
+  it('rejects the second half of a read-modify-write', async () => {
+    transport.hold()
+    const update = failure(run(modify({ service: 'a', object: '' })))
+    await transport.arrived(1)
+    const close = dispatcher.close()
+    transport.release()
+    // Only the read was sent: nothing can have changed.
+    expect(await update).toMatchObject({ code: 'ERR_IPVS_CLOSED', sent: false })
+    await close
+    expect(transport.operations).toEqual(['serviceGet'])
+  })
+
+  it('rejects what met a family that is gone', async () => {
+    transport.script = () => ({ errno: 2, flags: outcomeFlags.familyChanged })
+    transport.hold()
+    const call = failure(run(simple('info', 1)))
+    await transport.arrived(1)
+    const close = dispatcher.close()
+    transport.release()
+    expect((await call).code).toBe('ERR_IPVS_CLOSED')
+    await close
+    expect(hooks.reopens).toBe(0)
+  })
+})
+
+describe('a family that is gone', () => {
+  const gone = { errno: 2, flags: outcomeFlags.familyChanged }
+
+  it('is looked for once, and then everything is sent again, before later calls', async () => {
+    let first = true
+    transport.script = () => {
+      const answer = first ? gone : undefined
+      return answer
+    }
+    transport.hold()
+    const calls = [run(simple('info', 1)), run(simple('flush', 2, LATER))]
+    await transport.arrived(1)
+    calls.push(run(simple('timeouts.get', 3, LAST)))
+    hooks.whenReopened = async () => {
+      first = false
+    }
+    transport.release()
+    expect(await Promise.all(calls)).toEqual([1, 2, 3])
+    expect(hooks.reopens).toBe(1)
+    expect(transport.trips).toEqual([
+      ['info', 'flush'],
+      ['info', 'flush', 'timeoutsGet'],
+    ])
+  })
+
+  it('is an error when it is gone again', async () => {
+    transport.script = () => gone
+    expect(await failure(run(simple('info', 1)))).toMatchObject({ code: 'ERR_IPVS_NOT_LOADED', sent: false })
+    expect(hooks.reopens).toBe(1)
+    expect(transport.jobs).toHaveLength(2)
+  })
+
+  it.each(['ERR_IPVS_NOT_LOADED', 'ERR_IPVS_MODULE_CHANGED', 'ERR_IPVS_NAMESPACE'] as const)(
+    'that cannot be had again is %s to every call, in its own words',
+    async (code) => {
+      transport.script = () => gone
+      hooks.whenReopened = async () => {
+        throw ownError(code, { operation: 'open' })
+      }
+      const [one, two] = [failure(run(simple('info', 1))), failure(run(simple('flush', 2, LATER)))]
+      expect(await one).toMatchObject({ code, operation: 'info', sent: false })
+      expect((await two).message).toMatch(new RegExp(`^${code}: .*, flush$`))
+      expect((await two).message).not.toMatch(/, open/)
+      expect(await two).toMatchObject({ hint: ownError(code).hint })
+    },
+  )
+
+  it('keeps the outcome of what was executed', async () => {
+    let jobs = 0
+    transport.script = ({ operation }, job) => {
+      if (job !== transport.jobs.at(-1)) throw new Error('not this job')
+      jobs = transport.jobs.length
+      return operation === 'flush' && jobs === 1 ? gone : undefined
+    }
+    await Promise.all([run(simple('info', 1)), run(simple('flush', 2, LATER))])
+    expect(transport.trips).toEqual([['info', 'flush'], ['flush']])
+  })
+
+  it('is met by a call with several requests: it is not done before all of them are', async () => {
+    let answers = 0
+    transport.script = ({ operation }) => {
+      if (operation !== 'serviceSet') return undefined
+      answers++
+      return answers === 1 ? gone : undefined
+    }
+    expect(await run(modify({ service: 'a', object: '' }, [WRITE, WRITE]))).toBe('written')
+    expect(transport.trips).toEqual([
+      ['serviceGet'],
+      ['serviceSet', 'serviceSet'],
+      ['serviceSet', 'serviceSet'],
+    ])
+  })
+
+  it('in the middle of a list is an error: its records cannot be taken back', async () => {
+    transport.script = () => ({ ...gone, infos: [{ version: 1 }] })
+    let taken = 0
+    const list: Program<number> = {
+      operation: 'services.list',
+      subject: {},
+      request: { ...REQUEST, sinks: [{ section: 'infos', take: () => void taken++ }] },
+      done: () => taken,
+    }
+    expect((await failure(run(list))).code).toBe('ERR_IPVS_NOT_LOADED')
+    expect([taken, hooks.reopens]).toEqual([1, 0])
+  })
+})
+
+describe('a transport that is broken', () => {
+  it('ends without an outcome: nobody knows what became of it', async () => {
+    transport.script = ({ operation }) => (operation === 'flush' ? null : undefined)
+    const [one, two] = [run(simple('info', 1)), failure(run(simple('flush', 2, LATER)))]
+    expect(await two).toMatchObject({ code: 'ERR_IPVS_MALFORMED_REPLY', sent: true, operation: 'flush' })
+    expect(await one).toBe(1)
+  })
+
+  it('hands over what is no reply', async () => {
+    transport.intercept = async (_, onReply) => onReply(new ArrayBuffer(10))
+    const error = await failure(run(simple('flush', 1, LATER)))
+    expect(error).toMatchObject({ code: 'ERR_IPVS_MALFORMED_REPLY', sent: true, operation: 'flush' })
+    expect((error.cause as Error).message).toMatch(/shorter than its header/)
+    transport.intercept = undefined
+    expect(await run(simple('info', 2))).toBe(2)
+  })
+
+  it.each<[string, () => Promise<void>]>([
+    ['rejects', async () => Promise.reject(new Error('broken pipe'))],
+    [
+      'throws',
+      () => {
+        throw new Error('broken pipe')
+      },
+    ],
+  ])('%s', async (_, intercept) => {
+    transport.run = intercept
+    const error = await failure(run(simple('flush', 1, LATER)))
+    expect(error).toMatchObject({ code: 'ERR_IPVS_OUTCOME_UNKNOWN', sent: true, operation: 'flush' })
+    expect((error.cause as Error).message).toBe('broken pipe')
+    expect(await failure(run(simple('info', 2)))).toMatchObject({ operation: 'info' })
+  })
+
+  it('answers twice, or what nobody asked', async () => {
+    transport.intercept = async (_, onReply) => {
+      const outcomes = [0, 0, 7].map((operation) => ({ operation, flags: outcomeFlags.sent }))
+      onReply(writeReply({ outcomes }))
+    }
+    expect(await run(simple('info', 1))).toBe(1)
+    transport.intercept = async (job, onReply) => {
+      if (job.requests[0]?.operation === 'serviceSet') transport.intercept = undefined
+      const outcomes = [0, 0].map((operation) => ({ operation, flags: outcomeFlags.sent }))
+      onReply(writeReply({ outcomes }))
+    }
+    expect(await run(modify({ service: 'a', object: '' }))).toBe('written')
+    expect(transport.operations).toEqual(['info', 'serviceGet', 'serviceSet'])
+  })
+})

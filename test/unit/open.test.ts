@@ -1,0 +1,309 @@
+import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { inspect } from 'node:util'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { Ipvs, type OpenOptions } from '../../lib/ipvs'
+import { Syscall } from '../../lib/records/layout.gen'
+import type { KernelFiles } from '../../lib/transport'
+import type { Dialect, TransportKind } from '../../lib/types'
+import { type Fields, outcomeFlags, writeReply } from './support/border'
+import {
+  FULLNAT_COMMANDS,
+  failure,
+  type Kernel,
+  MAINLINE_COMMANDS,
+  NO_FILES,
+  openScripted,
+  PROBES,
+  ScriptedTransport,
+  V2_FILES,
+  V3_FILES,
+} from './support/scripted-transport'
+
+const bits = (...commands: number[]) =>
+  commands.reduce((mask, n) => mask | (BigInt(1) << BigInt(n)), BigInt(0))
+
+interface Seen {
+  probe?: Fields
+  files?: KernelFiles
+}
+
+function scripted(kernel: Kernel, { probe, files }: Seen = {}): ScriptedTransport {
+  const transport = new ScriptedTransport(kernel)
+  transport.probe = { ...PROBES[kernel], ...probe }
+  if (files) transport.files = files
+  return transport
+}
+
+const open = (kernel: Kernel, seen?: Seen, options?: OpenOptions) =>
+  Ipvs.open({ ...options, transport: scripted(kernel, seen) })
+
+const noFamily = { commands: BigInt(0), familyId: 0, netlinkError: 2 }
+
+describe('Ipvs.open finds out which kernel answers (abi.md §9)', () => {
+  it.each<[string, Kernel, Seen, Dialect, TransportKind]>([
+    ['mainline', 'mainline', {}, 'mainline', 'netlink'],
+    ['mainline unprivileged', 'mainline', { probe: { sockoptVersionError: 1 } }, 'mainline', 'netlink'],
+    ['mainline by sockopt alone', 'mainline', { probe: noFamily }, 'mainline', 'sockopt'],
+    ['fullnat-v2', 'fullnat-v2', {}, 'fullnat-v2', 'netlink'],
+    [
+      'fullnat-v2 unprivileged',
+      'fullnat-v2',
+      { probe: { sockoptVersionError: 1, sockoptLocalAddressError: 1 } },
+      'fullnat-v2',
+      'netlink',
+    ],
+    [
+      'the first fullnat-v2, without defence_ip_frag_gather',
+      'fullnat-v2',
+      { files: { ...V2_FILES, extStats: ['fullnat_add_toa_ok'] } },
+      'fullnat-v2',
+      'netlink',
+    ],
+    [
+      'the SNAT fork of v2, whose commands go to 24',
+      'fullnat-v2',
+      { probe: { commands: FULLNAT_COMMANDS | bits(21, 22, 23, 24) } },
+      'fullnat-v2',
+      'netlink',
+    ],
+    ['fullnat-v2 by sockopt', 'fullnat-v2', { probe: noFamily }, 'fullnat-v2', 'sockopt'],
+    ['fullnat-v3', 'fullnat-v3', {}, 'fullnat-v3', 'netlink'],
+    [
+      'fullnat-v3 by its sysctl alone',
+      'fullnat-v3',
+      { files: { ...V3_FILES, extStats: undefined } },
+      'fullnat-v3',
+      'netlink',
+    ],
+    [
+      'fullnat-v3 by its rows alone',
+      'fullnat-v3',
+      { files: { ...NO_FILES, extStats: ['conn_exceeded'] } },
+      'fullnat-v3',
+      'netlink',
+    ],
+    ['FULLNAT with /proc hidden, as v3', 'fullnat-v2', { files: NO_FILES }, 'fullnat-v3', 'netlink'],
+    ['signals that disagree', 'mainline', { files: V2_FILES }, 'unknown', 'netlink'],
+    [
+      'half of the local address commands',
+      'mainline',
+      { probe: { commands: MAINLINE_COMMANDS | bits(18) } },
+      'unknown',
+      'netlink',
+    ],
+  ])('%s', async (_, kernel, seen, dialect, transport) => {
+    const ipvs = await open(kernel, seen)
+    expect([ipvs.dialect, ipvs.capabilities.dialect, ipvs.capabilities.transport]).toEqual([
+      dialect,
+      dialect,
+      transport,
+    ])
+    await ipvs.close()
+  })
+
+  it('has UDP FULLNAT where the rows say so', async () => {
+    expect((await open('fullnat-v2')).capabilities.udpFullnat).toBe(true)
+    const first = { files: { ...V2_FILES, extStats: ['fullnat_add_toa_ok'] } }
+    expect((await open('fullnat-v2', first)).capabilities.udpFullnat).toBe(false)
+  })
+
+  it.each<[string, Kernel, Seen, OpenOptions, string]>([
+    ['nothing is loaded', 'absent', {}, {}, 'ERR_IPVS_NOT_LOADED'],
+    [
+      'a foreign namespace of FULLNAT',
+      'fullnat-v3',
+      { probe: noFamily, files: { ...V3_FILES, extStats: undefined } },
+      {},
+      'ERR_IPVS_NAMESPACE',
+    ],
+    [
+      'a foreign namespace of FULLNAT with force',
+      'fullnat-v2',
+      { probe: noFamily, files: NO_FILES },
+      { force: true },
+      'ERR_IPVS_NAMESPACE',
+    ],
+    [
+      'sockopt to an unknown kernel',
+      'mainline',
+      { probe: noFamily, files: V2_FILES },
+      {},
+      'ERR_IPVS_UNKNOWN_DIALECT',
+    ],
+  ])('rejects: %s', async (_, kernel, seen, options, code) => {
+    const transport = scripted(kernel, seen)
+    const error = await failure(Ipvs.open({ ...options, transport }))
+    expect(error).toMatchObject({ code, operation: 'open', sent: false })
+    expect(error.hint).toBeTruthy()
+    expect(transport.closed).toBe(1)
+  })
+
+  it('writes to an unknown kernel with force only', async () => {
+    const seen = { files: V2_FILES }
+    const service = { protocol: 'tcp', address: '192.0.2.1', port: 80 } as const
+    const careful = await open('mainline', seen)
+    expect((await failure(careful.services.add(service))).code).toBe('ERR_IPVS_UNKNOWN_DIALECT')
+    expect(await careful.services.list()).toEqual([])
+    await (await open('mainline', seen, { force: true })).services.add(service)
+  })
+
+  it.each([
+    ['open', 2, 'ENOENT', 'no such network namespace'],
+    ['setns', 22, 'EINVAL', 'not a network namespace'],
+    ['setns', 1, 'EPERM', 'not permitted to enter the network namespace'],
+  ] as const)('says why the namespace cannot be entered: %s %i', async (syscall, errno, code, text) => {
+    const probe = { netlinkError: errno, netlinkSyscall: Syscall[syscall], sockoptVersionError: errno }
+    const error = await failure(open('absent', { probe }))
+    expect(error).toMatchObject({ code, errno: -errno, syscall, operation: 'open' })
+    expect(error.message).toBe(`${code}: ${text}, open`)
+  })
+
+  it('rejects with the error of the probe, and with what cannot be read', async () => {
+    const transport = scripted('mainline')
+    const outcomes = [{ operation: 0, error: 110, flags: outcomeFlags.timedOut }]
+    transport.run = async (_, onReply) => onReply(writeReply({ outcomes }))
+    expect(await failure(Ipvs.open({ transport }))).toMatchObject({
+      code: 'ERR_IPVS_TIMEOUT',
+      operation: 'open',
+    })
+    transport.run = async (_, onReply) => onReply(writeReply({}))
+    expect((await failure(Ipvs.open({ transport }))).code).toBe('ERR_IPVS_MALFORMED_REPLY')
+    transport.run = async (_, onReply) => onReply(new ArrayBuffer(3))
+    expect((await failure(Ipvs.open({ transport }))).code).toBe('ERR_IPVS_MALFORMED_REPLY')
+    transport.run = async () => {
+      throw new Error('broken pipe')
+    }
+    expect((await failure(Ipvs.open({ transport }))).message).toBe('broken pipe')
+    expect(transport.closed).toBe(4)
+  })
+
+  it('is refused for wrong options, and when it was aborted', async () => {
+    expect((await failure(Ipvs.open({ timeout: -1 }))).code).toBe('ERR_OUT_OF_RANGE')
+    const transport = scripted('mainline')
+    const early = await failure(Ipvs.open({ transport, signal: AbortSignal.abort() }))
+    expect(early).toMatchObject({ name: 'AbortError', code: 'ABORT_ERR', operation: 'open' })
+    expect(transport.probes).toBe(0)
+    const controller = new AbortController()
+    transport.readKernelFiles = async () => {
+      controller.abort()
+      return NO_FILES
+    }
+    expect((await failure(Ipvs.open({ transport, signal: controller.signal }))).code).toBe('ABORT_ERR')
+    expect(transport.closed).toBe(1)
+  })
+})
+
+describe('loadModule', () => {
+  const path = process.env.PATH
+  let folder: string
+  let called: string
+
+  /** A modprobe of ours, first in PATH. */
+  function modprobe(status: number): void {
+    writeFileSync(join(folder, 'modprobe'), `#!/bin/sh\necho "$@" > ${called}\nexit ${status}\n`)
+    chmodSync(join(folder, 'modprobe'), 0o755)
+  }
+
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'ipvs-modprobe-'))
+    called = join(folder, 'called')
+    process.env.PATH = `${folder}:${path}`
+    modprobe(0)
+  })
+  afterEach(() => {
+    process.env.PATH = path
+    rmSync(folder, { recursive: true })
+  })
+
+  it('false, the default, never runs modprobe', async () => {
+    for (const options of [{}, { loadModule: false }, { loadModule: undefined }]) {
+      expect((await failure(open('absent', {}, options))).code).toBe('ERR_IPVS_NOT_LOADED')
+    }
+    expect(existsSync(called)).toBe(false)
+  })
+
+  it('true runs it where nothing is loaded, and looks again', async () => {
+    const transport = scripted('absent')
+    const run = transport.run.bind(transport)
+    transport.run = async (request, onReply) => {
+      if (existsSync(called)) transport.probe = PROBES.mainline
+      return run(request, onReply)
+    }
+    const ipvs = await Ipvs.open({ transport, loadModule: true })
+    expect([ipvs.dialect, transport.probes]).toEqual(['mainline', 2])
+  })
+
+  it('true does not run it where it is loaded, or in a foreign namespace', async () => {
+    await open('fullnat-v2', {}, { loadModule: true })
+    const foreign = { probe: noFamily, files: NO_FILES }
+    expect((await failure(open('fullnat-v2', foreign, { loadModule: true }))).code).toBe('ERR_IPVS_NAMESPACE')
+    expect(existsSync(called)).toBe(false)
+  })
+
+  it('says that modprobe failed', async () => {
+    modprobe(1)
+    const error = await failure(open('absent', {}, { loadModule: true }))
+    expect(error).toMatchObject({ code: 'ERR_IPVS_NOT_LOADED', operation: 'open' })
+    expect(error.message).toMatch(/modprobe failed/)
+    expect(error.cause).toBeInstanceOf(Error)
+  })
+})
+
+describe('a client', () => {
+  it('shows what it talks to', async () => {
+    const { ipvs } = await openScripted('fullnat-v3')
+    expect(inspect(ipvs).replace(/\s+/g, ' ')).toBe(
+      "Ipvs { dialect: 'fullnat-v3', transport: 'netlink', pending: 0, closed: false }",
+    )
+  })
+
+  it('is closed by close() and by Symbol.asyncDispose, and refuses everything then', async () => {
+    const { ipvs, transport } = await openScripted('mainline')
+    await ipvs[Symbol.asyncDispose]()
+    await ipvs.close()
+    expect([ipvs.closed, transport.closed]).toEqual([true, 1])
+    const calls = [
+      ipvs.info(),
+      ipvs.services.list(),
+      ipvs.snapshot(),
+      ipvs.timeouts.get(),
+      ipvs.daemons.list(),
+      ipvs.flush(),
+    ]
+    for (const call of calls) expect((await failure(call)).code).toBe('ERR_IPVS_CLOSED')
+    const iterated = ipvs.services.iterate()
+    expect((await failure(iterated.next() as Promise<unknown>)).code).toBe('ERR_IPVS_CLOSED')
+    expect(await ipvs.batch((batch) => batch.flush())).toMatchObject([
+      { status: 'rejected', operation: 'flush', error: { code: 'ERR_IPVS_CLOSED' } },
+    ])
+    expect(transport.jobs).toEqual([])
+  })
+
+  it('finds ip_vs again that was unloaded and loaded, as long as it is the same', async () => {
+    let stale = true
+    const { ipvs, transport } = await openScripted('fullnat-v2', () =>
+      stale ? { errno: 2, flags: outcomeFlags.familyChanged } : undefined,
+    )
+    const probe = transport.run.bind(transport)
+    transport.run = async (request, onReply) => {
+      const before = transport.probes
+      await probe(request, onReply)
+      if (transport.probes > before) stale = false
+    }
+    await ipvs.services.add({ fwmark: 1 })
+    expect(transport.probes).toBe(2)
+    expect(transport.trips).toEqual([['serviceAdd'], ['serviceAdd']])
+
+    stale = true
+    transport.files = V3_FILES
+    const other = await failure(ipvs.services.add({ fwmark: 1 }))
+    expect(other).toMatchObject({ code: 'ERR_IPVS_MODULE_CHANGED', operation: 'services.add', sent: false })
+    expect(other.service).toEqual({ fwmark: 1, family: 'ipv4' })
+
+    stale = true
+    transport.probe = PROBES.absent
+    expect((await failure(ipvs.services.list())).code).toBe('ERR_IPVS_NOT_LOADED')
+  })
+})

@@ -1,0 +1,226 @@
+/** A transport that answers packed jobs as a script says: no kernel, no addon. */
+
+import { parseAddress } from '../../../lib/address'
+import type { IpvsError } from '../../../lib/errors'
+import { Ipvs, type OpenOptions } from '../../../lib/ipvs'
+import { replyPresence } from '../../../lib/records/layout.gen'
+import type { CpuState, KernelFiles, Transport } from '../../../lib/transport'
+import {
+  type Fields,
+  outcomeFlags,
+  type ReadJob,
+  type ReadRequest,
+  type ReplySections,
+  readJob,
+  type SectionName,
+  writeReply,
+} from './border'
+
+/** What one request is answered with; no errno is success. */
+export interface Answer extends Partial<Record<Exclude<SectionName, 'outcomes'>, readonly Fields[]>> {
+  errno?: number
+  syscall?: number
+  /** `outcomeFlags`; default: it was sent. */
+  flags?: number
+}
+
+/** Undefined for plain success, null for no outcome at all. */
+export type Script = (request: ReadRequest, job: ReadJob) => Answer | null | undefined
+
+export const ENOENT = 2
+export const ESRCH = 3
+export const EEXIST = 17
+
+const bits = (...commands: number[]) =>
+  commands.reduce((mask, n) => mask | (BigInt(1) << BigInt(n)), BigInt(0))
+export const MAINLINE_COMMANDS = bits(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 15, 16, 17)
+export const FULLNAT_COMMANDS = MAINLINE_COMMANDS | bits(18, 19, 20)
+
+export const NO_FILES: KernelFiles = { connMaxNum: false, fullnatSysctl: false, extStats: undefined }
+export const V2_FILES: KernelFiles = {
+  connMaxNum: false,
+  fullnatSysctl: true,
+  extStats: ['fullnat_add_toa_ok', 'defence_ip_frag_gather'],
+}
+export const V3_FILES: KernelFiles = {
+  connMaxNum: true,
+  fullnatSysctl: true,
+  extStats: ['fullnat_add_toa_ok', 'conn_exceeded'],
+}
+
+export const PROBES = {
+  mainline: { commands: MAINLINE_COMMANDS, familyId: 0x1b, sockoptLocalAddressError: 92 },
+  'fullnat-v2': { commands: FULLNAT_COMMANDS, familyId: 0x12, sockoptLocalAddressError: 3 },
+  'fullnat-v3': { commands: FULLNAT_COMMANDS, familyId: 0x12, sockoptLocalAddressError: 3 },
+  absent: { netlinkError: 2, netlinkSyscall: 0, sockoptVersionError: 92, sockoptLocalAddressError: 92 },
+} as const
+export const FILES = { mainline: NO_FILES, 'fullnat-v2': V2_FILES, 'fullnat-v3': V3_FILES, absent: NO_FILES }
+export type Kernel = keyof typeof PROBES
+
+export class ScriptedTransport implements Transport {
+  /** What was run, the probes left out. */
+  readonly jobs: ReadJob[] = []
+  probes = 0
+  closed = 0
+  files: KernelFiles
+  cpuState: CpuState | undefined = { online: 4, reserved: 0 }
+  probe: Fields
+  /** Records of one reply at most. */
+  chunk = Number.POSITIVE_INFINITY
+  /** Runs in place of the reply. */
+  intercept: ((job: ReadJob, onReply: (reply: ArrayBuffer) => void) => Promise<void> | undefined) | undefined
+  private gate: Promise<void> | undefined
+  private open: (() => void) | undefined
+  private arrivals: (() => void)[] = []
+
+  constructor(
+    kernel: Kernel,
+    public script: Script = () => undefined,
+  ) {
+    this.probe = PROBES[kernel]
+    this.files = FILES[kernel]
+  }
+
+  /** Jobs wait until `release()`. */
+  hold(): void {
+    this.gate = new Promise((resolve) => {
+      this.open = resolve
+    })
+  }
+
+  release(): void {
+    this.open?.()
+    this.gate = undefined
+  }
+
+  /** Resolves when there are that many jobs. */
+  async arrived(jobs: number): Promise<void> {
+    while (this.jobs.length < jobs) await new Promise<void>((resolve) => this.arrivals.push(resolve))
+  }
+
+  async run(request: ArrayBuffer, onReply: (reply: ArrayBuffer) => void): Promise<void> {
+    const job = readJob(request)
+    if (job.requests[0]?.operation === 'probe') {
+      this.probes++
+      const probed = { operation: 0, ...this.probe }
+      onReply(writeReply({ outcomes: [{ operation: 0, flags: outcomeFlags.sent }], probes: [probed] }))
+      return
+    }
+    this.jobs.push(job)
+    const arrivals = this.arrivals
+    this.arrivals = []
+    for (const resolve of arrivals) resolve()
+    await this.gate
+    const intercepted = this.intercept?.(job, onReply)
+    if (intercepted) return intercepted
+    for (const reply of this.answer(job)) onReply(reply)
+  }
+
+  async readKernelFiles(): Promise<KernelFiles> {
+    return this.files
+  }
+
+  readCpuState(): CpuState | undefined {
+    return this.cpuState
+  }
+
+  close(): void {
+    this.closed++
+  }
+
+  /** `services.add`, … of all requests so far. */
+  get operations(): string[] {
+    return this.jobs.flatMap(({ requests }) => requests.map(({ operation }) => operation))
+  }
+
+  /** The operations of each job. */
+  get trips(): string[][] {
+    return this.jobs.map(({ requests }) => requests.map(({ operation }) => operation))
+  }
+
+  private answer(job: ReadJob): ArrayBuffer[] {
+    const pieces: [SectionName, Fields][] = []
+    job.requests.forEach((request, index) => {
+      const answer = this.script(request, job)
+      if (answer === null) return
+      const { errno = 0, syscall = 3, flags = outcomeFlags.sent, ...sections } = answer ?? {}
+      for (const [name, records] of Object.entries(sections)) {
+        for (const record of records ?? [])
+          pieces.push([name as SectionName, { ...record, operation: index }])
+      }
+      pieces.push(['outcomes', { operation: index, error: errno, syscall: errno === 0 ? 0 : syscall, flags }])
+    })
+    const replies: ArrayBuffer[] = []
+    do {
+      const sections: Partial<Record<SectionName, Fields[]>> = {}
+      for (const [name, fields] of pieces.splice(0, this.chunk)) {
+        const list = sections[name] ?? []
+        list.push(fields)
+        sections[name] = list
+      }
+      replies.push(writeReply(sections as ReplySections, pieces.length > 0))
+    } while (pieces.length > 0)
+    return replies
+  }
+}
+
+/** A client of a scripted kernel. */
+export async function openScripted(
+  kernel: Exclude<Kernel, 'absent'>,
+  script?: Script,
+  options?: OpenOptions,
+): Promise<{ ipvs: Ipvs; transport: ScriptedTransport }> {
+  const transport = new ScriptedTransport(kernel, script)
+  return { ipvs: await Ipvs.open({ ...options, transport }), transport }
+}
+
+/** 16 bytes in network order. */
+export function addressBytes(text: string): Uint8Array {
+  const address = parseAddress(text)
+  if (!address) throw new Error(`no address: ${text}`)
+  const bytes = new Uint8Array(16)
+  const view = new DataView(bytes.buffer)
+  for (const [i, word] of [address.a, address.b, address.c, address.d].entries()) view.setUint32(i * 4, word)
+  return bytes
+}
+
+export function serviceRecord(address: string, port: number, more: Fields = {}): Fields {
+  const family = address.includes(':') ? 10 : 2
+  const { presence = 0, ...rest } = more
+  return {
+    address: addressBytes(address),
+    port,
+    family,
+    protocol: 6,
+    netmask: family === 2 ? 0xffffffff : 128,
+    scheduler: 'wlc',
+    flags: 2,
+    presence: Number(presence) | replyPresence.stats,
+    ...rest,
+  }
+}
+
+export function destinationRecord(address: string, port: number, more: Fields = {}): Fields {
+  return {
+    address: addressBytes(address),
+    port,
+    family: address.includes(':') ? 10 : 2,
+    weight: 1,
+    presence: replyPresence.stats,
+    ...more,
+  }
+}
+
+export function localAddressRecord(address: string, more: Fields = {}): Fields {
+  return { address: addressBytes(address), family: address.includes(':') ? 10 : 2, ...more }
+}
+
+/** What a promise rejects with. */
+export async function failure(promise: Promise<unknown>): Promise<IpvsError> {
+  try {
+    await promise
+  } catch (error) {
+    return error as IpvsError
+  }
+  throw new Error('it did not reject')
+}

@@ -1,0 +1,15 @@
+// The library as it ships: the built CommonJS package, not the TypeScript beside it.
+
+import { createRequire } from 'node:module'
+import { join, resolve } from 'node:path'
+
+const require = createRequire(import.meta.url)
+
+/** Top of the project in the guest. */
+export const project = resolve(import.meta.dirname, '../../..')
+
+export const library: typeof import('../../../lib') = require(join(project, 'dist'))
+
+export const { openNativeTransport }: typeof import('../../../lib/native/native-transport') = require(
+  join(project, 'dist/native/native-transport'),
+)

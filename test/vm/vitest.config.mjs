@@ -1,0 +1,22 @@
+import { fileURLToPath } from 'node:url'
+import { defineConfig } from 'vitest/config'
+
+// Runs inside the guests (scripts/vm). Tests in smp/ need several CPUs and have a boot of their own; the others run
+// on one CPU, where a FULLNAT connection of v3 always meets its local address.
+const cpus = Number(process.env.IPVS_VM_SMP ?? 1)
+
+export default defineConfig({
+  test: {
+    root: fileURLToPath(new URL('../..', import.meta.url)),
+    include: ['test/vm/**/*.test.ts'],
+    exclude: cpus > 1 ? [] : ['test/vm/smp/**'],
+    // The kernel's table is one for all files.
+    pool: 'threads',
+    isolate: false,
+    fileParallelism: false,
+    // Emulated CPUs on a busy machine.
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+    teardownTimeout: 60_000,
+  },
+})
