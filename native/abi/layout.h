@@ -260,6 +260,7 @@ constexpr std::array kLayout{
 
 // FNV-1a, 32 bits.
 constexpr std::uint32_t layout_hash() {
+  // NOLINTBEGIN(readability-magic-numbers): the numbers of FNV
   std::uint32_t hash = 2166136261U;
   const auto mix = [&hash](std::uint32_t byte) { hash = (hash ^ (byte & 0xffU)) * 16777619U; };
   for (const LayoutEntry& entry : kLayout) {
@@ -270,6 +271,7 @@ constexpr std::uint32_t layout_hash() {
       for (unsigned shift = 0; shift < 32; shift += 8) mix(number >> shift);
     }
   }
+  // NOLINTEND(readability-magic-numbers)
   return hash;
 }
 

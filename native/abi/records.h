@@ -292,6 +292,7 @@ struct ProbeRecord {
 };
 
 // The strides and offsets are written out once more so that a changed field cannot pass unnoticed.
+// NOLINTBEGIN(readability-magic-numbers)
 #define IPVS_AT(record, field, offset) static_assert(offsetof(record, field) == (offset))
 static_assert(sizeof(RequestHeader) == 16);
 static_assert(sizeof(Request) == 192);
@@ -329,5 +330,6 @@ static_assert(sizeof(TimeoutsRecord) == 16);
 static_assert(sizeof(InfoRecord) == 24);
 static_assert(sizeof(ProbeRecord) == 40);
 #undef IPVS_AT
+// NOLINTEND(readability-magic-numbers)
 
 }  // namespace ipvs::abi

@@ -58,6 +58,7 @@ Connection::Connection(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Connec
   std::string path;
   if (info.Length() > 0 && info[0].IsString()) path = info[0].As<Napi::String>().Utf8Value();
   // Not make_shared: without RTTI it asks for GLIBCXX_3.4.26.
+  // NOLINTNEXTLINE(modernize-make-shared)
   state_ = std::shared_ptr<State>(new State(sys::Namespace(std::move(path), run_on_fresh_thread)));
 }
 

@@ -57,12 +57,14 @@ class Seen {
 
   static std::size_t hash(const Key& key) {
     // splitmix64's finaliser over the mixed words
+    // NOLINTBEGIN(readability-magic-numbers): its numbers
     std::uint64_t x = key.high * 0x9e3779b97f4a7c15U ^ key.low * 0xbf58476d1ce4e5b9U ^ key.rest;
     x ^= x >> 30;
     x *= 0xbf58476d1ce4e5b9U;
     x ^= x >> 27;
     x *= 0x94d049bb133111ebU;
     return x ^ (x >> 31);
+    // NOLINTEND(readability-magic-numbers)
   }
 
   // Open addressing, at most half full; a slot holds the index of a key plus one.

@@ -100,7 +100,11 @@ void SockoptSession::run(const abi::Request& request, std::uint32_t operation, a
   const auto finish = [&](Error error, std::uint16_t flags) {
     reply.outcomes.push_back({operation, error.value, static_cast<std::uint16_t>(error.where), flags, 0});
   };
-  if ((request.presence & abi::request_presence::kService) != 0 && request.service_family != AF_INET) {
+  const auto beyond_ipv4 = [&request](std::uint32_t bit, std::uint16_t family) {
+    return (request.presence & bit) != 0 && family != AF_INET;
+  };
+  if (beyond_ipv4(abi::request_presence::kService, request.service_family) ||
+      beyond_ipv4(abi::request_presence::kTargetFamily, request.target_family)) {
     return finish({EAFNOSUPPORT, abi::Syscall::kNone}, abi::outcome_flags::kUnencodable);
   }
   if (const Error error = ready(); error.value != 0) return finish(error, 0);

@@ -11,7 +11,10 @@ std::uint64_t now_ms() {
   // By number: clock_gettime moved into libc with GLIBC_2.17, above our floor of 2.12.
   timespec now{};
   ::syscall(SYS_clock_gettime, CLOCK_MONOTONIC, &now);
-  return static_cast<std::uint64_t>(now.tv_sec) * 1000U + static_cast<std::uint64_t>(now.tv_nsec) / 1000000U;
+  constexpr std::uint64_t kMillisecondsPerSecond = 1000;
+  constexpr std::uint64_t kNanosecondsPerMillisecond = 1000000;
+  return static_cast<std::uint64_t>(now.tv_sec) * kMillisecondsPerSecond +
+         static_cast<std::uint64_t>(now.tv_nsec) / kNanosecondsPerMillisecond;
 }
 
 }  // namespace ipvs::sys

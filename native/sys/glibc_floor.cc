@@ -2,6 +2,9 @@
 // hidden. Without exceptions all of it ends in abort(); sizes are bounded before anything is allocated.
 #include <cstdlib>
 
+// NOLINTBEGIN(bugprone-reserved-identifier,cert-*,readability-named-parameter): the names and the signatures are those
+// of glibc and libstdc++
+
 extern "C" {
 // std::shared_ptr asks whether it may skip atomic operations (glibc 2.32). The pool runs our jobs: it may not.
 __attribute__((visibility("hidden"))) char __libc_single_threaded = 0;
@@ -13,3 +16,4 @@ __attribute__((visibility("hidden"))) void __throw_out_of_range_fmt(const char*,
 __attribute__((visibility("hidden"))) void __throw_length_error(const char*) { std::abort(); }
 __attribute__((visibility("hidden"))) void __throw_logic_error(const char*) { std::abort(); }
 }  // namespace std
+// NOLINTEND(bugprone-reserved-identifier,cert-*,readability-named-parameter)

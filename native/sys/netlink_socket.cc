@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -17,6 +18,8 @@ namespace {
 constexpr int kReceiveBuffer = 1 << 20;
 // What a socket has when neither option is allowed: net.core.rmem_default of the 2.6.32 kernel.
 constexpr std::size_t kSmallestReceiveBuffer = 124928;
+// poll() counts in an int; a minute is a wait like any other, and then the clock is asked again.
+constexpr std::uint64_t kLongestPoll = 60000;
 
 std::size_t grow_receive_buffer(int fd) {
   // FORCE needs CAP_NET_ADMIN, as every IPVS command does; without it rmem_max is the limit.
@@ -112,7 +115,7 @@ Result<unsigned> NetlinkSocket::receive_some(std::uint64_t deadline_ms) {
     if (now >= deadline_ms) return Error{ETIMEDOUT, abi::Syscall::kRecvmsg};
     const std::uint64_t wait = deadline_ms - now;
     pollfd waiting{fd_.get(), POLLIN, 0};
-    if (::poll(&waiting, 1, wait > 60000 ? 60000 : static_cast<int>(wait)) < 0 && errno != EINTR) {
+    if (::poll(&waiting, 1, static_cast<int>(std::min(wait, kLongestPoll))) < 0 && errno != EINTR) {
       return Error{errno, abi::Syscall::kPoll};
     }
   }

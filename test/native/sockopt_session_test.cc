@@ -179,6 +179,10 @@ TEST("IPv6 is not expressible, and nothing is tried") {
   abi::Request request = new_service();
   request.service_family = AF_INET6;
   check_only(run(request, Dialect::kMainline), EAFNOSUPPORT, flags::kUnencodable, Syscall::kNone);
+  request = new_destination();
+  request.presence |= presence::kTargetFamily;
+  request.target_family = AF_INET6;
+  check_only(run(request, Dialect::kMainline), EAFNOSUPPORT, flags::kUnencodable, Syscall::kNone);
   CHECK(table.sets.empty());
 }
 
