@@ -3,6 +3,11 @@
  */
 
 import { performance } from 'perf_hooks'
+import { DeadlineTimer } from './deadline-timer'
+import type { Inflight } from './deliver'
+import { deliver } from './deliver'
+import type { Settle } from './entry'
+import { abortError, closedError, Entry, timeoutError } from './entry'
 import { IpvsError, ownError } from './errors'
 import { outcomeError } from './outcome'
 import type { Program, Request } from './program'
@@ -12,6 +17,7 @@ import type { OutcomeRecord } from './records/reply'
 import { Reply } from './records/reply'
 import type { PackedRequest } from './records/request'
 import { packRequests } from './records/request'
+import { Signals } from './signals'
 import type { Transport } from './transport'
 import type { Dialect } from './types'
 
@@ -32,61 +38,16 @@ export interface DispatcherHooks {
   reopen(): Promise<void>
 }
 
-export interface Settle<T> {
-  resolve(value: T): void
-  reject(error: unknown): void
-}
-
 /** Requests that one job takes at most, so that packing them and settling them does not hold the event loop up. */
 const JOB_REQUESTS = 1000
 
 /** The engine's own deadline comes first; this much later a call is given up although its job still runs. */
 const GRACE_MS = 500
 
-/** One call. */
-class Entry {
-  /** Requests that are to be sent next. */
-  requests: readonly Request[]
-  /** What comes after them, when all have succeeded. */
-  next: () => unknown
-  /** Of `requests`, those without an answer yet. */
-  open = 0
-  failed: IpvsError | undefined
-  inJob = false
-  /** One of `requests` met a family that is gone. */
-  stale = false
-  /** Records of it were handed over. */
-  received = false
-  /** Something of it reached the kernel. */
-  sent = false
-  settled = false
-  followUp = false
-  /** What is sent now may lead to further requests, so later calls must not get between. */
-  holds: boolean
-  retried = false
-  detach: (() => void) | undefined
-
-  constructor(
-    readonly program: Program<unknown>,
-    readonly settle: Settle<unknown>,
-    /** Of performance.now(). */
-    readonly deadline: number,
-  ) {
-    this.requests = [program.request]
-    this.next = () => program.done()
-    this.holds = program.lane !== undefined
-  }
-}
-
-interface Inflight {
-  readonly entry: Entry
-  readonly request: Request
-}
-
 export class Dispatcher {
   private queue: Entry[] = []
   private running: Inflight[] = []
-  private readonly signals = new Map<AbortSignal, { all: Set<Entry>; forget: () => void }>()
+  private readonly signals = new Signals((entry) => this.giveUp(entry, abortError(entry)))
   private busy = false
   private scheduled = false
   private closed = false
@@ -94,8 +55,7 @@ export class Dispatcher {
   private waiting: Entry[] = []
   /** Entries of the running job that met a family that is gone. */
   private stale: Entry[] = []
-  private timer: NodeJS.Timeout | undefined
-  private timerAt = Number.POSITIVE_INFINITY
+  private readonly timer = new DeadlineTimer(() => this.expire())
   private idle: (() => void)[] = []
 
   constructor(
@@ -111,24 +71,16 @@ export class Dispatcher {
 
   /** `timeout` in milliseconds. Exactly one of `settle`'s functions is called, never before this returns. */
   submit<T>(program: Program<T>, timeout: number, signal: AbortSignal | undefined, settle: Settle<T>): void {
-    const { operation, subject } = program
-    const fail = (error: IpvsError) => process.nextTick(() => settle.reject(error))
-    if (this.closed) {
-      fail(ownError('ERR_IPVS_CLOSED', { operation, subject }))
+    const deadline = performance.now() + timeout
+    const entry = new Entry(program as Program<unknown>, settle as Settle<unknown>, deadline, signal)
+    const refused = this.closed ? closedError(entry) : signal?.aborted ? abortError(entry) : undefined
+    if (refused) {
+      process.nextTick(() => settle.reject(refused))
       return
     }
-    if (signal?.aborted) {
-      fail(abortError(program, signal, false))
-      return
-    }
-    const entry = new Entry(
-      program as Program<unknown>,
-      settle as Settle<unknown>,
-      performance.now() + timeout,
-    )
-    if (signal) this.listen(entry, signal)
+    if (signal) this.signals.listen(entry, signal)
     this.queue.push(entry)
-    this.watch(entry.deadline)
+    this.timer.watch(entry.deadline)
     this.schedule()
   }
 
@@ -183,7 +135,7 @@ export class Dispatcher {
       if (entry.settled) continue
       const timeout = Math.ceil(entry.deadline - now)
       try {
-        if (timeout <= 0) throw this.timeoutError(entry)
+        if (timeout <= 0) throw timeoutError(entry)
         for (const request of entry.requests) admit({ operation: entry.program.operation, request })
       } catch (error) {
         this.reject(entry, error as IpvsError)
@@ -212,31 +164,11 @@ export class Dispatcher {
   private receive(buffer: ArrayBuffer): void {
     try {
       const reply = new Reply(buffer)
-      this.deliver(reply)
+      deliver(reply, this.running)
       const { count } = reply.outcomes
       for (let i = 0; i < count; i++) this.answer(reply.outcome(i))
     } catch (error) {
       this.breakAll(error)
-    }
-  }
-
-  /** Hands the records to whom they belong; those of one request stand together. */
-  private deliver(reply: Reply): void {
-    for (const name of DATA_SECTIONS) {
-      const { count } = reply[name]
-      let from = 0
-      while (from < count) {
-        const operation = reply.operationOf(name, from)
-        let to = from + 1
-        while (to < count && reply.operationOf(name, to) === operation) to++
-        const inflight = this.running[operation]
-        const sink = inflight?.request.sinks?.find(({ section }) => section === name)
-        if (inflight && !inflight.entry.settled) {
-          inflight.entry.received = true
-          sink?.take(reply, from, to)
-        }
-        from = to
-      }
     }
   }
 
@@ -334,8 +266,7 @@ export class Dispatcher {
     const waiting = this.queue
     this.queue = []
     for (const entry of waiting) {
-      const { operation, subject } = entry.program
-      this.reject(entry, ownError('ERR_IPVS_CLOSED', { operation, subject, sent: entry.sent }))
+      this.reject(entry, closedError(entry))
     }
   }
 
@@ -377,28 +308,6 @@ export class Dispatcher {
     }
   }
 
-  /** One listener for all calls with the same signal: a batch can have thousands. */
-  private listen(entry: Entry, signal: AbortSignal): void {
-    let entries = this.signals.get(signal)
-    if (!entries) {
-      const all = new Set<Entry>()
-      const abort = () => {
-        for (const one of all) this.giveUp(one, abortError(one.program, signal, one.sent || one.inJob))
-      }
-      signal.addEventListener('abort', abort)
-      entries = { all, forget: () => signal.removeEventListener('abort', abort) }
-      this.signals.set(signal, entries)
-    }
-    const { all, forget } = entries
-    all.add(entry)
-    entry.detach = () => {
-      all.delete(entry)
-      if (all.size > 0) return
-      forget()
-      this.signals.delete(signal)
-    }
-  }
-
   private giveUp(entry: Entry, error: IpvsError): void {
     if (entry.settled) return
     const at = this.queue.indexOf(entry)
@@ -418,53 +327,20 @@ export class Dispatcher {
     entry.detach = undefined
   }
 
-  private timeoutError(entry: Entry): IpvsError {
-    const { operation, subject } = entry.program
-    return ownError('ERR_IPVS_TIMEOUT', { operation, subject, sent: entry.sent || entry.inJob })
-  }
-
-  /** One timer for the earliest deadline: a job can hang in the kernel, where no deadline of the engine reaches. */
-  private watch(deadline: number): void {
-    if (deadline >= this.timerAt) return
-    if (this.timer) clearTimeout(this.timer)
-    this.timerAt = deadline
-    this.timer = setTimeout(() => this.expire(), Math.max(1, deadline - performance.now()))
-    // The job itself keeps the process alive.
-    this.timer.unref()
-  }
-
   private expire(): void {
-    this.timer = undefined
-    this.timerAt = Number.POSITIVE_INFINITY
     const now = performance.now()
     let next = Number.POSITIVE_INFINITY
     for (const entry of this.queue.concat(this.stale)) {
       if (entry.settled) continue
-      if (entry.deadline <= now) this.giveUp(entry, this.timeoutError(entry))
+      if (entry.deadline <= now) this.giveUp(entry, timeoutError(entry))
       else next = Math.min(next, entry.deadline)
     }
     for (const { entry } of this.running) {
       if (entry.settled) continue
       const deadline = entry.deadline + GRACE_MS
-      if (deadline <= now) this.giveUp(entry, this.timeoutError(entry))
+      if (deadline <= now) this.giveUp(entry, timeoutError(entry))
       else next = Math.min(next, deadline)
     }
-    if (next < Number.POSITIVE_INFINITY) this.watch(next)
+    this.timer.watch(next)
   }
 }
-
-function abortError(program: Program<unknown>, signal: AbortSignal, sent: boolean): IpvsError {
-  const { operation, subject } = program
-  const description = sent ? 'aborted after it was sent' : 'aborted before it was sent'
-  return ownError('ABORT_ERR', { operation, subject, sent, description, cause: signal.reason })
-}
-
-const DATA_SECTIONS = [
-  'services',
-  'destinations',
-  'localAddresses',
-  'daemons',
-  'timeouts',
-  'infos',
-  'probes',
-] as const

@@ -5,7 +5,7 @@
 
 export type { ConnectOptions } from './arrivals'
 export type { ConnectionState, Refusal } from './connection-objects'
-export type { KernelDump } from './dump'
+export type { KernelDump } from './dump-format'
 export type { ErrnoName } from './errno'
 export { ConnectionRefused, FakeConnection } from './fake-connection'
 export type { Attempt } from './fake-kernel'

@@ -39,7 +39,7 @@ void open_in_namespace(void* argument) {
 
 Result<UniqueFd> Namespace::open_socket(int domain, int type, int protocol) const {
   if (path_.empty()) return make_socket(domain, type, protocol);
-  const int fd = ::open(path_.c_str(), O_RDONLY | O_CLOEXEC);
+  const int fd = ::open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (fd < 0) return Error{errno, abi::Syscall::kOpen};
   const UniqueFd namespace_fd(fd);
   Job job{namespace_fd.get(), domain, type, protocol, Error{EAGAIN, abi::Syscall::kSetns}};

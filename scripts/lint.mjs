@@ -1,0 +1,170 @@
+// Formatting and lint, each gate by itself and all of them whatever the others say.
+//
+//   node scripts/lint.mjs [GATE...]     gates: see below
+//
+// A tool that is missing is installed with apt-get when this runs as root; otherwise its gate is skipped, and the last
+// line counts it.
+import { execFile } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { dirname } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+const addon = 'build/Release/ipvs_fullnat.node'
+const TIDY_JOBS = 2
+// "About 400" and "about 300" of the design: a twentieth more is still about.
+const LIMITS = [
+  { folders: ['native', 'test/native'], ends: /\.(cc|h)$/, lines: 420 },
+  { folders: ['lib'], ends: /\.ts$/, lines: 315 },
+]
+// Written by a program, or data.
+const UNLIMITED = ['lib/records/layout.gen.ts']
+
+const inRoot = (path) => `${root}${path}`
+const read = (path) => readFileSync(inRoot(path), 'utf8')
+
+function files(folder, ends) {
+  if (!existsSync(inRoot(folder))) return []
+  return readdirSync(inRoot(folder), { withFileTypes: true }).flatMap((entry) => {
+    const path = `${folder}/${entry.name}`
+    if (entry.isDirectory()) return files(path, ends)
+    return ends.test(entry.name) ? [path] : []
+  })
+}
+
+function run(command, args) {
+  return new Promise((resolve) => {
+    execFile(command, args, { cwd: root, maxBuffer: 1 << 26 }, (error, stdout, stderr) => {
+      resolve({ ok: !error, missing: error?.code === 'ENOENT', output: `${stdout}${stderr}`.trim() })
+    })
+  })
+}
+
+/** Undefined when the tool is there, or why it is not. */
+async function need(tool) {
+  if ((await run(tool, ['--version'])).ok) return undefined
+  if (process.getuid?.() !== 0) return `${tool} is not installed`
+  console.log(`${tool} is not installed, trying apt-get`)
+  const install = await run('apt-get', ['install', '-y', '--no-install-recommends', tool])
+  return install.ok
+    ? undefined
+    : `${tool} is not installed, and apt-get cannot: ${install.output.split('\n').at(-1)}`
+}
+
+const passed = (note = '') => ({ state: 'passed', note })
+const failed = (note) => ({ state: 'failed', note })
+const skipped = (note) => ({ state: 'skipped', note })
+const judged = ({ ok, output }) => (ok ? passed() : failed(output))
+
+async function npmTool(name, args) {
+  const file = `node_modules/.bin/${name}`
+  if (!existsSync(inRoot(file))) return failed(`${name} is not installed: npm ci`)
+  return judged(await run(inRoot(file), args))
+}
+
+async function clangFormat() {
+  const missing = await need('clang-format')
+  if (missing) return skipped(missing)
+  const sources = ['native', 'test/native'].flatMap((folder) => files(folder, /\.(cc|h)$/))
+  return judged(await run('clang-format', ['--dry-run', '-Werror', ...sources]))
+}
+
+/** Where node_api.h is: of this Node, or what node-gyp was configured with. */
+function nodeHeaders() {
+  const configured = 'build/config.gypi'
+  const nodedir = existsSync(inRoot(configured))
+    ? /"nodedir": "([^"]+)"/.exec(read(configured))?.[1]
+    : undefined
+  const folders = [nodedir, dirname(dirname(process.execPath)), '/usr', '/usr/local']
+  return folders
+    .map((folder) => `${folder}/include/node`)
+    .find((folder) => existsSync(`${folder}/node_api.h`))
+}
+
+// A file that was found clean is looked at again when it, a header, the checks or the tool have changed.
+async function clangTidy() {
+  const missing = await need('clang-tidy')
+  if (missing) return skipped(missing)
+  const headers = nodeHeaders()
+  const flags = ['-std=c++20', '-fno-exceptions', '-fno-rtti', '-Inative', '-DNAPI_VERSION=7']
+  const napi = createRequire(import.meta.url)('node-addon-api').include_dir
+  flags.push('-DNAPI_DISABLE_CPP_EXCEPTIONS', '-isystem', napi.startsWith('/') ? napi : inRoot(napi))
+  if (headers) flags.push('-isystem', headers)
+  const common = createHash('sha256')
+    .update(flags.join(' '))
+    .update((await run('clang-tidy', ['--version'])).output)
+  for (const path of ['.clang-tidy', ...files('native', /\.h$/)]) common.update(read(path))
+  const sources = files('native', /\.cc$/).filter((path) => headers || !path.startsWith('native/addon/'))
+  const cache = 'build/lint'
+  mkdirSync(inRoot(cache), { recursive: true })
+  const waiting = [...sources]
+  const found = []
+  const worker = async () => {
+    for (let source = waiting.shift(); source; source = waiting.shift()) {
+      const key = common.copy().update(read(source)).digest('hex')
+      const stamp = inRoot(`${cache}/${source.replaceAll('/', '_')}`)
+      if (existsSync(stamp) && readFileSync(stamp, 'utf8') === key) continue
+      const { ok, output } = await run('clang-tidy', ['--quiet', source, '--', ...flags])
+      if (ok) writeFileSync(stamp, key)
+      else found.push(output)
+    }
+  }
+  await Promise.all(Array.from({ length: TIDY_JOBS }, worker))
+  if (found.length > 0) return failed(found.join('\n'))
+  return passed(headers ? '' : 'native/addon was left out: there is no node_api.h here')
+}
+
+async function nodeFreeCore() {
+  const guilty = files('native', /\.(cc|h)$/)
+    .filter((path) => !path.startsWith('native/addon/'))
+    .filter((path) => /#\s*include\s*[<"](napi|node_api|uv|node|v8)[./h]/.test(read(path)))
+  return guilty.length === 0
+    ? passed()
+    : failed(`only native/addon may include Node's headers:\n${guilty.join('\n')}`)
+}
+
+async function fileSizes() {
+  const long = LIMITS.flatMap(({ folders, ends, lines }) =>
+    folders
+      .flatMap((folder) => files(folder, ends))
+      .filter((path) => !UNLIMITED.includes(path))
+      .map((path) => ({ path, count: read(path).split('\n').length - 1 }))
+      .filter(({ count }) => count > lines)
+      .map(({ path, count }) => `${path}: ${count} lines, at most ${lines}`),
+  )
+  return long.length === 0 ? passed() : failed(long.join('\n'))
+}
+
+async function layout() {
+  if (!existsSync(inRoot(addon))) return skipped(`${addon} is not built`)
+  return judged(await run(process.execPath, ['scripts/gen-layout.mjs', '--check']))
+}
+
+const GATES = {
+  biome: () => npmTool('biome', ['check', '--error-on-warnings']),
+  tsc: () => npmTool('tsc', ['--noEmit', '-p', 'tsconfig.json']),
+  'clang-format': clangFormat,
+  'clang-tidy': clangTidy,
+  'node-free-core': nodeFreeCore,
+  'file-sizes': fileSizes,
+  layout,
+}
+
+const wanted = process.argv.slice(2)
+const unknown = wanted.filter((name) => !(name in GATES))
+if (unknown.length > 0)
+  throw new Error(`no such gate: ${unknown.join(', ')} (there are ${Object.keys(GATES).join(', ')})`)
+
+const counts = { passed: 0, failed: 0, skipped: 0 }
+for (const [name, gate] of Object.entries(GATES)) {
+  if (wanted.length > 0 && !wanted.includes(name)) continue
+  const started = Date.now()
+  const { state, note } = await gate()
+  counts[state]++
+  console.log(`${state} ${name} (${((Date.now() - started) / 1000).toFixed(1)} s)`)
+  if (note) console.log(note.replace(/^/gm, '  '))
+}
+console.log(`${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`)
+process.exitCode = counts.failed > 0 ? 1 : 0
