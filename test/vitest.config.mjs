@@ -1,16 +1,20 @@
 import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
 
+const at = (path) => fileURLToPath(new URL(`../${path}`, import.meta.url))
+
 // test/vm runs inside the guests and has a configuration of its own.
 export default defineConfig({
-  test: {
-    root: fileURLToPath(new URL('..', import.meta.url)),
-    include: [
-      'test/unit/**/*.test.ts',
-      'test/lifecycle/**/*.test.ts',
-      'test/package/**/*.test.ts',
-      'test/types/**/*.test.ts',
+  // What examples import is the package; here it is its source.
+  resolve: {
+    alias: [
+      { find: /^ipvs-fullnat\/testing$/, replacement: at('lib/testing/index.ts') },
+      { find: /^ipvs-fullnat$/, replacement: at('lib/index.ts') },
     ],
+  },
+  test: {
+    root: at(''),
+    include: ['test/{unit,contract,lifecycle,package,types}/**/*.test.ts'],
     pool: 'forks',
   },
 })
