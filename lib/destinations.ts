@@ -286,7 +286,7 @@ export class Destinations {
 
   /**
    * Removes the destination. Packets of its connections are dropped from then on: to drain it, set its weight to 0
-   * first. Rejects with `ENOENT` where there is no such destination.
+   * first. Added again before they have expired, it takes their counts over (ip_vs_ctl.c:ip_vs_trash_get_dest). Rejects with `ENOENT` where there is no such destination.
    */
   remove(service: ServiceKey, destination: DestinationKey, options?: CallOptions): Promise<void> {
     return this.runner.run((context) => removeDestination(context, service, destination), options)

@@ -25,7 +25,7 @@ export interface LocalAddressChanges {
 export interface LocalAddressCoverage {
   /** CPUs `reserve_core` to the last, with the addresses that serve them. */
   readonly cpus: readonly { readonly cpu: number; readonly addresses: readonly string[] }[]
-  /** CPUs without an address: every connection whose first packet arrives there is refused. */
+  /** CPUs without an address: every connection whose first packet arrives there is lost without an answer. */
   readonly uncovered: readonly number[]
 }
 
@@ -282,8 +282,9 @@ export class LocalAddresses {
   }
 
   /**
-   * Removes one address. Its connections go on until they expire; new ones do not take it. Rejects with `ENOENT` where
-   * the service does not have it.
+   * Removes one address. Its connections go on until they expire; new ones do not take it. With none left the clients of
+   * FULLNAT destinations time out (`conn_sched_unreach` of /proc/net/ip_vs_ext_stats counts them). Rejects with
+   * `ENOENT` where the service does not have it.
    */
   remove(service: ServiceKey, address: string, options?: CallOptions): Promise<void> {
     return this.runner.run((context) => removeLocalAddress(context, service, address), options)
@@ -291,7 +292,7 @@ export class LocalAddresses {
 
   /**
    * Which CPUs the addresses serve: on fullnat-v3 each lives on one, chosen by its last byte, and a CPU without one
-   * refuses every connection (ip_vs_ctl.c:laddr_to_cpuid, ip_vs_conn.c:ip_vs_get_laddr). fullnat-v2 has one list for
+   * loses every connection (ip_vs_ctl.c:laddr_to_cpuid, ip_vs_conn.c:ip_vs_get_laddr). fullnat-v2 has one list for
    * all, shown as CPU 0.
    */
   coverage(service: ServiceKey, options?: CallOptions): Promise<LocalAddressCoverage> {

@@ -94,7 +94,10 @@ export interface ServiceConfig {
 
 export type ServiceInput = ServiceKey & ServiceConfig
 
-/** Counters since the service or destination was added, or since the last `zero()`. */
+/**
+ * Counters since the service or destination was added, or since the last `zero()`. Mainline adds them up every two
+ * seconds (ip_vs_est.c:estimation_timer), so they can be that old; FULLNAT kernels do when they are read.
+ */
 export interface Stats {
   readonly connections: bigint
   readonly inPackets: bigint

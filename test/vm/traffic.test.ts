@@ -100,7 +100,7 @@ describe.skipIf(!canFlow)(`traffic${skipped}`, () => {
   beforeAll(async () => {
     await ipvs.flush()
     // Connections leave the table soon after they ended.
-    await ipvs.timeouts.set({ tcpFin: 1, udp: 2 })
+    await ipvs.timeouts.set({ tcpFin: 1, udp: 5 })
     const states = can.fullnat ? ['timewait', 'lastack', 'close'] : []
     for (const state of states) settings.set(`net.ipv4.vs.timeout_${state}`, 1)
     lab = await startLab()
@@ -371,7 +371,7 @@ describe.skipIf(!canFlow)(`traffic${skipped}`, () => {
     it.runIf(can.establishedTimeout)('an idle connection ends after establishedTimeout seconds', async () => {
       const web = freshService()
       const patient = freshService()
-      await expose(web, { forwarding, config: { establishedTimeout: 1 } })
+      await expose(web, { forwarding, config: { establishedTimeout: 2 } })
       await expose(patient, { forwarding, config: { establishedTimeout: 600 } })
       const idle = await request(web, { hold: true })
       const kept = await request(patient, { hold: true })
