@@ -9,9 +9,11 @@ import { deliver } from './deliver'
 import type { Settle } from './entry'
 import { abortError, closedError, Entry, timeoutError } from './entry'
 import { IpvsError, ownError } from './errors'
+import type { Admit } from './job'
+import { fillJob } from './job'
 import { outcomeError } from './outcome'
-import type { Program, Request } from './program'
-import { conflicts, FollowUp } from './program'
+import type { Program } from './program'
+import { FollowUp } from './program'
 import { outcomeFlags } from './records/layout.gen'
 import type { OutcomeRecord } from './records/reply'
 import { Reply } from './records/reply'
@@ -32,14 +34,11 @@ export interface Target {
 
 export interface DispatcherHooks {
   target(): Target
-  /** Called before each job; the function it returns throws for a request that must not be sent now. */
-  admission(): (entry: { readonly operation: string; readonly request: Request }) => void
+  /** Called before each job. */
+  admission(): Admit
   /** The family is gone or has another number. Resolves when it is there again, rejects with what to tell callers. */
   reopen(): Promise<void>
 }
-
-/** Requests that one job takes at most, so that packing them and settling them does not hold the event loop up. */
-const JOB_REQUESTS = 1000
 
 /** The engine's own deadline comes first; this much later a call is given up although its job still runs. */
 const GRACE_MS = 500
@@ -123,41 +122,11 @@ export class Dispatcher {
 
   /** Takes from the queue what may go together, in order, into `running`. */
   private fill(): PackedRequest[] {
-    const now = performance.now()
-    const { transportNumber } = this.hooks.target()
-    const admit = this.hooks.admission()
-    const packed: PackedRequest[] = []
-    const lanes: Entry[] = []
-    let taken = 0
-    for (const entry of this.queue) {
-      if (packed.length >= JOB_REQUESTS || (lanes.length > 0 && !this.mayJoin(entry, lanes))) break
-      taken++
-      if (entry.settled) continue
-      const timeout = Math.ceil(entry.deadline - now)
-      try {
-        if (timeout <= 0) throw timeoutError(entry)
-        for (const request of entry.requests) admit({ operation: entry.program.operation, request })
-      } catch (error) {
-        this.reject(entry, error as IpvsError)
-        continue
-      }
-      if (entry.holds) lanes.push(entry)
-      entry.inJob = true
-      entry.open = entry.requests.length
-      for (const request of entry.requests) {
-        this.running.push({ entry, request })
-        packed.push({ fields: request.fields, transport: transportNumber, timeout })
-      }
-    }
-    this.queue.splice(0, taken)
-    return packed
-  }
-
-  /** Behind a read that may lead to a write, only reads of the same kind on other objects. */
-  private mayJoin(entry: Entry, lanes: readonly Entry[]): boolean {
-    const { lane } = entry.program
-    if (!lane || !entry.holds) return false
-    return !lanes.some((other) => other.program.lane && conflicts(other.program.lane, lane))
+    const job = fillJob(this.queue, this.hooks.admission(), this.hooks.target().transportNumber)
+    this.queue.splice(0, job.taken)
+    for (const { entry, error } of job.refused) this.reject(entry, error)
+    this.running = job.running
+    return job.packed
   }
 
   /** Never throws: it is called from the addon. */

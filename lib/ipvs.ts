@@ -12,6 +12,7 @@ import { Destinations } from './destinations'
 import { ruleReserveCore } from './dialect'
 import { Dispatcher } from './dispatcher'
 import { ownError } from './errors'
+import type { Admit } from './job'
 import { LocalAddresses } from './local-addresses'
 import { openNativeTransport } from './native/native-transport'
 import { dialectNumber, identify, transportNumber } from './probe'
@@ -232,7 +233,7 @@ export class Ipvs {
   }
 
   /** Looks at the CPUs once for a job: whoever lowers or raises reserve_core meanwhile is an administrator. */
-  private admission(): (entry: { operation: string; request: Program<unknown>['request'] }) => void {
+  private admission(): Admit {
     let state: CpuState | undefined
     let looked = false
     return ({ operation, request: { fields } }) => {

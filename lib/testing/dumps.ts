@@ -1,7 +1,7 @@
 /** Dumps over netlink: chunk by chunk, resumed by position (ip_vs_ctl.c:ip_vs_genl_dump_services and the other two). */
 
 import { Operation, Transport } from '../records/layout.gen'
-import type { ReplySections } from '../records/pack-reply'
+import type { ReplySections } from '../records/reply-fields'
 import type { UnpackedService } from '../records/unpack-request'
 import type { DumpKind, Faults } from './faults'
 import type { ServiceObject } from './objects'

@@ -2,7 +2,7 @@
 
 import { AF_INET } from '../address'
 import { Operation, outcomeFlags, Syscall, Transport } from '../records/layout.gen'
-import type { ReplySections } from '../records/pack-reply'
+import type { ReplySections } from '../records/reply-fields'
 import type { UnpackedRequest, UnpackedService } from '../records/unpack-request'
 import { VERSION } from './dialects'
 import type { DumpRequest } from './dumps'

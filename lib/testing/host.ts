@@ -58,12 +58,15 @@ export class Host {
   private readonly own: readonly Network[]
   private readonly routes: readonly Network[]
 
-  /** `wideZero`: all of 0.0.0.0/8 is broadcast, as it was before Linux 5.3 (linux/in.h:ipv4_is_zeronet). */
+  /**
+   * `ancient`: all of 0.0.0.0/8 is broadcast, as it was before Linux 5.3 (linux/in.h:ipv4_is_zeronet), and so is the
+   * first address of a network, as it was before Linux 5.14 (fib_frontend.c:fib_add_ifaddr).
+   */
   constructor(
     addresses: readonly string[],
     routes: readonly string[],
     readonly interfaces: readonly string[],
-    private readonly wideZero: boolean,
+    private readonly ancient: boolean,
   ) {
     this.own = addresses.map(parseNetwork)
     this.routes = routes.map(parseNetwork)
@@ -77,14 +80,16 @@ export class Host {
   private ipv4Kind(address: PackedAddress): RouteKind {
     const kind = addressKind(address)
     if (kind === 'multicast') return 'multicast'
-    if (kind !== 'unicast' || (this.wideZero && address.a >>> 24 === 0)) return 'broadcast'
-    if (address.a >>> 24 === LOOPBACK || this.owns(address)) return 'local'
+    if (kind !== 'unicast' || (this.ancient && address.a >>> 24 === 0)) return 'broadcast'
+    if (this.owns(address)) return 'local'
+    // fib_frontend.c:fib_add_ifaddr, for the loopback network as for others: a route of 32 bits, so it wins.
     const edge = this.own.some(({ address: own, prefix }) => {
       if (own.family !== AF_INET || prefix > 30) return false
       const first = masked(own.a, prefix)
       const last = (first | (0xffffffff >>> prefix)) >>> 0
-      return address.a === first || address.a === last
+      return address.a === last || (this.ancient && address.a === first)
     })
+    if (!edge && address.a >>> 24 === LOOPBACK) return 'local'
     return edge ? 'broadcast' : 'unicast'
   }
 
@@ -104,9 +109,10 @@ export class Host {
       const kind = this.ipv4Kind(address)
       return kind === 'local' || kind === 'unicast'
     }
-    // fe80::/10, ipv6_addr_type(): the unspecified address is no unicast either.
+    // addrconf_core.c:__ipv6_addr_type: fe80::/10, and neither ::ffff:0:0/96 nor the unspecified address is unicast.
     const linkLocal = (address.a & 0xffc00000) >>> 0 === 0xfe800000
-    if (addressKind(address) === 'unicast' && !linkLocal) return true
+    const mapped = address.a === 0 && address.b === 0 && address.c === 0xffff
+    if (addressKind(address) === 'unicast' && !linkLocal && !mapped) return true
     return this.isLocal(address, noRouteIsLocal)
   }
 }

@@ -16,8 +16,8 @@ export interface FakeKernelOptions {
   /** The sysctl `reserve_core` (fullnat-v3): the first CPUs, which get no local addresses. Default 0. */
   readonly reserveCore?: number
   /**
-   * Addresses of the machine, `'10.0.0.1/24'` or without a prefix. With a prefix, the first and the last address of the
-   * network are broadcast addresses. Default `['127.0.0.1/8', '::1']`, which are always there.
+   * Addresses of the machine, `'10.0.0.1/24'` or without a prefix. With a prefix, the last address of the network
+   * is a broadcast address, on FULLNAT kernels the first, too. Default `['127.0.0.1/8', '::1']`, which are always there.
    */
   readonly addresses?: readonly string[]
   /**

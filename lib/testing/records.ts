@@ -8,7 +8,7 @@ import type {
   LocalAddressFields,
   ServiceFields,
   StatsFields,
-} from '../records/pack-reply'
+} from '../records/reply-fields'
 import type { DaemonObject } from './daemons'
 import type { DialectFacts } from './dialects'
 import type { Estimator } from './estimator'

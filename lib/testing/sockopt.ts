@@ -1,7 +1,7 @@
 /** The sockopt interface: which check comes when (ip_vs_ctl.c:do_ip_vs_set_ctl, do_ip_vs_get_ctl; abi.md §1.5, §1.6). */
 
 import { Operation, Syscall, Transport } from '../records/layout.gen'
-import type { ReplySections } from '../records/pack-reply'
+import type { ReplySections } from '../records/reply-fields'
 import type { UnpackedRequest, UnpackedService } from '../records/unpack-request'
 import { changeService, setTimeouts, zero } from './commands'
 import { startDaemon, stopDaemon } from './daemons'

@@ -140,6 +140,8 @@ void Connection::complete(napi_env env, napi_status status, void* data) {
   next->callback = std::exchange(work->callback, nullptr);
   next->owner = std::exchange(work->owner, nullptr);
   next->context = std::exchange(work->context, nullptr);
+  // Settled by queue() when the next step cannot be had, which happens while the environment is torn down.
+  work->state->busy = false;
   Work& shown = *next;
   if (queue(env, std::move(next))) call_back(env, shown, reply, true);
 }

@@ -45,6 +45,8 @@ export function printTable(name, { services, destinations, locals, operations, r
   }
   const widths = cells[0].map((_, i) => Math.max(...cells.map((row) => row[i].length)))
   for (const row of cells) {
-    console.log(row.map((cell, i) => (i === 0 ? cell.padEnd(widths[0]) : cell.padStart(widths[i]))).join('  '))
+    console.log(
+      row.map((cell, i) => (i === 0 ? cell.padEnd(widths[0]) : cell.padStart(widths[i]))).join('  '),
+    )
   }
 }

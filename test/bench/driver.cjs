@@ -75,7 +75,8 @@ function restoreText({ list, locals, destinations: addresses }, fullnat) {
   for (const { address: vip } of list) {
     lines.push(`-A -t ${vip}:80 -s rr`)
     for (const address of locals) lines.push(`-P -t ${vip}:80 -z ${address}`)
-    for (const address of addresses) lines.push(`-a -t ${vip}:80 -r ${address}:8080 ${fullnat ? '-b' : '-m'} -w 1`)
+    for (const address of addresses)
+      lines.push(`-a -t ${vip}:80 -r ${address}:8080 ${fullnat ? '-b' : '-m'} -w 1`)
   }
   return lines
 }
@@ -113,16 +114,20 @@ async function main() {
 
   const writers = {
     floor: async (place) => ({
-      ms: Number(
-        run(place, [floor, 'write', services, destinations, locals, fullnat ? 1 : 0].map(String)),
-      ),
+      ms: Number(run(place, [floor, 'write', services, destinations, locals, fullnat ? 1 : 0].map(String))),
     }),
     batch: async (_, client) =>
       timed(async () => check(await client.batch((b) => put(b, data, forwarding)), operations)),
     'Promise.all': async (_, client) =>
       timed(async () => {
         const calls = []
-        const keep = (facade) => new Proxy(facade, { get: (of, name) => (...args) => calls.push(of[name](...args)) })
+        const keep = (facade) =>
+          new Proxy(facade, {
+            get:
+              (of, name) =>
+              (...args) =>
+                calls.push(of[name](...args)),
+          })
         put(
           {
             services: keep(client.services),
@@ -175,7 +180,8 @@ async function main() {
       timed(async () => {
         const { services: found } = await client.snapshot()
         const last = found[found.length - 1]
-        if (found.length !== services || last.destinations.length !== destinations) throw new Error('incomplete')
+        if (found.length !== services || last.destinations.length !== destinations)
+          throw new Error('incomplete')
       }),
     'list() and N lists': async (_, client) =>
       timed(async () => {
@@ -190,7 +196,7 @@ async function main() {
     'iterate()': async (_, client) =>
       timed(async () => {
         for await (const service of client.services.iterate()) {
-          for await (const _destination of client.destinations.iterate(service)) continue
+          for await (const _destination of client.destinations.iterate(service));
         }
       }),
   }

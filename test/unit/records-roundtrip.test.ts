@@ -14,9 +14,10 @@ import {
   decodeTimeouts,
 } from '../../lib/records/decode'
 import { Border, Operation, Request, RequestHeader } from '../../lib/records/layout.gen'
-import type { ReplySections, StatsFields } from '../../lib/records/pack-reply'
-import { emptySections, packReply } from '../../lib/records/pack-reply'
+import { packReply } from '../../lib/records/pack-reply'
 import { Reply } from '../../lib/records/reply'
+import type { ReplySections, StatsFields } from '../../lib/records/reply-fields'
+import { emptySections } from '../../lib/records/reply-fields'
 import type { RequestFields } from '../../lib/records/request'
 import { packRequests } from '../../lib/records/request'
 import { unpackRequests } from '../../lib/records/unpack-request'
