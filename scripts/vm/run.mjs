@@ -19,7 +19,7 @@ const { values: given } = parseArgs({
     kernel: { type: 'string', multiple: true, default: kernelNames },
     filter: { type: 'string' },
     'test-name': { type: 'string' },
-    limit: { type: 'string', default: '900' },
+    limit: { type: 'string', default: '1500' },
     memory: { type: 'string', default: '2048' },
     project: { type: 'string', default: process.env.IPVS_VM_PROJECT || top },
     keep: { type: 'boolean', default: false },

@@ -10,6 +10,10 @@ const cycle = 'test/vm/cycle-node10.cjs'
 const smpFolder = 'test/vm/smp'
 const manyCpus = 4
 
+// What random tests start from, and how long they go on: handed on into the guest.
+const handedOn = () =>
+  Object.fromEntries(Object.entries(process.env).filter(([name]) => /^IPVS_(SEED|DIFFERENTIAL_)/.test(name)))
+
 const quote = (value) => `'${value.replaceAll("'", "'\\''")}'`
 
 // Through cat, so that vitest does not take the console for a terminal.
@@ -58,9 +62,14 @@ export async function testKernel(kernel, options) {
       project,
       script,
       smp,
+      env: handedOn(),
       limitSeconds,
       keep,
-      onLine,
+      onLine: (line) => {
+        const counted = /differential: \d+ operations.*/.exec(line)
+        if (counted) console.log(`${kernel.name}: ${counted[0]}`)
+        onLine?.(line)
+      },
       memory,
     })
     const results = guestResults(ended, kernel.name)
