@@ -29,6 +29,14 @@ import {
 
 const ENOENT = 2
 
+/**
+ * A list that others change while it is read can lack what was there all the time (ip_vs_ctl.c:ip_vs_genl_dump_dests
+ * resumes by position), so a destination counts as missing only when it was not in this many lists.
+ */
+const LOOKS = 4
+/** A list no longer than this came in one piece, and nothing was skipped: 2.6.32 sends about 17 at a time. */
+const ONE_PIECE = 8
+
 const laneOf = (service: NormalizedServiceKey, destination: NormalizedDestinationKey) => ({
   service: serviceKeyId(service.key),
   object: `destination ${destinationKeyId(destination.key)}`,
@@ -105,14 +113,13 @@ export function updateDestination(
   const subject = { service: service.key, destination: destination.key }
   ruleWrites(context.capabilities, operation, subject)
   ruleServiceKey(context.capabilities, service, operation, subject)
-  const found: DestinationInfo[] = []
-  return {
-    operation,
-    subject,
-    lane: laneOf(service, destination),
-    request: listRequest(service, found),
-    done: () => {
+  const look = (found: DestinationInfo[], looks: number): (() => FollowUp<void>) => {
+    return () => {
       const info = find(found, destination)
+      if (!info && looks > 1 && found.length > ONE_PIECE) {
+        const again: DestinationInfo[] = []
+        return new FollowUp<void>([listRequest(service, again)], look(again, looks - 1), true)
+      }
       if (!info) {
         const { dialect } = context.capabilities
         throw kernelError({ errno: ENOENT, operation, subject, dialect, sent: false })
@@ -122,7 +129,15 @@ export function updateDestination(
       ruleDestination(context.capabilities, service, destination, config, operation)
       const request = writeRequest(Operation.destinationSet, service, destination, config)
       return new FollowUp<void>([request], nothing)
-    },
+    }
+  }
+  const found: DestinationInfo[] = []
+  return {
+    operation,
+    subject,
+    lane: laneOf(service, destination),
+    request: listRequest(service, found),
+    done: look(found, LOOKS),
   }
 }
 

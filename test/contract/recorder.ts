@@ -1,7 +1,8 @@
 // Transports that stand between the library and the kernel: one that notes what passes, one that holds it up.
 
 import type { Transport } from '../../lib'
-import { Operation, Request, RequestHeader } from '../../lib/records/layout.gen'
+import { Operation, ReplyHeader, Request, RequestHeader } from '../../lib/records/layout.gen'
+import { Reply } from '../../lib/records/reply'
 
 export interface SentRequest {
   /** `'serviceAdd'`: a name of `Operation` in lib/records/layout.gen.ts. */
@@ -101,4 +102,28 @@ export class Gate {
     this.waiting = []
     for (const go of waiting) go()
   }
+}
+
+/** Loses the first destination of each of the next `count` lists, as a dump does that was disturbed. */
+export class Skipper {
+  count = 0
+
+  readonly wrap = (inner: Transport): Transport => ({
+    ...inner,
+    run: (request, onReply) =>
+      inner.run(request, (buffer) => {
+        const { destinations, bytes } = new Reply(buffer)
+        if (this.count === 0 || destinations.count === 0) {
+          onReply(buffer)
+          return
+        }
+        this.count--
+        const rest = new Uint8Array(buffer.byteLength - destinations.stride)
+        rest.set(bytes.subarray(0, destinations.start))
+        rest.set(bytes.subarray(destinations.start + destinations.stride), destinations.start)
+        new DataView(rest.buffer).setUint32(ReplyHeader.destinations, destinations.count - 1, true)
+        onReply(rest.buffer)
+      }),
+    close: () => inner.close(),
+  })
 }

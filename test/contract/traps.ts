@@ -2,6 +2,7 @@
 // about flags, FWMARK 0, timeouts, EST_TIMEOUT, ZERO and daemons stand with their themes.
 
 import { describe, expect, it } from 'vitest'
+import type { DestinationInfo } from '../../lib'
 import {
   collect,
   DNS,
@@ -13,7 +14,7 @@ import {
   useWorld,
   WEB,
 } from './harness'
-import { Recorder } from './recorder'
+import { Recorder, Skipper } from './recorder'
 
 const A = { address: '198.51.100.1', port: 8080 } as const
 const ABOUT = 'tcp 192.0.2.1:80 -> 198.51.100.1:8080'
@@ -121,6 +122,28 @@ export function trapsContract(harness: Harness): void {
       expect(services).toHaveLength(1)
       expect(snapshot.services[0]?.destinations).toHaveLength(200)
       expect(iterated).toHaveLength(200)
+    })
+
+    it('an update looks again for a destination that a dump skipped (abi.md §2.10)', async () => {
+      await world.full.services.add(WEB)
+      await world.full.batch(({ destinations }) => {
+        for (let port = 1; port <= 40; port++) destinations.add(WEB, real('198.51.100.1', port))
+      })
+      const skipper = new Skipper()
+      const ipvs = await harness.open({ wrap: skipper.wrap })
+      const first = (await ipvs.destinations.list(WEB))[0] as DestinationInfo
+      skipper.count = 2
+      await ipvs.destinations.update(WEB, first, { weight: 7 })
+      expect(skipper.count).toBe(0)
+      expect(await world.full.destinations.get(WEB, first)).toMatchObject({ weight: 7 })
+      const missing = { address: '198.51.100.2', port: 1 }
+      await expectFailure(ipvs.destinations.update(WEB, missing, { weight: 7 }), {
+        code: 'ENOENT',
+        operation: 'destinations.update',
+        about: 'tcp 192.0.2.1:80 -> 198.51.100.2:1',
+        sent: false,
+      })
+      await ipvs.close()
     })
 
     it('thresholds of a listed destination can be sent back (abi.md §4.4)', async () => {
