@@ -29,7 +29,8 @@ function prepare() {
     run('apt-get', ['update', '-q'])
     run('apt-get', ['install', '-yq', 'g++', 'make', 'python3'])
   }
-  if (!existsSync(`${root}node_modules/vitest`)) run('npm', ['ci', '--ignore-scripts'])
+  // Not `npm ci`: it insists on the packages of every platform, which not every mirror of the registry has.
+  if (!existsSync(`${root}node_modules/vitest`)) run('npm', ['install', '--no-save', '--ignore-scripts'])
   run('npm', ['run', '--silent', 'build'])
 }
 

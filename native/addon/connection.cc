@@ -67,7 +67,8 @@ Connection::Connection(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Connec
 Napi::Value Connection::run(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   const auto refuse = [&env](const char* why) {
-    Napi::Error::New(env, why).ThrowAsJavaScriptException();
+    // Not Napi::Error: it ends the process where nothing can be thrown, in a worker that is being terminated.
+    napi_throw_error(env, nullptr, why);
     return env.Undefined();
   };
   if (info.Length() < 2 || !info[0].IsArrayBuffer() || !info[1].IsFunction()) return refuse("run: bad arguments");
