@@ -47,7 +47,10 @@ export interface Capabilities {
   readonly networkNamespaces: boolean
   /** /proc/net/ip_vs_conn exists. */
   readonly connectionList: boolean
-  /** Schedulers that come with this kernel; others can be loaded as modules. */
+  /**
+   * Schedulers that the source of this kernel has; a build can lack one (Debian's 6.1 has no `twos`), and others can be
+   * loaded as modules.
+   */
   readonly schedulers: readonly string[]
   readonly forwardingMethods: readonly Forwarding[]
 }

@@ -1,7 +1,7 @@
 /** What the methods of a client have in common. */
 
 import type { Capabilities } from './capabilities'
-import type { FollowUp, Program, RecordSink } from './program'
+import type { Program, RecordSink } from './program'
 import type { DataSection, Reply } from './records/reply'
 import type { CallOptions } from './types'
 
@@ -52,5 +52,3 @@ export function forward<T>(
     },
   }
 }
-
-export type { FollowUp, Program }

@@ -67,11 +67,3 @@ export const serviceKeyId: (key: LooseServiceKey) => string = formatServiceKey
 
 /** The same text for every way of writing the same destination within its service: for `Map` keys. */
 export const destinationKeyId: (key: DestinationKey) => string = formatDestinationKey
-
-export function sameService(one: LooseServiceKey, other: LooseServiceKey): boolean {
-  return serviceKeyId(one) === serviceKeyId(other)
-}
-
-export function sameDestination(one: DestinationKey, other: DestinationKey): boolean {
-  return destinationKeyId(one) === destinationKeyId(other)
-}

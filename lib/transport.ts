@@ -1,11 +1,3 @@
-import type { Family, TransportKind } from './types'
-
-/** How a transport is to be opened. */
-export interface TransportOptions {
-  /** A path such as `/run/netns/blue`, or undefined for the caller's own namespace. */
-  readonly netns: string | undefined
-}
-
 /** What can be seen of the kernel around the sockets; lib/detect.ts decides what it means. */
 export interface KernelFiles {
   /** /proc/sys/net/ipv4/vs/conn_max_num exists (fullnat-v3 only). */
@@ -39,5 +31,3 @@ export interface Transport {
   /** Idempotent; a running job ends first. */
   close(): void
 }
-
-export type { Family, TransportKind }

@@ -7,11 +7,13 @@ import {
   formatServiceKey,
   parseDestinationKey,
   parseServiceKey,
-  sameDestination,
-  sameService,
   serviceKeyId,
 } from '../../lib/keys'
-import type { ServiceKey } from '../../lib/types'
+import type { DestinationKey, ServiceKey } from '../../lib/types'
+
+const sameService = (one: ServiceKey, other: ServiceKey) => serviceKeyId(one) === serviceKeyId(other)
+const sameDestination = (one: DestinationKey, other: DestinationKey) =>
+  destinationKeyId(one) === destinationKeyId(other)
 
 const address = fc.oneof(fc.ipV4(), fc.ipV6()).map((text) => canonicalAddress(text) as string)
 const port = fc.nat(65535)
