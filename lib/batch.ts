@@ -8,11 +8,13 @@ import {
   setDestination,
   updateDestination,
 } from './destinations'
-import type { Dispatcher } from './dispatcher'
+import type { CommandRange, Dispatcher, Terms } from './dispatcher'
+import type { Settle } from './entry'
 import type { IpvsError } from './errors'
 import { addLocalAddress, ensureLocalAddress, removeLocalAddress, setLocalAddresses } from './local-addresses'
-import type { Program } from './program'
+import type { Command, Program } from './program'
 import { nothing } from './program'
+import { JOB_REQUESTS, RequestBuffer } from './records/request'
 import { addService, ensureService, removeService, setService, updateService } from './services'
 import { flushTable, zeroCounters } from './table'
 import type {
@@ -24,7 +26,10 @@ import type {
   ServiceKey,
 } from './types'
 
-/** What became of one operation of a batch, in the order of the calls. */
+/**
+ * What became of one operation of a batch, in the order of the calls. Equal successes can be one and the same frozen
+ * object.
+ */
 export type BatchOutcome =
   | {
       readonly status: 'fulfilled'
@@ -40,52 +45,109 @@ export type BatchOutcome =
       readonly error: IpvsError | (TypeError & { code: string }) | (RangeError & { code: string })
     }
 
-export type Build = (context: Context) => Program<unknown>
+export type Build = (context: Context) => Command | Program<unknown>
 
 /** Called with each operation that is put into the batch. */
 export type Put = (operation: string, build: Build) => void
 
-/** One operation of a batch, from the call to its outcome. */
-export class Slot {
-  outcome: BatchOutcome | undefined
-  private ended: () => void = nothing
+type Fulfilled = Extract<BatchOutcome, { status: 'fulfilled' }>
+
+/** Frozen, because it stands for every success of the operation: a batch can have thousands. */
+const successes: { [operation: string]: Fulfilled } = Object.create(null)
+
+function fulfilled(operation: string, value: unknown): Fulfilled {
+  if (value !== undefined) return { status: 'fulfilled', operation, value }
+  successes[operation] ??= Object.freeze({ status: 'fulfilled', operation, value })
+  return successes[operation] as Fulfilled
+}
+
+interface Range extends CommandRange {
+  count: number
+}
+
+/** The operations of a batch from the call to their outcomes; what is called first is settled as number 0. */
+export class BatchRun implements Settle<unknown> {
+  private readonly operations: string[] = []
+  private readonly outcomes: (BatchOutcome | undefined)[] = []
+  private readonly parts: (Range | { readonly program: Program<unknown>; readonly index: number })[] = []
+  private packed = new RequestBuffer()
+  private range: Range | undefined
+  private open = 0
+  private ended: (outcomes: BatchOutcome[]) => void = nothing
 
   constructor(
-    private readonly operation: string,
-    private readonly build: Build,
+    private readonly context: Context,
+    /** `Transport` of layout.gen. */
+    private readonly transport: number,
   ) {}
 
   /** A wrong argument is the outcome of this operation alone. */
-  start(
-    context: Context,
-    dispatcher: Dispatcher,
-    timeout: number,
-    signal: AbortSignal | undefined,
-    ended: () => void,
-  ): void {
-    this.ended = ended
-    let program: Program<unknown>
+  put(operation: string, build: Build): void {
+    const index = this.operations.push(operation) - 1
+    this.outcomes.push(undefined)
+    this.open++
+    let built: Command | Program<unknown>
     try {
-      program = this.build(context)
+      built = build(this.context)
     } catch (error) {
-      this.reject(error)
+      this.range = undefined
+      this.reject(error, index)
       return
     }
-    dispatcher.submit(program, timeout, signal, this)
-  }
-
-  resolve(value: unknown): void {
-    this.outcome = { status: 'fulfilled', operation: this.operation, value }
-    this.ended()
-  }
-
-  reject(error: unknown): void {
-    this.outcome = {
-      status: 'rejected',
-      operation: this.operation,
-      error: error as TypeError & { code: string },
+    if (!('fields' in built)) {
+      this.range = undefined
+      this.parts.push({ program: built, index })
+      return
     }
-    this.ended()
+    if (this.packed.count >= JOB_REQUESTS) {
+      this.packed = new RequestBuffer(JOB_REQUESTS)
+      this.range = undefined
+    }
+    if (!this.range) {
+      this.range = { packed: this.packed, at: this.packed.count, count: 0, base: index }
+      this.parts.push(this.range)
+    }
+    this.packed.push(built.fields, this.transport)
+    this.range.count++
+  }
+
+  /** Resolves when all have an outcome. */
+  start(dispatcher: Dispatcher, terms: Terms): Promise<BatchOutcome[]> {
+    return new Promise((resolve) => {
+      this.ended = resolve
+      if (this.open === 0) this.end()
+      for (const part of this.parts) {
+        if ('program' in part) dispatcher.submit(part.program, terms, this.settleAs(part.index))
+        else dispatcher.sendRange(part, terms, this)
+      }
+    })
+  }
+
+  resolve(value: unknown, index: number): void {
+    this.settle(index, fulfilled(this.operations[index] as string, value))
+  }
+
+  reject(error: unknown, index: number): void {
+    const operation = this.operations[index] as string
+    this.settle(index, { status: 'rejected', operation, error: error as TypeError & { code: string } })
+  }
+
+  private settleAs(index: number): Settle<unknown> {
+    return {
+      resolve: (value) => this.resolve(value, index),
+      reject: (error) => this.reject(error, index),
+    }
+  }
+
+  private settle(index: number, outcome: BatchOutcome): void {
+    if (this.outcomes[index]) return
+    this.outcomes[index] = outcome
+    this.open--
+    if (this.open === 0) this.end()
+  }
+
+  private end(): void {
+    this.ended(this.outcomes as BatchOutcome[])
   }
 }
 

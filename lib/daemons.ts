@@ -3,8 +3,7 @@
 import type { Context, Runner } from './context'
 import { collect } from './context'
 import { ruleDaemon, ruleWrites } from './dialect'
-import type { Program } from './program'
-import { nothing } from './program'
+import type { Command, Program } from './program'
 import { decodeDaemon } from './records/decode'
 import { Operation } from './records/layout.gen'
 import type { CallOptions, DaemonInfo, DaemonInput, DaemonState } from './types'
@@ -23,28 +22,18 @@ function listDaemons(): Program<DaemonInfo[]> {
   }
 }
 
-function startDaemon({ capabilities, force }: Context, input: DaemonInput): Program<void> {
+function startDaemon({ capabilities, force }: Context, input: DaemonInput): Command {
   const operation = 'daemons.start'
   const daemon = checkDaemonInput(input)
   ruleDaemon(capabilities, daemon, force, operation)
-  return {
-    operation,
-    subject: {},
-    request: { fields: { operation: Operation.daemonStart, daemon } },
-    done: nothing,
-  }
+  return { fields: { operation: Operation.daemonStart, daemon } }
 }
 
-function stopDaemon({ capabilities }: Context, state: DaemonState): Program<void> {
+function stopDaemon({ capabilities }: Context, state: DaemonState): Command {
   const operation = 'daemons.stop'
   const daemonState = checkDaemonState(state)
   ruleWrites(capabilities, operation)
-  return {
-    operation,
-    subject: {},
-    request: { fields: { operation: Operation.daemonStop, daemonState } },
-    done: nothing,
-  }
+  return { fields: { operation: Operation.daemonStop, daemonState } }
 }
 
 /** `ipvs.daemons` */
@@ -62,11 +51,11 @@ export class Daemons {
    * carries no local address and crashes the backup (ip_vs_sync.c:ip_vs_process_message).
    */
   start(daemon: DaemonInput, options?: CallOptions): Promise<void> {
-    return this.runner.run((context) => startDaemon(context, daemon), options)
+    return this.runner.send((context) => startDaemon(context, daemon), options)
   }
 
   /** Rejects with `ESRCH` where none of this state runs. Can take a second. */
   stop(state: DaemonState, options?: CallOptions): Promise<void> {
-    return this.runner.run((context) => stopDaemon(context, state), options)
+    return this.runner.send((context) => stopDaemon(context, state), options)
   }
 }

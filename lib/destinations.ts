@@ -5,7 +5,7 @@ import { collect, forward } from './context'
 import { ruleDestination, ruleServiceKey, ruleWrites, sameForwarding } from './dialect'
 import { kernelError } from './kernel-errors'
 import { destinationKeyId, serviceKeyId } from './keys'
-import type { Program, Request } from './program'
+import type { Command, Program, Request } from './program'
 import { FollowUp, nothing } from './program'
 import { decodeDestination } from './records/decode'
 import { Operation } from './records/layout.gen'
@@ -42,13 +42,13 @@ const laneOf = (service: NormalizedServiceKey, destination: NormalizedDestinatio
   object: `destination ${destinationKeyId(destination.key)}`,
 })
 
-function writeRequest(
+function write(
   operation: number,
   service: NormalizedServiceKey,
-  { address, port }: NormalizedDestinationKey,
-  config: NormalizedDestinationConfig,
-): Request {
-  return { fields: { operation, service, target: { address, port }, destination: config } }
+  target: NormalizedDestinationKey,
+  destination: NormalizedDestinationConfig,
+): Command {
+  return { fields: { operation, service, target, destination } }
 }
 
 /** There is no command to read one destination: the list of the service is read. */
@@ -76,29 +76,24 @@ function sameTunnel(
   return one.type === other.type && one.port === other.port && one.flags === other.flags
 }
 
-function writeProgram(
-  context: Context,
+function writeCommand(
+  { capabilities }: Context,
   operation: string,
   what: number,
   key: ServiceKey,
   input: DestinationInput,
-): Program<void> {
+): Command {
   const service = checkServiceKey(key)
   const { destination, config } = checkDestinationInput(input, service)
-  ruleDestination(context.capabilities, service, destination, config, operation)
-  return {
-    operation,
-    subject: { service: service.key, destination: destination.key },
-    request: writeRequest(what, service, destination, config),
-    done: nothing,
-  }
+  ruleDestination(capabilities, service, destination, config, operation)
+  return write(what, service, destination, config)
 }
 
 export const addDestination = (context: Context, service: ServiceKey, input: DestinationInput) =>
-  writeProgram(context, 'destinations.add', Operation.destinationAdd, service, input)
+  writeCommand(context, 'destinations.add', Operation.destinationAdd, service, input)
 
 export const setDestination = (context: Context, service: ServiceKey, input: DestinationInput) =>
-  writeProgram(context, 'destinations.set', Operation.destinationSet, service, input)
+  writeCommand(context, 'destinations.set', Operation.destinationSet, service, input)
 
 export function updateDestination(
   context: Context,
@@ -127,8 +122,7 @@ export function updateDestination(
       const current = checkDestinationInput(info, service).config
       const config = mergeDestination(current, named, destination, service)
       ruleDestination(context.capabilities, service, destination, config, operation)
-      const request = writeRequest(Operation.destinationSet, service, destination, config)
-      return new FollowUp<void>([request], nothing)
+      return new FollowUp<void>([write(Operation.destinationSet, service, destination, config)], nothing)
     }
   }
   const found: DestinationInfo[] = []
@@ -151,8 +145,8 @@ export function ensureDestination(
   const { destination, config } = checkDestinationInput(input, service)
   ruleDestination(context.capabilities, service, destination, config, operation)
   const found: DestinationInfo[] = []
-  const write = (what: number, result: EnsureResult) =>
-    new FollowUp([writeRequest(what, service, destination, config)], () => result)
+  const follow = (what: number, result: EnsureResult) =>
+    new FollowUp([write(what, service, destination, config)], () => result)
   return {
     operation,
     subject: { service: service.key, destination: destination.key },
@@ -160,7 +154,7 @@ export function ensureDestination(
     request: listRequest(service, found),
     done: () => {
       const info = find(found, destination)
-      if (!info) return write(Operation.destinationAdd, 'added')
+      if (!info) return follow(Operation.destinationAdd, 'added')
       const same =
         sameForwarding(context.capabilities.dialect, config.forwarding, info.forwarding) &&
         info.weight === config.weight &&
@@ -168,7 +162,7 @@ export function ensureDestination(
         info.lowerThreshold === config.lowerThreshold &&
         (info.forwarding !== 'tunnel' ||
           sameTunnel(config.tunnel, checkDestinationInput(info, service).config.tunnel))
-      return same ? 'unchanged' : write(Operation.destinationSet, 'changed')
+      return same ? 'unchanged' : follow(Operation.destinationSet, 'changed')
     },
   }
 }
@@ -225,20 +219,14 @@ function streamDestinations(
   }
 }
 
-export function removeDestination(context: Context, key: ServiceKey, target: DestinationKey): Program<void> {
+export function removeDestination(context: Context, key: ServiceKey, target: DestinationKey): Command {
   const operation = 'destinations.remove'
   const service = checkServiceKey(key)
   const destination = checkDestinationKey(target)
   const subject = { service: service.key, destination: destination.key }
   ruleWrites(context.capabilities, operation, subject)
   ruleServiceKey(context.capabilities, service, operation, subject)
-  const { address, port } = destination
-  return {
-    operation,
-    subject,
-    request: { fields: { operation: Operation.destinationRemove, service, target: { address, port } } },
-    done: nothing,
-  }
+  return { fields: { operation: Operation.destinationRemove, service, target: destination } }
 }
 
 /** `ipvs.destinations` */
@@ -273,12 +261,12 @@ export class Destinations {
    * becomes `'local'`, whatever was asked for.
    */
   add(service: ServiceKey, destination: DestinationInput, options?: CallOptions): Promise<void> {
-    return this.runner.run((context) => addDestination(context, service, destination), options)
+    return this.runner.send((context) => addDestination(context, service, destination), options)
   }
 
   /** Replaces the configuration. Rejects with `ENOENT` where there is no such destination. */
   set(service: ServiceKey, destination: DestinationInput, options?: CallOptions): Promise<void> {
-    return this.runner.run((context) => setDestination(context, service, destination), options)
+    return this.runner.send((context) => setDestination(context, service, destination), options)
   }
 
   /** Changes the named properties and leaves the others. Rejects with `ENOENT` where there is no such destination. */
@@ -304,6 +292,6 @@ export class Destinations {
    * first. Added again before they have expired, it takes their counts over (ip_vs_ctl.c:ip_vs_trash_get_dest). Rejects with `ENOENT` where there is no such destination.
    */
   remove(service: ServiceKey, destination: DestinationKey, options?: CallOptions): Promise<void> {
-    return this.runner.run((context) => removeDestination(context, service, destination), options)
+    return this.runner.send((context) => removeDestination(context, service, destination), options)
   }
 }

@@ -230,11 +230,11 @@ export function ruleZero(
  */
 export function ruleReserveCore(
   cpuState: CpuState | undefined,
-  operation = 'localAddresses.add',
-  subject: ErrorSubject = {},
+  about: () => { readonly operation: string; readonly subject: ErrorSubject },
 ): void {
   if (!cpuState || (cpuState.reserved >= 0 && cpuState.reserved < cpuState.online)) return
   const { reserved, online } = cpuState
+  const { operation, subject } = about()
   const description = `reserve_core ${reserved} leaves none of ${online} CPUs for local addresses`
   throw ownError(IpvsErrorCodes.RESERVE_CORE, { operation, subject, description })
 }

@@ -1,15 +1,15 @@
 /**
- * Runs programs on a transport: in the order they were called, everything of one tick in one job, one job at a time.
+ * Runs commands and programs on a transport: in the order they were called, everything of one tick in one job, one job
+ * at a time.
  */
 
 import { performance } from 'perf_hooks'
 import { DeadlineTimer } from './deadline-timer'
-import type { Inflight } from './deliver'
 import { deliver } from './deliver'
-import type { Settle } from './entry'
-import { abortError, closedError, Entry, timeoutError } from './entry'
+import type { Entry, Settle } from './entry'
+import { abortError, CommandEntry, closedError, ProgramEntry, Term, timeoutError } from './entry'
 import { IpvsError, ownError } from './errors'
-import type { Admit } from './job'
+import type { Admit, Job } from './job'
 import { fillJob } from './job'
 import { outcomeError } from './outcome'
 import type { Program } from './program'
@@ -17,8 +17,9 @@ import { FollowUp } from './program'
 import { outcomeFlags } from './records/layout.gen'
 import type { OutcomeRecord } from './records/reply'
 import { Reply } from './records/reply'
-import type { PackedRequest } from './records/request'
-import { packRequests } from './records/request'
+import type { RequestFields } from './records/request'
+import { JOB_REQUESTS, RequestBuffer } from './records/request'
+import type { About } from './records/request-subject'
 import { Signals } from './signals'
 import type { Transport } from './transport'
 import type { Dialect } from './types'
@@ -34,10 +35,24 @@ export interface Target {
 
 export interface DispatcherHooks {
   target(): Target
-  /** Called before each job. */
-  admission(): Admit
+  /** Called before each job; undefined where everything may be sent. */
+  admission(): Admit | undefined
   /** The family is gone or has another number. Resolves when it is there again, rejects with what to tell callers. */
   reopen(): Promise<void>
+}
+
+/** `timeout` in milliseconds. */
+export interface Terms {
+  readonly timeout: number
+  readonly signal: AbortSignal | undefined
+}
+
+/** Commands of a batch that stand together in `packed`; `base` is what `settle` calls the first. */
+export interface CommandRange {
+  readonly packed: RequestBuffer
+  readonly at: number
+  readonly count: number
+  readonly base: number
 }
 
 /** The engine's own deadline comes first; this much later a call is given up although its job still runs. */
@@ -45,14 +60,18 @@ const GRACE_MS = 500
 
 export class Dispatcher {
   private queue: Entry[] = []
-  private running: Inflight[] = []
-  private readonly signals = new Signals((entry) => this.giveUp(entry, abortError(entry)))
+  /** Requests of calls that are queued; full ones stay with their entries. */
+  private staged = new RequestBuffer()
+  private running: Job | undefined
+  private readonly signals = new Signals((signal) => this.abort(signal))
   private busy = false
   private scheduled = false
   private closed = false
+  /** Of the calls of this tick; their deadlines count from its end. */
+  private terms: Term[] = []
   /** Entries of the running job that go on with further requests. */
   private waiting: Entry[] = []
-  /** Entries of the running job that met a family that is gone. */
+  /** What of the running job met a family that is gone. */
   private stale: Entry[] = []
   private readonly timer = new DeadlineTimer(() => this.expire())
   private idle: (() => void)[] = []
@@ -64,23 +83,27 @@ export class Dispatcher {
 
   /** Calls that have not been answered. */
   get pending(): number {
-    const sent = new Set(this.running.map(({ entry }) => entry).concat(this.stale))
-    return this.queue.length + Array.from(sent).filter((entry) => !entry.settled).length
+    const sent = (this.running?.entries ?? []).filter((entry) => !this.stale.includes(entry))
+    return [...this.queue, ...sent, ...this.stale].reduce((sum, entry) => sum + entry.pending, 0)
   }
 
-  /** `timeout` in milliseconds. Exactly one of `settle`'s functions is called, never before this returns. */
-  submit<T>(program: Program<T>, timeout: number, signal: AbortSignal | undefined, settle: Settle<T>): void {
-    const deadline = performance.now() + timeout
-    const entry = new Entry(program as Program<unknown>, settle as Settle<unknown>, deadline, signal)
-    const refused = this.closed ? closedError(entry) : signal?.aborted ? abortError(entry) : undefined
-    if (refused) {
-      process.nextTick(() => settle.reject(refused))
-      return
-    }
-    if (signal) this.signals.listen(entry, signal)
-    this.queue.push(entry)
-    this.timer.watch(entry.deadline)
-    this.schedule()
+  /** Exactly one of `settle`'s functions is called, never before this returns. So it is with the two below. */
+  submit<T>(program: Program<T>, terms: Terms, settle: Settle<T>): void {
+    const packed = this.stage(program.request.fields)
+    const term = this.termFor(terms)
+    const entry = new ProgramEntry(term, packed, program as Program<unknown>, settle as Settle<unknown>)
+    entry.at = packed.count - 1
+    entry.count = 1
+    this.enqueue(entry)
+  }
+
+  send(command: RequestFields, terms: Terms, settle: Settle<undefined>): void {
+    const packed = this.stage(command)
+    this.enqueue(new CommandEntry(this.termFor(terms), packed, packed.count - 1, 1, settle, 0))
+  }
+
+  sendRange({ packed, at, count, base }: CommandRange, terms: Terms, settle: Settle<undefined>): void {
+    this.enqueue(new CommandEntry(this.termFor(terms), packed, at, count, settle, base))
   }
 
   /** Queued calls reject, the running job ends first. Idempotent. */
@@ -96,82 +119,143 @@ export class Dispatcher {
     })
   }
 
-  private schedule(): void {
-    if (this.scheduled || this.busy) return
+  private stage(fields: RequestFields): RequestBuffer {
+    if (this.staged.count >= JOB_REQUESTS) this.staged = new RequestBuffer(JOB_REQUESTS)
+    this.staged.push(fields, this.hooks.target().transportNumber)
+    return this.staged
+  }
+
+  private termFor({ timeout, signal }: Terms): Term {
+    const last = this.terms[this.terms.length - 1]
+    if (last && last.timeout === timeout && last.signal === signal) return last
+    const term = new Term(timeout, signal, performance.now())
+    this.terms.push(term)
+    this.timer.watch(term.deadline)
+    return term
+  }
+
+  private enqueue(entry: Entry): void {
+    const { signal } = entry.term
+    const error = this.closed ? closedError : signal?.aborted ? abortError : undefined
+    if (error) {
+      process.nextTick(() => entry.rejectAll((about) => error(entry, about)))
+    } else {
+      if (signal) this.signals.join(signal)
+      this.queue.push(entry)
+    }
+    if (this.scheduled) return
     this.scheduled = true
     // After the microtasks of this turn, so that calls made by resolved promises share the job.
-    process.nextTick(() => {
-      this.scheduled = false
-      this.start()
-    })
+    process.nextTick(() => this.turn())
+  }
+
+  private turn(): void {
+    this.scheduled = false
+    // What the caller itself took between its calls is not the kernel's time.
+    const now = performance.now()
+    for (const term of this.terms) {
+      term.deadline = now + term.timeout
+      this.timer.watch(term.deadline)
+    }
+    this.terms = []
+    if (!this.busy) this.start()
   }
 
   private start(): void {
-    if (this.busy) return
-    const requests = this.fill()
-    if (requests.length === 0) return
+    const { job, taken } = fillJob(this.queue, performance.now(), this.hooks.admission(), (entry, error) =>
+      this.reject(entry, error),
+    )
+    this.queue.splice(0, taken)
+    // What was staged is in the job, or copied into it.
+    if (this.queue.length === 0 || job?.packed === this.staged) this.staged = new RequestBuffer()
+    if (!job) return
+    this.running = job
     this.busy = true
-    const { dialectNumber } = this.hooks.target()
-    const job = packRequests(requests, dialectNumber)
+    const request = job.packed.job(this.hooks.target().dialectNumber)
     // A transport of somebody's own may throw as well as reject.
-    new Promise<void>((resolve) => resolve(this.transport.run(job, (buffer) => this.receive(buffer)))).then(
-      () => this.finish(undefined),
-      (error) => this.finish(error),
+    new Promise<void>((resolve) =>
+      resolve(this.transport.run(request, (buffer) => this.receive(buffer, job))),
+    ).then(
+      () => this.finish(job, undefined),
+      (error) => this.finish(job, error),
     )
   }
 
-  /** Takes from the queue what may go together, in order, into `running`. */
-  private fill(): PackedRequest[] {
-    const job = fillJob(this.queue, this.hooks.admission(), this.hooks.target().transportNumber)
-    this.queue.splice(0, job.taken)
-    for (const { entry, error } of job.refused) this.reject(entry, error)
-    this.running = job.running
-    return job.packed
-  }
-
   /** Never throws: it is called from the addon. */
-  private receive(buffer: ArrayBuffer): void {
+  private receive(buffer: ArrayBuffer, job: Job): void {
     try {
       const reply = new Reply(buffer)
-      deliver(reply, this.running)
+      deliver(reply, job)
       const { count } = reply.outcomes
-      for (let i = 0; i < count; i++) this.answer(reply.outcome(i))
+      for (let i = 0; i < count; i++) {
+        const index = reply.succeeded(i)
+        if (index >= 0) this.answer(job, index, undefined)
+        else this.answer(job, reply.outcome(i).operation, reply.outcome(i))
+      }
     } catch (error) {
-      this.breakAll(error)
+      this.breakAll(job, error)
     }
   }
 
-  private answer(outcome: OutcomeRecord): void {
-    const inflight = this.running[outcome.operation]
-    if (!inflight?.entry.inJob) return
-    const { entry } = inflight
-    const { operation, subject } = entry.program
+  /** `outcome` is undefined for plain success. */
+  private answer({ owners }: Job, index: number, outcome: OutcomeRecord | undefined): void {
+    const entry = owners[index]
+    if (!entry) return
+    owners[index] = undefined
+    if (entry instanceof CommandEntry) this.answerCommand(entry, index, outcome)
+    else this.answerProgram(entry as ProgramEntry, index, outcome)
+  }
+
+  private answerCommand(entry: CommandEntry, index: number, outcome: OutcomeRecord | undefined): void {
+    if (entry.settled) return
+    if (!outcome) {
+      entry.resolve(index)
+    } else if ((outcome.flags & outcomeFlags.familyChanged) !== 0 && !entry.retried) {
+      entry.open--
+      const again = entry.single(index)
+      // It goes on under the entry that takes its place.
+      if (again.term.signal) this.signals.join(again.term.signal)
+      this.stale.push(again)
+    } else if (outcome.error !== 0) {
+      entry.reject(index, this.errorOf(outcome, entry.about(index)))
+    } else {
+      entry.resolve(index)
+    }
+    if (entry.open === 0) this.detach(entry)
+  }
+
+  private answerProgram(entry: ProgramEntry, index: number, outcome: OutcomeRecord | undefined): void {
     entry.open--
-    if ((outcome.flags & outcomeFlags.sent) !== 0) entry.sent = true
-    const familyChanged = (outcome.flags & outcomeFlags.familyChanged) !== 0
+    const flags = outcome ? outcome.flags : outcomeFlags.sent
+    if ((flags & outcomeFlags.sent) !== 0) entry.reached = true
     // What was handed over cannot be taken back, so a list is not read twice.
-    if (familyChanged && !entry.retried && !entry.received && !entry.settled) {
+    const again = !entry.retried && !entry.received && !entry.settled
+    if ((flags & outcomeFlags.familyChanged) !== 0 && again) {
       if (!entry.stale) this.stale.push(entry)
       entry.stale = true
       return
     }
-    if (outcome.error !== 0 && !entry.failed) {
-      const error = outcomeError(outcome, operation, subject, this.hooks.target().dialect)
-      if (error.code !== inflight.request.tolerate) entry.failed = error
+    if (outcome && outcome.error !== 0 && !entry.failed) {
+      const error = this.errorOf(outcome, entry.about())
+      if (error.code !== entry.requests[index - entry.at]?.tolerate) entry.failed = error
     }
     if (entry.open > 0 || entry.settled || entry.stale) return
     this.conclude(entry)
   }
 
-  /** All requests of the entry are answered. */
-  private conclude(entry: Entry): void {
+  private errorOf(outcome: OutcomeRecord, { operation, subject }: About): IpvsError {
+    return outcomeError(outcome, operation, subject, this.hooks.target().dialect)
+  }
+
+  /** All requests of the program are answered. */
+  private conclude(entry: ProgramEntry): void {
     const { failed, program } = entry
     let value: unknown
     try {
       if (failed) {
         const recovered = entry.followUp ? undefined : program.recover?.(failed)
         if (!recovered) {
-          this.reject(entry, failed)
+          this.reject(entry, () => failed)
           return
         }
         value = recovered.value
@@ -179,40 +263,29 @@ export class Dispatcher {
         value = entry.next()
       }
     } catch (error) {
-      this.reject(entry, error)
+      this.reject(entry, () => error)
       return
     }
     if (value instanceof FollowUp) {
-      // What was read so far has changed nothing.
-      if (!entry.followUp) entry.sent = false
-      entry.requests = value.requests
-      entry.next = value.done
-      entry.failed = undefined
-      entry.followUp = true
-      entry.received = false
-      entry.holds = value.holds
-      entry.inJob = false
-      if (value.requests.length > 0) {
-        this.waiting.push(entry)
-      } else {
-        this.conclude(entry)
-      }
+      entry.goOn(value, this.hooks.target().transportNumber)
+      if (entry.count > 0) this.waiting.push(entry)
+      else this.conclude(entry)
       return
     }
     this.detach(entry)
-    entry.settle.resolve(value)
+    entry.resolve(value)
   }
 
-  private finish(error: unknown): void {
-    if (error !== undefined) this.breakAll(error)
-    for (const { entry } of this.running) {
+  private finish(job: Job, error: unknown): void {
+    if (error !== undefined) this.breakAll(job, error)
+    for (const entry of job.entries) {
       // A transport that ended without an outcome.
-      if (!entry.settled && entry.inJob && entry.open > 0 && !entry.stale) {
-        const { operation, subject } = entry.program
-        this.reject(entry, ownError('ERR_IPVS_MALFORMED_REPLY', { operation, subject, sent: true }))
+      const stale = entry instanceof ProgramEntry && entry.stale
+      if (!entry.settled && entry.inJob && entry.open > 0 && !stale) {
+        this.reject(entry, (about) => ownError('ERR_IPVS_MALFORMED_REPLY', { ...about, sent: true }))
       }
     }
-    this.running = []
+    this.running = undefined
     this.queue = this.waiting.concat(this.queue)
     this.waiting = []
     if (this.stale.length > 0) this.retry()
@@ -234,18 +307,15 @@ export class Dispatcher {
   private rejectQueue(): void {
     const waiting = this.queue
     this.queue = []
-    for (const entry of waiting) {
-      this.reject(entry, closedError(entry))
-    }
+    for (const entry of waiting) this.reject(entry, (about) => closedError(entry, about))
   }
 
   /** Sends the stale entries once more, when the family they were sent to is there again. */
   private retry(): void {
     for (const entry of this.stale) {
       entry.retried = true
-      entry.stale = false
       entry.inJob = false
-      entry.failed = undefined
+      if (entry instanceof ProgramEntry) entry.again()
     }
     const again = () => {
       this.queue = this.stale.filter((entry) => !entry.settled).concat(this.queue)
@@ -257,57 +327,53 @@ export class Dispatcher {
       return
     }
     this.hooks.reopen().then(again, (error) => {
+      const { code, message } = error as IpvsError
+      const description = message.slice(message.indexOf(': ') + 2).replace(/, open$/, '')
       for (const entry of this.stale) {
-        const { operation, subject } = entry.program
-        const { code, message } = error as IpvsError
-        const description = message.slice(message.indexOf(': ') + 2).replace(/, open$/, '')
-        this.reject(entry, ownError(code as 'ERR_IPVS_NOT_LOADED', { operation, subject, description }))
+        this.reject(entry, (about) => ownError(code as 'ERR_IPVS_NOT_LOADED', { ...about, description }))
       }
       again()
     })
   }
 
   /** The answer to this job cannot be had: nobody knows what became of it. */
-  private breakAll(cause: unknown): void {
+  private breakAll(job: Job, cause: unknown): void {
     const malformed = cause instanceof IpvsError && cause.code === 'ERR_IPVS_MALFORMED_REPLY'
     const code = malformed ? 'ERR_IPVS_MALFORMED_REPLY' : 'ERR_IPVS_OUTCOME_UNKNOWN'
-    for (const { entry } of this.running) {
-      const { operation, subject } = entry.program
-      this.reject(entry, ownError(code, { operation, subject, sent: true, cause }))
+    for (const entry of job.entries) {
+      this.reject(entry, (about) => ownError(code, { ...about, sent: true, cause }))
     }
   }
 
-  private giveUp(entry: Entry, error: IpvsError): void {
-    if (entry.settled) return
-    const at = this.queue.indexOf(entry)
-    if (at >= 0) this.queue.splice(at, 1)
-    this.reject(entry, error)
-  }
-
-  private reject(entry: Entry, error: unknown): void {
+  private reject(entry: Entry, error: (about: About) => unknown): void {
     if (entry.settled) return
     this.detach(entry)
-    entry.settle.reject(error)
+    entry.rejectAll(error)
   }
 
   private detach(entry: Entry): void {
     entry.settled = true
-    entry.detach?.()
-    entry.detach = undefined
+    const { signal } = entry.term
+    if (signal) this.signals.leave(signal)
+  }
+
+  private *unsettled(): Iterable<{ readonly entry: Entry; readonly inJob: boolean }> {
+    for (const entry of this.queue.concat(this.stale)) if (!entry.settled) yield { entry, inJob: false }
+    for (const entry of this.running?.entries ?? []) if (!entry.settled) yield { entry, inJob: true }
+  }
+
+  private abort(signal: AbortSignal): void {
+    for (const { entry } of this.unsettled()) {
+      if (entry.term.signal === signal) this.reject(entry, (about) => abortError(entry, about))
+    }
   }
 
   private expire(): void {
     const now = performance.now()
     let next = Number.POSITIVE_INFINITY
-    for (const entry of this.queue.concat(this.stale)) {
-      if (entry.settled) continue
-      if (entry.deadline <= now) this.giveUp(entry, timeoutError(entry))
-      else next = Math.min(next, entry.deadline)
-    }
-    for (const { entry } of this.running) {
-      if (entry.settled) continue
-      const deadline = entry.deadline + GRACE_MS
-      if (deadline <= now) this.giveUp(entry, timeoutError(entry))
+    for (const { entry, inJob } of this.unsettled()) {
+      const deadline = inJob ? entry.term.deadline + GRACE_MS : entry.term.deadline
+      if (deadline <= now) this.reject(entry, (about) => timeoutError(entry, about))
       else next = Math.min(next, deadline)
     }
     this.timer.watch(next)

@@ -1,66 +1,194 @@
-/** One call on its way through the dispatcher, and the errors that end it on this side of the kernel. */
+/** Calls on their way through the dispatcher. */
 
 import type { IpvsError } from './errors'
 import { ownError } from './errors'
-import type { Program, Request } from './program'
+import type { FollowUp, Program, Request } from './program'
+import { RequestBuffer } from './records/request'
+import type { About } from './records/request-subject'
 
+/** Takes the results of one call, or of the calls of a batch: `index` says which. */
 export interface Settle<T> {
-  resolve(value: T): void
-  reject(error: unknown): void
+  resolve(value: T, index: number): void
+  reject(error: unknown, index: number): void
 }
 
-/** One call. */
-export class Entry {
-  /** Requests that are to be sent next. */
+/** What the calls of one tick with the same options have in common. */
+export class Term {
+  /** Of performance.now(). */
+  deadline: number
+
+  constructor(
+    /** Milliseconds. */
+    readonly timeout: number,
+    readonly signal: AbortSignal | undefined,
+    now: number,
+  ) {
+    this.deadline = now + timeout
+  }
+}
+
+/** Requests that go together: those of a program, or of one or many commands. */
+export abstract class Entry {
+  /** The first of `count` requests in `packed`; those of the running job have the same index there as in the job. */
+  at = 0
+  count = 0
+  /** Requests of the running job that have no answer yet. */
+  open = 0
+  inJob = false
+  settled = false
+  /** Met a family that is gone, and is sent again. */
+  retried = false
+  /** What is sent now may lead to further requests, so later calls must not get between. */
+  holds = false
+
+  constructor(
+    readonly term: Term,
+    public packed: RequestBuffer,
+  ) {}
+
+  /** Calls that are not settled. */
+  abstract get pending(): number
+  abstract get sent(): boolean
+  /** What request `index` of `packed` is about. */
+  abstract about(index: number): About
+  /** Rejects every call of it that is not settled. */
+  abstract rejectAll(error: (about: About) => unknown): void
+}
+
+/** Commands: each request is a call of its own, and has no result. Nothing but its packed record is kept. */
+export class CommandEntry extends Entry {
+  constructor(
+    term: Term,
+    packed: RequestBuffer,
+    at: number,
+    count: number,
+    private readonly settle: Settle<undefined>,
+    /** What `settle` calls the first of them. */
+    private readonly base: number,
+  ) {
+    super(term, packed)
+    this.at = at
+    this.count = count
+    this.open = count
+  }
+
+  get pending(): number {
+    return this.open
+  }
+
+  get sent(): boolean {
+    return this.inJob
+  }
+
+  about(index: number): About {
+    return this.packed.describe(index)
+  }
+
+  resolve(index: number): void {
+    this.open--
+    this.settle.resolve(undefined, this.base + index - this.at)
+  }
+
+  reject(index: number, error: unknown): void {
+    this.open--
+    this.settle.reject(error, this.base + index - this.at)
+  }
+
+  rejectAll(error: (about: About) => unknown): void {
+    for (let i = 0; i < this.count; i++) {
+      this.settle.reject(error(this.about(this.at + i)), this.base + i)
+    }
+    this.open = 0
+  }
+
+  /** One of its commands as an entry of its own. */
+  single(index: number): CommandEntry {
+    return new CommandEntry(this.term, this.packed, index, 1, this.settle, this.base + index - this.at)
+  }
+}
+
+/** A program: one call, whose requests may lead to further ones. */
+export class ProgramEntry extends Entry {
   requests: readonly Request[]
   /** What comes after them, when all have succeeded. */
   next: () => unknown
-  /** Of `requests`, those without an answer yet. */
-  open = 0
   failed: IpvsError | undefined
-  inJob = false
   /** One of `requests` met a family that is gone. */
   stale = false
   /** Records of it were handed over. */
   received = false
-  /** Something of it reached the kernel. */
-  sent = false
-  settled = false
+  /** Something of it that was to change the table reached the kernel. */
+  reached = false
   followUp = false
-  /** What is sent now may lead to further requests, so later calls must not get between. */
-  holds: boolean
-  retried = false
-  detach: (() => void) | undefined
 
   constructor(
+    term: Term,
+    packed: RequestBuffer,
     readonly program: Program<unknown>,
-    readonly settle: Settle<unknown>,
-    /** Of performance.now(). */
-    readonly deadline: number,
-    readonly signal: AbortSignal | undefined,
+    private readonly settle: Settle<unknown>,
   ) {
+    super(term, packed)
     this.requests = [program.request]
     this.next = () => program.done()
     this.holds = program.lane !== undefined
   }
+
+  get pending(): number {
+    return this.settled ? 0 : 1
+  }
+
+  get sent(): boolean {
+    return this.reached || this.inJob
+  }
+
+  about(): About {
+    return this.program
+  }
+
+  resolve(value: unknown): void {
+    this.settle.resolve(value, 0)
+  }
+
+  rejectAll(error: (about: About) => unknown): void {
+    this.settle.reject(error(this.program), 0)
+  }
+
+  /** The family is there again. */
+  again(): void {
+    this.stale = false
+    this.failed = undefined
+  }
+
+  /** Its requests are answered, and have led to these. */
+  goOn({ requests, done, holds }: FollowUp<unknown>, transport: number): void {
+    // What was read so far has changed nothing.
+    if (!this.followUp) this.reached = false
+    this.requests = requests
+    this.next = done
+    this.failed = undefined
+    this.followUp = true
+    this.received = false
+    this.holds = holds
+    this.inJob = false
+    this.packed = new RequestBuffer(requests.length)
+    for (const { fields } of requests) this.packed.push(fields, transport)
+    this.at = 0
+    this.count = requests.length
+  }
 }
 
-/** Whether the kernel may have seen something of it that was to change the table. */
-const maybeSent = (entry: Entry) => entry.sent || entry.inJob
-
-export function abortError(entry: Entry): IpvsError {
-  const { operation, subject } = entry.program
-  const sent = maybeSent(entry)
+export const abortError = (entry: Entry, { operation, subject }: About): IpvsError => {
+  const { sent } = entry
   const description = sent ? 'aborted after it was sent' : 'aborted before it was sent'
-  return ownError('ABORT_ERR', { operation, subject, sent, description, cause: entry.signal?.reason })
+  return ownError('ABORT_ERR', { operation, subject, sent, description, cause: entry.term.signal?.reason })
 }
 
-export function timeoutError(entry: Entry): IpvsError {
-  const { operation, subject } = entry.program
-  return ownError('ERR_IPVS_TIMEOUT', { operation, subject, sent: maybeSent(entry) })
-}
+export const timeoutError = ({ sent }: Entry, { operation, subject }: About): IpvsError =>
+  ownError('ERR_IPVS_TIMEOUT', { operation, subject, sent })
 
-export function closedError(entry: Entry): IpvsError {
-  const { operation, subject } = entry.program
-  return ownError('ERR_IPVS_CLOSED', { operation, subject, sent: entry.sent })
-}
+export const closedError = (entry: Entry, { operation, subject }: About): IpvsError =>
+  ownError('ERR_IPVS_CLOSED', {
+    operation,
+    subject,
+    sent: entry instanceof ProgramEntry && entry.reached,
+  })

@@ -1,22 +1,22 @@
 /** The client. */
 
 import { inspect } from 'util'
-import { formatPacked } from './address'
 import { invalidType } from './argument-errors'
 import type { BatchOutcome } from './batch'
-import { Batch, Slot } from './batch'
+import { Batch, BatchRun } from './batch'
 import type { Capabilities } from './capabilities'
 import type { Context, Runner } from './context'
 import { Daemons } from './daemons'
 import { Destinations } from './destinations'
 import { ruleReserveCore } from './dialect'
+import type { Terms } from './dispatcher'
 import { Dispatcher } from './dispatcher'
 import { ownError } from './errors'
 import type { Admit } from './job'
 import { LocalAddresses } from './local-addresses'
 import { openNativeTransport } from './native/native-transport'
 import { dialectNumber, identify, transportNumber } from './probe'
-import type { Program } from './program'
+import type { Command, Program } from './program'
 import { Operation } from './records/layout.gen'
 import { Services } from './services'
 import { flushTable, readInfo, snapshotIdentity, takeSnapshot, zeroCounters } from './table'
@@ -67,6 +67,7 @@ export class Ipvs {
   readonly daemons: Daemons
   readonly timeouts: Timeouts
   private readonly dispatcher: Dispatcher
+  private readonly defaults: Terms
   private context: Context
   private isClosed = false
 
@@ -97,6 +98,7 @@ export class Ipvs {
     capabilities: Capabilities,
   ) {
     this.context = { capabilities, force: options.force }
+    this.defaults = { timeout: options.timeout, signal: undefined }
     this.dispatcher = new Dispatcher(transport, {
       target: () => ({
         dialect: this.dialect,
@@ -108,6 +110,7 @@ export class Ipvs {
     })
     const runner: Runner = {
       run: (build, call) => this.run(build, call),
+      send: (build, call) => this.send(build, call),
       stream: (build, call) => this.stream(build, call),
     }
     this.services = new Services(runner)
@@ -139,12 +142,12 @@ export class Ipvs {
    * fullnat-v3 (`capabilities.zero`).
    */
   zero(service?: ServiceKey, options?: CallOptions): Promise<void> {
-    return this.run((context) => zeroCounters(context, service), options)
+    return this.send((context) => zeroCounters(context, service), options)
   }
 
   /** Removes every service of both address families. Their connections stay until they expire. */
   flush(options?: CallOptions): Promise<void> {
-    return this.run((context) => flushTable(context), options)
+    return this.send((context) => flushTable(context), options)
   }
 
   /** Services, destinations and local addresses, in one trip. */
@@ -169,19 +172,11 @@ export class Ipvs {
    */
   batch(build: (batch: Batch) => void, options?: CallOptions): Promise<BatchOutcome[]> {
     return new Promise((resolve) => {
-      const call = checkCallOptions(options)
+      const terms = this.terms(options)
       if (typeof build !== 'function') throw invalidType('build', 'function', build)
-      const { dispatcher, context } = this
-      const timeout = call.timeout ?? this.options.timeout
-      const slots: Slot[] = []
-      build(new Batch((operation, make) => slots.push(new Slot(operation, make))))
-      let open = slots.length
-      const ended = () => {
-        open--
-        if (open === 0) resolve(slots.map(({ outcome }) => outcome as BatchOutcome))
-      }
-      if (open === 0) resolve([])
-      for (const slot of slots) slot.start(context, dispatcher, timeout, call.signal, ended)
+      const run = new BatchRun(this.context, transportNumber(this.capabilities))
+      build(new Batch((operation, make) => run.put(operation, make)))
+      resolve(run.start(this.dispatcher, terms))
     })
   }
 
@@ -196,10 +191,27 @@ export class Ipvs {
 
   private run<T>(build: (context: Context) => Program<T>, options: CallOptions | undefined): Promise<T> {
     return new Promise((resolve, reject) => {
-      const { timeout, signal } = checkCallOptions(options)
-      const program = build(this.context)
-      this.dispatcher.submit(program, timeout ?? this.options.timeout, signal, { resolve, reject })
+      const terms = this.terms(options)
+      this.dispatcher.submit(build(this.context), terms, { resolve, reject })
     })
+  }
+
+  private send(
+    build: (context: Context) => Command | Program<void>,
+    options: CallOptions | undefined,
+  ): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const terms = this.terms(options)
+      const built = build(this.context)
+      if ('fields' in built) this.dispatcher.send(built.fields, terms, { resolve, reject })
+      else this.dispatcher.submit(built, terms, { resolve, reject })
+    })
+  }
+
+  private terms(options: CallOptions | undefined): Terms {
+    if (options === undefined) return this.defaults
+    const { timeout, signal } = checkCallOptions(options)
+    return { timeout: timeout ?? this.options.timeout, signal }
   }
 
   private async *stream<T>(
@@ -233,15 +245,19 @@ export class Ipvs {
   }
 
   /** Looks at the CPUs once for a job: whoever lowers or raises reserve_core meanwhile is an administrator. */
-  private admission(): Admit {
+  private admission(): Admit | undefined {
+    if (!this.capabilities.perCpuLocalAddresses) return undefined
     let state: CpuState | undefined
     let looked = false
-    return ({ operation, request: { fields } }) => {
-      if (fields.operation !== Operation.localAddressAdd || !this.capabilities.perCpuLocalAddresses) return
+    return (entry, index) => {
+      if (entry.packed.operationAt(index) !== Operation.localAddressAdd) return
       if (!looked) state = this.transport.readCpuState()
       looked = true
-      const localAddress = fields.target && formatPacked(fields.target.address)
-      ruleReserveCore(state, operation, { service: fields.service?.key, localAddress })
+      ruleReserveCore(state, () => {
+        const { operation, subject } = entry.about(index)
+        // A program that adds several addresses does not name the one.
+        return { operation, subject: { ...subject, ...entry.packed.describe(index).subject } }
+      })
     }
   }
 

@@ -1,62 +1,122 @@
 /** What of a queue may go to the kernel in one trip. */
 
-import { performance } from 'perf_hooks'
-import type { Inflight } from './deliver'
 import type { Entry } from './entry'
-import { timeoutError } from './entry'
-import type { Request } from './program'
+import { CommandEntry, ProgramEntry, timeoutError } from './entry'
 import { conflicts } from './program'
-import type { PackedRequest } from './records/request'
+import { JOB_REQUESTS, RequestBuffer } from './records/request'
+import type { About } from './records/request-subject'
 
 /** Throws for a request that must not be sent now. */
-export type Admit = (sending: { readonly operation: string; readonly request: Request }) => void
+export type Admit = (entry: Entry, index: number) => void
+
+/** Rejects all calls of an entry. */
+export type Refuse = (entry: Entry, error: (about: About) => unknown) => void
 
 export interface Job {
-  /** Entries at the head of the queue that were looked at. */
-  readonly taken: number
-  /** By index in the job. */
-  readonly running: Inflight[]
-  readonly packed: PackedRequest[]
-  readonly refused: readonly { readonly entry: Entry; readonly error: unknown }[]
+  readonly packed: RequestBuffer
+  readonly entries: readonly Entry[]
+  /** By index in the job: whose request it is, until it is answered. */
+  readonly owners: (Entry | undefined)[]
+  /** An entry may go on with further requests, which come before what is queued. */
+  readonly holds: boolean
 }
 
-/** Requests that one job takes at most, so that packing them and settling them does not hold the event loop up. */
-const JOB_REQUESTS = 1000
+export interface Filled {
+  readonly job: Job | undefined
+  /** Entries at the head of the queue that are in the job or were refused. */
+  readonly taken: number
+}
 
 /** Behind a read that may lead to a write, only reads of the same kind on other objects. */
-function mayJoin(entry: Entry, holding: readonly Entry[]): boolean {
+function mayJoin(entry: Entry, holding: readonly ProgramEntry[]): boolean {
+  if (!(entry instanceof ProgramEntry) || !entry.holds) return false
   const { lane } = entry.program
-  if (!lane || !entry.holds) return false
-  return !holding.some((other) => other.program.lane && conflicts(other.program.lane, lane))
+  return (
+    lane !== undefined && !holding.some((other) => other.program.lane && conflicts(other.program.lane, lane))
+  )
 }
 
-/** In the order of the queue; `transport` is a `Transport` of layout.gen. */
-export function fillJob(queue: readonly Entry[], admit: Admit, transport: number): Job {
-  const now = performance.now()
-  const running: Inflight[] = []
-  const packed: PackedRequest[] = []
-  const refused: { entry: Entry; error: unknown }[] = []
-  const holding: Entry[] = []
-  let taken = 0
-  for (const entry of queue) {
-    if (packed.length >= JOB_REQUESTS || (holding.length > 0 && !mayJoin(entry, holding))) break
-    taken++
-    if (entry.settled) continue
-    const timeout = Math.ceil(entry.deadline - now)
+/** The entries of `entry` that may be sent; the others are refused. */
+function admitted(entry: Entry, admit: Admit, refuse: Refuse): Entry[] {
+  const refused: { index: number; error: unknown }[] = []
+  for (let index = entry.at; index < entry.at + entry.count; index++) {
     try {
-      if (timeout <= 0) throw timeoutError(entry)
-      for (const request of entry.requests) admit({ operation: entry.program.operation, request })
+      admit(entry, index)
     } catch (error) {
-      refused.push({ entry, error })
-      continue
-    }
-    if (entry.holds) holding.push(entry)
-    entry.inJob = true
-    entry.open = entry.requests.length
-    for (const request of entry.requests) {
-      running.push({ entry, request })
-      packed.push({ fields: request.fields, transport, timeout })
+      refused.push({ index, error })
     }
   }
-  return { taken, running, packed, refused }
+  const [first] = refused
+  if (!first) return [entry]
+  if (!(entry instanceof CommandEntry) || entry.count === 1) {
+    refuse(entry, () => first.error)
+    return []
+  }
+  const kept: Entry[] = []
+  for (let index = entry.at; index < entry.at + entry.count; index++) {
+    const found = refused.find((one) => one.index === index)
+    if (found) entry.reject(index, found.error)
+    else kept.push(entry.single(index))
+  }
+  return kept
+}
+
+/** The requests of all entries in one buffer: where they stand together in one already, it is taken as it is. */
+function gather(entries: readonly Entry[], total: number): RequestBuffer {
+  const source = (entries[0] as Entry).packed
+  let end = 0
+  let whole = source.count === total
+  for (const entry of entries) {
+    if (!whole) break
+    whole = entry.packed === source && entry.at === end
+    end += entry.count
+  }
+  if (whole) return source
+  const packed = new RequestBuffer(total)
+  for (const entry of entries) {
+    packed.append(entry.packed, entry.at, entry.count)
+    entry.packed = packed
+    entry.at = packed.count - entry.count
+  }
+  return packed
+}
+
+/** In the order of the queue. `refuse` is called for what may not be sent now. */
+export function fillJob(
+  queue: readonly Entry[],
+  now: number,
+  admit: Admit | undefined,
+  refuse: Refuse,
+): Filled {
+  const entries: Entry[] = []
+  const holding: ProgramEntry[] = []
+  let total = 0
+  let taken = 0
+  for (const entry of queue) {
+    if (total >= JOB_REQUESTS || (holding.length > 0 && !mayJoin(entry, holding))) break
+    taken++
+    if (entry.settled) continue
+    if (entry.term.deadline <= now) {
+      refuse(entry, (about) => timeoutError(entry, about))
+      continue
+    }
+    for (const one of admit ? admitted(entry, admit, refuse) : [entry]) {
+      if (one instanceof ProgramEntry && one.holds) holding.push(one)
+      entries.push(one)
+      total += one.count
+    }
+  }
+  if (total === 0) return { job: undefined, taken }
+  const packed = gather(entries, total)
+  const owners: (Entry | undefined)[] = []
+  for (const entry of entries) {
+    const timeout = Math.ceil(entry.term.deadline - now)
+    entry.inJob = true
+    entry.open = entry.count
+    for (let i = 0; i < entry.count; i++) {
+      packed.setTimeoutAt(entry.at + i, timeout)
+      owners.push(entry)
+    }
+  }
+  return { job: { packed, entries, owners, holds: holding.length > 0 }, taken }
 }

@@ -6,7 +6,7 @@ import { collect, forward } from './context'
 import { localAddressCpu, ruleLocalAddress, ruleWrites } from './dialect'
 import { ownError } from './errors'
 import { serviceKeyId } from './keys'
-import type { Program, Request } from './program'
+import type { Command, Program, Request } from './program'
 import { FollowUp, nothing } from './program'
 import { decodeLocalAddress } from './records/decode'
 import { Operation } from './records/layout.gen'
@@ -29,12 +29,8 @@ export interface LocalAddressCoverage {
   readonly uncovered: readonly number[]
 }
 
-function writeRequest(
-  operation: number,
-  service: NormalizedServiceKey,
-  { address }: NormalizedLocalAddress,
-): Request {
-  return { fields: { operation, service, target: { address } } }
+function write(operation: number, service: NormalizedServiceKey, target: NormalizedLocalAddress): Command {
+  return { fields: { operation, service, target } }
 }
 
 function listRequest(service: NormalizedServiceKey, found: LocalAddressInfo[]): Request {
@@ -44,26 +40,25 @@ function listRequest(service: NormalizedServiceKey, found: LocalAddressInfo[]): 
   }
 }
 
-function changeProgram(
+function changeCommand(
   { capabilities }: Context,
   operation: string,
   what: number,
   key: ServiceKey,
   address: string,
-): Program<void> {
+): Command {
   const service = checkServiceKey(key)
   const local = checkLocalAddress(address, service)
-  const subject = { service: service.key, localAddress: local.text }
-  ruleWrites(capabilities, operation, subject)
+  ruleWrites(capabilities, operation, { service: service.key, localAddress: local.text })
   ruleLocalAddress(capabilities, service, operation, local.text)
-  return { operation, subject, request: writeRequest(what, service, local), done: nothing }
+  return write(what, service, local)
 }
 
 export const addLocalAddress = (context: Context, service: ServiceKey, address: string) =>
-  changeProgram(context, 'localAddresses.add', Operation.localAddressAdd, service, address)
+  changeCommand(context, 'localAddresses.add', Operation.localAddressAdd, service, address)
 
 export const removeLocalAddress = (context: Context, service: ServiceKey, address: string) =>
-  changeProgram(context, 'localAddresses.remove', Operation.localAddressRemove, service, address)
+  changeCommand(context, 'localAddresses.remove', Operation.localAddressRemove, service, address)
 
 export function ensureLocalAddress(
   { capabilities }: Context,
@@ -85,7 +80,7 @@ export function ensureLocalAddress(
     done: () =>
       found.some((info) => info.address === local.text)
         ? 'unchanged'
-        : new FollowUp([writeRequest(Operation.localAddressAdd, service, local)], () => 'added' as const),
+        : new FollowUp([write(Operation.localAddressAdd, service, local)], () => 'added' as const),
   }
 }
 
@@ -119,11 +114,11 @@ export function setLocalAddresses(
         removed: extra.map(({ text }) => text),
       }
       const add = (local: NormalizedLocalAddress): Request => ({
-        ...writeRequest(Operation.localAddressAdd, service, local),
+        ...write(Operation.localAddressAdd, service, local),
         tolerate: 'EEXIST',
       })
       const remove = (local: NormalizedLocalAddress): Request => ({
-        ...writeRequest(Operation.localAddressRemove, service, local),
+        ...write(Operation.localAddressRemove, service, local),
         tolerate: 'ENOENT',
       })
       // First what is new, so that the service is never left without an address; and nothing goes if something
@@ -261,7 +256,7 @@ export class LocalAddresses {
    * kernel would divide by zero).
    */
   add(service: ServiceKey, address: string, options?: CallOptions): Promise<void> {
-    return this.runner.run((context) => addLocalAddress(context, service, address), options)
+    return this.runner.send((context) => addLocalAddress(context, service, address), options)
   }
 
   /**
@@ -287,7 +282,7 @@ export class LocalAddresses {
    * `ENOENT` where the service does not have it.
    */
   remove(service: ServiceKey, address: string, options?: CallOptions): Promise<void> {
-    return this.runner.run((context) => removeLocalAddress(context, service, address), options)
+    return this.runner.send((context) => removeLocalAddress(context, service, address), options)
   }
 
   /**

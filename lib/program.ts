@@ -1,4 +1,7 @@
-/** What an operation of the API is made of before anybody runs it: requests, and what their answers lead to. */
+/**
+ * What an operation of the API is made of before anybody runs it: a command, or a program of requests and what their
+ * answers lead to.
+ */
 
 import type { ErrorSubject, IpvsError } from './errors'
 import type { DataSection, Reply } from './records/reply'
@@ -10,8 +13,12 @@ export interface RecordSink {
   take(reply: Reply, from: number, to: number): void
 }
 
-export interface Request {
+/** A change that needs one request and has no result. */
+export interface Command {
   readonly fields: RequestFields
+}
+
+export interface Request extends Command {
   readonly sinks?: readonly RecordSink[]
   /** An errno that counts as success: what was to be done, another program has done. */
   readonly tolerate?: 'ENOENT' | 'EEXIST'

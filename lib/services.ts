@@ -14,7 +14,7 @@ import {
 } from './dialect'
 import { serviceKeyId } from './keys'
 import { PROTOCOLS } from './numbers'
-import type { Program, Request } from './program'
+import type { Command, Program, Request } from './program'
 import { FollowUp, nothing } from './program'
 import { decodeDestination, decodeService } from './records/decode'
 import { Operation, Transport } from './records/layout.gen'
@@ -34,12 +34,12 @@ const ESRCH = 'ESRCH'
 
 const laneOf = (service: NormalizedServiceKey) => ({ service: serviceKeyId(service.key), object: '' })
 
-function writeRequest(
+function write(
   { capabilities }: Context,
   operation: number,
   service: NormalizedServiceKey,
   config: NormalizedServiceConfig,
-): Request {
+): Command {
   const { dialect } = capabilities
   return {
     fields: {
@@ -90,37 +90,28 @@ function sameConfig(
   )
 }
 
-export function addService(context: Context, input: ServiceInput): Program<void> {
+export function addService(context: Context, input: ServiceInput): Command {
   const operation = 'services.add'
   const { service, config } = checkServiceInput(input)
   ruleService(context.capabilities, service, config, operation)
-  return {
-    operation,
-    subject: { service: service.key },
-    request: writeRequest(context, Operation.serviceAdd, service, config),
-    done: nothing,
-  }
+  return write(context, Operation.serviceAdd, service, config)
 }
 
-export function setService(context: Context, input: ServiceInput): Program<void> {
+export function setService(context: Context, input: ServiceInput): Command | Program<void> {
   const operation = 'services.set'
   const { service, config } = checkServiceInput(input)
   ruleService(context.capabilities, service, config, operation)
-  const subject = { service: service.key }
-  if (!mustKeepTimeout(context, service, config)) {
-    const request = writeRequest(context, Operation.serviceSet, service, config)
-    return { operation, subject, request, done: nothing }
-  }
+  if (!mustKeepTimeout(context, service, config)) return write(context, Operation.serviceSet, service, config)
   const found: ServiceInfo[] = []
   return {
     operation,
-    subject,
+    subject: { service: service.key },
     lane: laneOf(service),
     request: readRequest(service, found),
     done: () => {
       const establishedTimeout = found[0]?.establishedTimeout
       const kept = { ...config, establishedTimeout }
-      return new FollowUp<void>([writeRequest(context, Operation.serviceSet, service, kept)], nothing)
+      return new FollowUp<void>([write(context, Operation.serviceSet, service, kept)], nothing)
     },
   }
 }
@@ -140,8 +131,7 @@ export function updateService(context: Context, key: ServiceKey, change: Service
     done: () => {
       const config = { ...configOf(found[0] as ServiceInfo), ...named }
       ruleService(context.capabilities, service, config, operation)
-      const request = writeRequest(context, Operation.serviceSet, service, config)
-      return new FollowUp<void>([request], nothing)
+      return new FollowUp<void>([write(context, Operation.serviceSet, service, config)], nothing)
     },
   }
 }
@@ -151,8 +141,8 @@ export function ensureService(context: Context, input: ServiceInput): Program<En
   const { service, config } = checkServiceInput(input)
   ruleService(context.capabilities, service, config, operation)
   const found: ServiceInfo[] = []
-  const write = (what: number, wanted: NormalizedServiceConfig, result: EnsureResult) =>
-    new FollowUp([writeRequest(context, what, service, wanted)], () => result)
+  const follow = (what: number, wanted: NormalizedServiceConfig, result: EnsureResult) =>
+    new FollowUp([write(context, what, service, wanted)], () => result)
   return {
     operation,
     subject: { service: service.key },
@@ -162,10 +152,10 @@ export function ensureService(context: Context, input: ServiceInput): Program<En
       const current = configOf(found[0] as ServiceInfo)
       if (sameConfig(context, config, current)) return 'unchanged'
       const establishedTimeout = config.establishedTimeout ?? current.establishedTimeout
-      return write(Operation.serviceSet, { ...config, establishedTimeout }, 'changed')
+      return follow(Operation.serviceSet, { ...config, establishedTimeout }, 'changed')
     },
     recover: (error) =>
-      error.code === ESRCH ? { value: write(Operation.serviceAdd, config, 'added') } : undefined,
+      error.code === ESRCH ? { value: follow(Operation.serviceAdd, config, 'added') } : undefined,
   }
 }
 
@@ -208,14 +198,14 @@ function streamServices(push: (items: readonly ServiceInfo[]) => void): Program<
   }
 }
 
-export function removeService(context: Context, key: ServiceKey): Program<void> {
+export function removeService(context: Context, key: ServiceKey): Command | Program<void> {
   const operation = 'services.remove'
   const service = checkServiceKey(key)
   const { capabilities } = context
   const subject = { service: service.key }
   ruleWrites(capabilities, operation, subject)
   ruleServiceKey(capabilities, service, operation)
-  const remove: Request = {
+  const remove: Command = {
     fields: {
       operation: Operation.serviceRemove,
       service,
@@ -224,9 +214,7 @@ export function removeService(context: Context, key: ServiceKey): Program<void> 
         : {}),
     },
   }
-  if (!removesDestinationsFirst(capabilities.dialect)) {
-    return { operation, subject, request: remove, done: nothing }
-  }
+  if (!removesDestinationsFirst(capabilities.dialect)) return remove
   const found: DestinationInfo[] = []
   return {
     operation,
@@ -272,7 +260,7 @@ export class Services {
 
   /** Rejects with `EEXIST` where there is one already, with `ENOENT` for a scheduler the kernel does not have. */
   add(service: ServiceInput, options?: CallOptions): Promise<void> {
-    return this.runner.run((context) => addService(context, service), options)
+    return this.runner.send((context) => addService(context, service), options)
   }
 
   /**
@@ -280,7 +268,7 @@ export class Services {
    * Destinations, local addresses and counters stay. Rejects with `ESRCH` where there is no such service.
    */
   set(service: ServiceInput, options?: CallOptions): Promise<void> {
-    return this.runner.run((context) => setService(context, service), options)
+    return this.runner.send((context) => setService(context, service), options)
   }
 
   /** Changes the named properties and leaves the others. Rejects with `ESRCH` where there is no such service. */
@@ -299,6 +287,6 @@ export class Services {
    * is no such service.
    */
   remove(service: ServiceKey, options?: CallOptions): Promise<void> {
-    return this.runner.run((context) => removeService(context, service), options)
+    return this.runner.send((context) => removeService(context, service), options)
   }
 }

@@ -1,35 +1,33 @@
 /** AbortSignals of calls: one listener for all calls with the same signal, since a batch can have thousands. */
 
-import type { Entry } from './entry'
-
 interface Listening {
-  readonly entries: Set<Entry>
+  /** Entries with this signal that are not settled. */
+  open: number
   forget(): void
 }
 
 export class Signals {
   private readonly listening = new Map<AbortSignal, Listening>()
 
-  constructor(private readonly aborted: (entry: Entry) => void) {}
+  constructor(private readonly aborted: (signal: AbortSignal) => void) {}
 
-  /** Until `entry.detach` is called. */
-  listen(entry: Entry, signal: AbortSignal): void {
-    const { entries, forget } = this.listening.get(signal) ?? this.start(signal)
-    entries.add(entry)
-    entry.detach = () => {
-      entries.delete(entry)
-      if (entries.size > 0) return
-      forget()
-      this.listening.delete(signal)
+  /** Until `leave` was called as often. */
+  join(signal: AbortSignal): void {
+    const known = this.listening.get(signal)
+    if (known) {
+      known.open++
+      return
     }
+    const abort = () => this.aborted(signal)
+    signal.addEventListener('abort', abort)
+    this.listening.set(signal, { open: 1, forget: () => signal.removeEventListener('abort', abort) })
   }
 
-  private start(signal: AbortSignal): Listening {
-    const entries = new Set<Entry>()
-    const abort = () => entries.forEach(this.aborted)
-    signal.addEventListener('abort', abort)
-    const started = { entries, forget: () => signal.removeEventListener('abort', abort) }
-    this.listening.set(signal, started)
-    return started
+  leave(signal: AbortSignal): void {
+    const known = this.listening.get(signal) as Listening
+    known.open--
+    if (known.open > 0) return
+    known.forget()
+    this.listening.delete(signal)
   }
 }

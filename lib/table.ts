@@ -4,7 +4,7 @@ import type { Context } from './context'
 import { collect } from './context'
 import { removesDestinationsFirst, ruleWrites, ruleZero } from './dialect'
 import { serviceKeyId } from './keys'
-import type { Program, Request } from './program'
+import type { Command, Program, Request } from './program'
 import { FollowUp, nothing } from './program'
 import { decodeDestination, decodeInfo, decodeLocalAddress, decodeService } from './records/decode'
 import { DestinationRecord, LocalAddressRecord, Operation } from './records/layout.gen'
@@ -75,30 +75,22 @@ export function takeSnapshot({ capabilities }: Context): Program<SnapshotService
   }
 }
 
-export function zeroCounters({ capabilities }: Context, key: ServiceKey | undefined): Program<void> {
+export function zeroCounters({ capabilities }: Context, key: ServiceKey | undefined): Command {
   const operation = 'zero'
   const service = key === undefined ? undefined : checkServiceKey(key)
   ruleZero(capabilities, service, operation)
-  return {
-    operation,
-    subject: { service: service?.key },
-    request: { fields: { operation: Operation.zero, service } },
-    done: nothing,
-  }
+  return { fields: { operation: Operation.zero, service } }
 }
 
-export function flushTable(context: Context): Program<void> {
+export function flushTable(context: Context): Command | Program<void> {
   const operation = 'flush'
   ruleWrites(context.capabilities, operation)
-  const flush: Request = { fields: { operation: Operation.flush } }
-  const subject = {}
-  if (!removesDestinationsFirst(context.capabilities.dialect)) {
-    return { operation, subject, request: flush, done: nothing }
-  }
+  const flush: Command = { fields: { operation: Operation.flush } }
+  if (!removesDestinationsFirst(context.capabilities.dialect)) return flush
   const services: Building[] = []
   return {
     operation,
-    subject,
+    subject: {},
     lane: { service: '', object: '' },
     request: snapshotRequest(services, false),
     done: () => {

@@ -3,8 +3,7 @@
 import type { Context, Runner } from './context'
 import { collect } from './context'
 import { ruleWrites } from './dialect'
-import type { Program } from './program'
-import { nothing } from './program'
+import type { Command, Program } from './program'
 import { decodeTimeouts } from './records/decode'
 import { Operation } from './records/layout.gen'
 import type { CallOptions, Timeouts as TimeoutValues } from './types'
@@ -23,16 +22,11 @@ function getTimeouts(): Program<TimeoutValues> {
   }
 }
 
-function setTimeouts({ capabilities }: Context, values: Partial<TimeoutValues>): Program<void> {
+function setTimeouts({ capabilities }: Context, values: Partial<TimeoutValues>): Command {
   const operation = 'timeouts.set'
   const timeouts = checkTimeouts(values)
   ruleWrites(capabilities, operation)
-  return {
-    operation,
-    subject: {},
-    request: { fields: { operation: Operation.timeoutsSet, timeouts } },
-    done: nothing,
-  }
+  return { fields: { operation: Operation.timeoutsSet, timeouts } }
 }
 
 /** `ipvs.timeouts` */
@@ -50,6 +44,6 @@ export class Timeouts {
    * have their `establishedTimeout`.
    */
   set(timeouts: Partial<TimeoutValues>, options?: CallOptions): Promise<void> {
-    return this.runner.run((context) => setTimeouts(context, timeouts), options)
+    return this.runner.send((context) => setTimeouts(context, timeouts), options)
   }
 }

@@ -9,6 +9,7 @@ import {
   LAYOUT_HASH,
   LocalAddressRecord,
   Outcome,
+  outcomeFlags,
   ProbeRecord,
   ReplyHeader,
   ServiceRecord,
@@ -51,6 +52,7 @@ export class Reply {
   readonly view: DataView
   readonly bytes: Uint8Array
   readonly words: BigUint64Array
+  readonly numbers: Uint32Array
   /** The job goes on, another reply follows. */
   readonly more: boolean
   readonly outcomes: Section
@@ -93,12 +95,22 @@ export class Reply {
     this.view = view
     this.bytes = new Uint8Array(buffer)
     this.words = new BigUint64Array(buffer)
+    this.numbers = new Uint32Array(buffer)
   }
 
   /** Index of the request that a record belongs to. */
   operationOf(name: DataSection, index: number): number {
     const { start, stride, operation } = this[name]
     return this.view.getUint32(start + index * stride + operation, LITTLE)
+  }
+
+  /** Index of the request when its outcome is plain success, -1 when there is more to say. */
+  succeeded(index: number): number {
+    const at = (this.outcomes.start + index * Outcome.size) >> 2
+    const { numbers } = this
+    const flags = (numbers[at + (Outcome.flags >> 2)] as number) >>> ((Outcome.flags & 2) * 8)
+    const plain = numbers[at + (Outcome.error >> 2)] === 0 && (flags & 0xffff) === outcomeFlags.sent
+    return plain ? (numbers[at + (Outcome.operation >> 2)] as number) : -1
   }
 
   outcome(index: number): OutcomeRecord {

@@ -1,4 +1,4 @@
-/** Request records read back: the half of records/request.ts that a kernel of our own needs (native/abi/records.h). */
+/** Request records read back: for errors that name what was asked for, and for a kernel of our own. */
 
 import type { AddressFamily, PackedAddress } from '../address'
 import { Border, LAYOUT_HASH, Request, RequestHeader, requestPresence } from './layout.gen'
@@ -83,23 +83,25 @@ function readName(bytes: Uint8Array, at: number): string {
   return Buffer.from(end < 0 ? field : field.subarray(0, end)).toString('utf8')
 }
 
-function readService(view: DataView, at: number, presence: number): UnpackedService | undefined {
+function readService(view: DataView, presence: number): UnpackedService | undefined {
   if ((presence & requestPresence.service) === 0) return undefined
-  const family = view.getUint16(at + Request.serviceFamily, LITTLE) as AddressFamily
+  const family = view.getUint16(Request.serviceFamily, LITTLE) as AddressFamily
   if ((presence & requestPresence.fwmark) !== 0) {
-    return { family, fwmark: view.getUint32(at + Request.fwmark, LITTLE) }
+    return { family, fwmark: view.getUint32(Request.fwmark, LITTLE) }
   }
   return {
     family,
-    protocol: view.getUint16(at + Request.protocol, LITTLE),
-    address: readAddress(view, at + Request.serviceAddress, family),
-    port: view.getUint16(at + Request.servicePort, LITTLE),
+    protocol: view.getUint16(Request.protocol, LITTLE),
+    address: readAddress(view, Request.serviceAddress, family),
+    port: view.getUint16(Request.servicePort, LITTLE),
   }
 }
 
-function readRequest(view: DataView, bytes: Uint8Array, at: number): UnpackedRequest {
-  const u16 = (field: number) => view.getUint16(at + field, LITTLE)
-  const u32 = (field: number) => view.getUint32(at + field, LITTLE)
+/** One record. */
+export function readRequest(bytes: Uint8Array): UnpackedRequest {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const u16 = (field: number) => view.getUint16(field, LITTLE)
+  const u32 = (field: number) => view.getUint32(field, LITTLE)
   const presence = u32(Request.presence)
   const has = (bit: number) => (presence & bit) !== 0
   const optional16 = (bit: number, field: number) => (has(bit) ? u16(field) : undefined)
@@ -108,23 +110,21 @@ function readRequest(view: DataView, bytes: Uint8Array, at: number): UnpackedReq
     operation: u16(Request.operation),
     transport: u16(Request.transport),
     timeout: u32(Request.timeoutMs),
-    service: readService(view, at, presence),
-    scheduler: readName(bytes, at + Request.scheduler),
+    service: readService(view, presence),
+    scheduler: readName(bytes, Request.scheduler),
     flags: u32(Request.flags),
     flagsMask: u32(Request.flagsMask),
     persistenceTimeout: u32(Request.persistenceTimeout),
     netmask: u32(Request.netmask),
     establishedTimeout: optional32(requestPresence.establishedTimeout, Request.establishedTimeout),
-    engine: has(requestPresence.persistenceEngine)
-      ? readName(bytes, at + Request.persistenceEngine)
-      : undefined,
+    engine: has(requestPresence.persistenceEngine) ? readName(bytes, Request.persistenceEngine) : undefined,
     target: {
-      address: readAddress(view, at + Request.targetAddress, u16(Request.targetFamily)),
+      address: readAddress(view, Request.targetAddress, u16(Request.targetFamily)),
       port: u16(Request.targetPort),
       named: has(requestPresence.targetFamily),
     },
     forwarding: u32(Request.forwarding),
-    weight: view.getInt32(at + Request.weight, LITTLE),
+    weight: view.getInt32(Request.weight, LITTLE),
     upperThreshold: u32(Request.upperThreshold),
     lowerThreshold: u32(Request.lowerThreshold),
     tunnel: has(requestPresence.tunnel)
@@ -137,11 +137,11 @@ function readRequest(view: DataView, bytes: Uint8Array, at: number): UnpackedReq
     },
     daemon: {
       state: u32(Request.daemonState),
-      interface: readName(bytes, at + Request.interfaceName),
+      interface: readName(bytes, Request.interfaceName),
       syncId: u32(Request.syncId),
       syncMaxLength: optional16(requestPresence.syncMaxLength, Request.syncMaxLength),
       multicastGroup: has(requestPresence.multicastGroup)
-        ? readAddress(view, at + Request.multicastGroup, u16(Request.multicastFamily))
+        ? readAddress(view, Request.multicastGroup, u16(Request.multicastFamily))
         : undefined,
       multicastPort: optional16(requestPresence.multicastPort, Request.multicastPort),
       multicastTtl: optional16(requestPresence.multicastTtl, Request.multicastTtl),
@@ -164,9 +164,8 @@ export function unpackRequests(buffer: ArrayBuffer): UnpackedJob {
   if (buffer.byteLength < RequestHeader.size + count * Request.size) {
     throw new Error('the request is shorter than its header says')
   }
-  const bytes = new Uint8Array(buffer)
-  const requests: UnpackedRequest[] = []
-  for (let i = 0; i < count; i++)
-    requests.push(readRequest(view, bytes, RequestHeader.size + i * Request.size))
+  const requests = Array.from({ length: count }, (_, i) =>
+    readRequest(new Uint8Array(buffer, RequestHeader.size + i * Request.size, Request.size)),
+  )
   return { dialect: view.getUint16(RequestHeader.dialect, LITTLE), requests }
 }

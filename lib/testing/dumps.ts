@@ -2,6 +2,7 @@
 
 import { Operation, Transport } from '../records/layout.gen'
 import type { ReplySections } from '../records/reply-fields'
+import { serviceKeyOf } from '../records/request-subject'
 import type { UnpackedService } from '../records/unpack-request'
 import type { DumpKind, Faults } from './faults'
 import type { ServiceObject } from './objects'
@@ -9,7 +10,6 @@ import { addressId, destinationId, destinationsOf, localAddressesOf } from './ob
 import type { RecordContext } from './records'
 import { destinationRecord, localAddressRecord, serviceRecord } from './records'
 import type { FakeRequest } from './request-log'
-import { serviceKeyOf } from './request-log'
 import type { KernelState } from './state'
 import { findService } from './table'
 

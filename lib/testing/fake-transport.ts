@@ -6,6 +6,7 @@ import { Operation, outcomeFlags, Syscall, Transport as TransportNumber } from '
 import { packReply } from '../records/pack-reply'
 import type { ReplySections } from '../records/reply-fields'
 import { emptySections } from '../records/reply-fields'
+import { requestName } from '../records/request-subject'
 import type { UnpackedRequest } from '../records/unpack-request'
 import { unpackRequests } from '../records/unpack-request'
 import type { CpuState, KernelFiles, Transport } from '../transport'
@@ -13,7 +14,7 @@ import { ERRNO } from './errno'
 import { executeOne, type Result, type Session } from './execute'
 import type { Faults } from './faults'
 import type { FakeRequest } from './request-log'
-import { describeRequest, operationName } from './request-log'
+import { describeRequest } from './request-log'
 import type { KernelState } from './state'
 
 export interface FakeTransportOptions {
@@ -37,7 +38,7 @@ const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout
 
 /** native/ipvs/encode.cc:valid_request */
 function isValid({ operation, transport, service }: UnpackedRequest): boolean {
-  if (operationName(operation) === undefined) return false
+  if (requestName(operation) === undefined) return false
   if (transport !== TransportNumber.netlink && transport !== TransportNumber.sockopt) return false
   if (!service) return true
   return (service.family === 2 || service.family === 10) && service.fwmark !== 0
@@ -46,7 +47,7 @@ function isValid({ operation, transport, service }: UnpackedRequest): boolean {
 const isRead = ({ operation }: UnpackedRequest): boolean =>
   operation === Operation.probe ||
   operation === Operation.snapshot ||
-  /\.(get|list)$|^info$/.test(operationName(operation) as string)
+  /\.(get|list)$|^info$/.test(requestName(operation) as string)
 
 /** An answer that never came: of a write nobody knows whether it was done. */
 function lost(request: UnpackedRequest, error: number, syscall: number, flags = 0): Result {

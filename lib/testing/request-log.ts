@@ -1,42 +1,16 @@
 /** Requests in words: what the tests of a control plane want to look at. */
 
-import type { PackedAddress } from '../address'
-import { formatPacked } from '../address'
-import { familyName, PROTOCOL_NAMES } from '../numbers'
 import { Operation, Transport } from '../records/layout.gen'
-import type { UnpackedRequest, UnpackedService } from '../records/unpack-request'
-import type { DestinationKey, Protocol, ServiceKey, TransportKind } from '../types'
-
-const NAMES = {
-  [Operation.probe]: 'probe',
-  [Operation.serviceAdd]: 'services.add',
-  [Operation.serviceSet]: 'services.set',
-  [Operation.serviceRemove]: 'services.remove',
-  [Operation.serviceGet]: 'services.get',
-  [Operation.serviceList]: 'services.list',
-  [Operation.destinationAdd]: 'destinations.add',
-  [Operation.destinationSet]: 'destinations.set',
-  [Operation.destinationRemove]: 'destinations.remove',
-  [Operation.destinationList]: 'destinations.list',
-  [Operation.localAddressAdd]: 'localAddresses.add',
-  [Operation.localAddressRemove]: 'localAddresses.remove',
-  [Operation.localAddressList]: 'localAddresses.list',
-  [Operation.daemonStart]: 'daemons.start',
-  [Operation.daemonStop]: 'daemons.stop',
-  [Operation.daemonList]: 'daemons.list',
-  [Operation.timeoutsSet]: 'timeouts.set',
-  [Operation.timeoutsGet]: 'timeouts.get',
-  [Operation.info]: 'info',
-  [Operation.zero]: 'zero',
-  [Operation.flush]: 'flush',
-  [Operation.snapshot]: 'snapshot',
-} as const
+import type { RequestName } from '../records/request-subject'
+import { requestName, requestSubject } from '../records/request-subject'
+import type { UnpackedRequest } from '../records/unpack-request'
+import type { DestinationKey, ServiceKey, TransportKind } from '../types'
 
 /**
  * What the kernel is asked for. `ensure`, `update` and some others of the API are made of these: `services.ensure` is a
  * `services.get`, and perhaps a `services.add` or `services.set` after it.
  */
-export type FakeOperation = (typeof NAMES)[keyof typeof NAMES]
+export type FakeOperation = RequestName
 
 export interface FakeRequest {
   readonly operation: FakeOperation
@@ -49,28 +23,6 @@ export interface FakeRequest {
   /** What became of it: the name of an errno, `'lost'` where the answer was lost; undefined for success. */
   readonly error?: string
 }
-
-/** Undefined for a number that is no operation. */
-export function operationName(operation: number): FakeOperation | undefined {
-  return (NAMES as { readonly [operation: number]: FakeOperation })[operation]
-}
-
-/** A protocol without a name stays a number, as in what the library lists. */
-export function serviceKeyOf(service: UnpackedService): ServiceKey {
-  if (service.fwmark !== undefined) return { fwmark: service.fwmark, family: familyName(service.family) }
-  const { protocol, address, port } = service
-  return {
-    protocol: PROTOCOL_NAMES[protocol] ?? (protocol as unknown as Protocol),
-    address: formatPacked(address),
-    port,
-  }
-}
-
-/** A kernel that sends no family along means that of the service. */
-const targetAddress = (address: PackedAddress, service: UnpackedService | undefined): string =>
-  formatPacked(
-    address.family === 2 || address.family === 10 ? address : { ...address, family: service?.family ?? 2 },
-  )
 
 type Values = { [name: string]: number | string }
 
@@ -118,23 +70,12 @@ function valuesOf(request: UnpackedRequest): Values | undefined {
   }
 }
 
-const DESTINATIONS: readonly number[] = [
-  Operation.destinationAdd,
-  Operation.destinationSet,
-  Operation.destinationRemove,
-]
-const LOCAL_ADDRESSES: readonly number[] = [Operation.localAddressAdd, Operation.localAddressRemove]
-
 export function describeRequest(request: UnpackedRequest): FakeRequest {
-  const { operation, service, target } = request
   const values = valuesOf(request)
-  const address = () => targetAddress(target.address, service)
   return {
-    operation: operationName(operation) as FakeOperation,
+    operation: requestName(request.operation) as FakeOperation,
     transport: request.transport === Transport.sockopt ? 'sockopt' : 'netlink',
-    ...(service ? { service: serviceKeyOf(service) } : {}),
-    ...(DESTINATIONS.includes(operation) ? { destination: { address: address(), port: target.port } } : {}),
-    ...(LOCAL_ADDRESSES.includes(operation) ? { localAddress: address() } : {}),
+    ...requestSubject(request),
     ...(values ? { values } : {}),
   }
 }

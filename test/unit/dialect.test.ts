@@ -20,7 +20,7 @@ import {
   serviceFlagsMask,
 } from '../../lib/dialect'
 import type { IpvsError } from '../../lib/errors'
-import type { KernelFiles } from '../../lib/transport'
+import type { CpuState, KernelFiles } from '../../lib/transport'
 import type { Dialect } from '../../lib/types'
 import {
   checkDaemonInput,
@@ -377,12 +377,14 @@ describe('rules for destinations and local addresses', () => {
   })
 
   it('trap: reserve_core of all CPUs divides by zero inside the kernel', () => {
-    expect(code(() => ruleReserveCore({ online: 2, reserved: 2 }))).toBe('ERR_IPVS_RESERVE_CORE')
-    expect(code(() => ruleReserveCore({ online: 2, reserved: 6 }))).toBe('ERR_IPVS_RESERVE_CORE')
-    expect(code(() => ruleReserveCore({ online: 0, reserved: 0 }))).toBe('ERR_IPVS_RESERVE_CORE')
-    expect(code(() => ruleReserveCore({ online: Number.NaN, reserved: 0 }))).toBe('ERR_IPVS_RESERVE_CORE')
-    expect(code(() => ruleReserveCore({ online: 2, reserved: 1 }))).toBe('allowed')
-    expect(code(() => ruleReserveCore(undefined))).toBe('allowed')
+    const about = () => ({ operation: 'localAddresses.add', subject: {} })
+    const reserveCore = (state: CpuState | undefined) => ruleReserveCore(state, about)
+    expect(code(() => reserveCore({ online: 2, reserved: 2 }))).toBe('ERR_IPVS_RESERVE_CORE')
+    expect(code(() => reserveCore({ online: 2, reserved: 6 }))).toBe('ERR_IPVS_RESERVE_CORE')
+    expect(code(() => reserveCore({ online: 0, reserved: 0 }))).toBe('ERR_IPVS_RESERVE_CORE')
+    expect(code(() => reserveCore({ online: Number.NaN, reserved: 0 }))).toBe('ERR_IPVS_RESERVE_CORE')
+    expect(code(() => reserveCore({ online: 2, reserved: 1 }))).toBe('allowed')
+    expect(code(() => reserveCore(undefined))).toBe('allowed')
   })
 
   it('knows the CPU of a local address (the examples of abi.md §3.1)', () => {

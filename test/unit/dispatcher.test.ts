@@ -36,16 +36,20 @@ let ended: unknown[]
 
 function run<T>(program: Program<T>, timeout = 1000, signal?: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
-    dispatcher.submit(program, timeout, signal, {
-      resolve(value) {
-        ended.push(value)
-        resolve(value)
+    dispatcher.submit(
+      program,
+      { timeout, signal },
+      {
+        resolve(value) {
+          ended.push(value)
+          resolve(value)
+        },
+        reject(error) {
+          ended.push((error as IpvsError).code)
+          reject(error)
+        },
       },
-      reject(error) {
-        ended.push((error as IpvsError).code)
-        reject(error)
-      },
-    })
+    )
   })
 }
 
@@ -136,11 +140,10 @@ describe('jobs', () => {
   })
 
   it('leave out a request that may not be sent now, and send the others', async () => {
-    hooks.admission =
-      () =>
-      ({ operation }) => {
-        if (operation === 'localAddresses.add') throw ownError('ERR_IPVS_RESERVE_CORE', { operation })
-      }
+    hooks.admission = () => (entry, index) => {
+      const { operation } = entry.about(index)
+      if (operation === 'localAddresses.add') throw ownError('ERR_IPVS_RESERVE_CORE', { operation })
+    }
     const refused = failure(run(simple('localAddresses.add', 1)))
     expect(await run(simple('info', 2))).toBe(2)
     expect(await refused).toMatchObject({ code: 'ERR_IPVS_RESERVE_CORE', sent: false })
