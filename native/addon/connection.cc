@@ -3,6 +3,10 @@
 #include <uv.h>
 
 #include <cstring>
+#include <deque>
+#include <mutex>
+#include <utility>
+#include <vector>
 
 #include "abi/layout.h"
 #include "sys/clock.h"
@@ -17,6 +21,13 @@ bool run_on_fresh_thread(void (*work)(void*), void* argument) {
   uv_thread_join(&thread);
   return true;
 }
+
+// Jobs and replies whose memory is kept for the next ones: to get it anew costs more than to fill it.
+constexpr std::size_t kSpares = 4;
+// Larger jobs are rare (lib/records/request.ts: JOB_REQUESTS).
+constexpr std::size_t kSpareRequests = 1024;
+// A work item ends when it has gathered this many replies: JavaScript has to come to them.
+constexpr std::size_t kRepliesPerWork = 16;
 
 // Copies the job out of the buffer; false when it is not one of ours.
 bool read_job(const void* data, std::size_t size, engine::Job& job) {
@@ -36,16 +47,68 @@ bool read_job(const void* data, std::size_t size, engine::Job& job) {
 
 }  // namespace
 
-// One step of a job, handed on from step to step. The references belong to the JS thread; `execute` touches the engine
-// and the reply alone.
-struct Connection::Work {
-  std::shared_ptr<State> state;
-  napi_async_work work = nullptr;
+// One job from run() to its last reply. The references belong to the JS thread.
+struct Connection::Run {
+  engine::Job job;
   napi_ref callback = nullptr;
   napi_ref owner = nullptr;  // keeps the object, and with it the job, from being collected
   napi_async_context context = nullptr;
-  Reply reply;
-  bool more = false;
+};
+
+// Outlives the object while a job runs: garbage collection must not pull the sockets away from the pool thread.
+struct Connection::State {
+  explicit State(sys::Namespace where) : connection(std::move(where)) {}
+
+  engine::Connection connection;  // pool thread while busy, else JS thread
+  std::shared_ptr<Run> current;   // likewise: the job that has begun and has not ended
+  bool busy = false;              // JS thread only
+  bool closed = false;            // JS thread only
+
+  std::mutex lock;  // of what follows
+  std::deque<std::shared_ptr<Run>> waiting;
+  std::vector<Reply> replies;      // for their memory
+  std::vector<engine::Job> spare;  // likewise
+
+  void add(std::shared_ptr<Run> run) {
+    const std::lock_guard<std::mutex> guard(lock);
+    waiting.push_back(std::move(run));
+  }
+  std::shared_ptr<Run> next() {
+    const std::lock_guard<std::mutex> guard(lock);
+    if (waiting.empty()) return nullptr;
+    std::shared_ptr<Run> run = std::move(waiting.front());
+    waiting.pop_front();
+    return run;
+  }
+  [[nodiscard]] bool idle() {
+    const std::lock_guard<std::mutex> guard(lock);
+    return current == nullptr && waiting.empty();
+  }
+  template <typename T>
+  [[nodiscard]] T take(std::vector<T>& spares) {
+    const std::lock_guard<std::mutex> guard(lock);
+    if (spares.empty()) return {};
+    T one = std::move(spares.back());
+    spares.pop_back();
+    return one;
+  }
+  template <typename T>
+  void keep(std::vector<T>& spares, T one) {
+    const std::lock_guard<std::mutex> guard(lock);
+    if (spares.size() < kSpares) spares.push_back(std::move(one));
+  }
+};
+
+// One item of the thread pool: a step of a long job, or several short jobs.
+struct Connection::Work {
+  struct Answer {
+    std::shared_ptr<Run> run;
+    Reply reply;
+    bool more;
+  };
+  std::shared_ptr<State> state;
+  napi_async_work work = nullptr;
+  std::vector<Answer> answers;
 };
 
 Napi::Function Connection::define(Napi::Env env) {
@@ -62,8 +125,9 @@ Connection::Connection(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Connec
   state_ = std::shared_ptr<State>(new State(sys::Namespace(std::move(path), run_on_fresh_thread)));
 }
 
-// run(request: ArrayBuffer, callback: (reply: ArrayBuffer) => void): undefined. The callback runs once for each reply,
-// the last one with more == 0. Errors thrown here are defects of the TypeScript half.
+// run(request: ArrayBuffer, callback: (reply: ArrayBuffer) => void): undefined. Jobs are executed in the order of the
+// calls; the pool thread goes from one to the next without waiting for JavaScript. The callback runs once for each
+// reply, the last one with more == 0. Errors thrown here are defects of the TypeScript half.
 Napi::Value Connection::run(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   const auto refuse = [&env](const char* why) {
@@ -73,81 +137,94 @@ Napi::Value Connection::run(const Napi::CallbackInfo& info) {
   };
   if (info.Length() < 2 || !info[0].IsArrayBuffer() || !info[1].IsFunction()) return refuse("run: bad arguments");
   if (state_->closed) return refuse("run: the connection is closed");
-  if (state_->busy) return refuse("run: a job is running");
   auto buffer = info[0].As<Napi::ArrayBuffer>();
-  engine::Job job;
-  if (!read_job(buffer.Data(), buffer.ByteLength(), job)) return refuse("run: not a request of this build");
-  job.started_ms = sys::now_ms();
-  state_->connection.start(std::move(job));
+  // NOLINTNEXTLINE(modernize-make-shared): see the constructor
+  auto run = std::shared_ptr<Run>(new Run);
+  run->job = state_->take(state_->spare);
+  if (!read_job(buffer.Data(), buffer.ByteLength(), run->job)) return refuse("run: not a request of this build");
+  run->job.started_ms = sys::now_ms();
 
-  auto work = std::make_unique<Work>();
-  work->state = state_;
   napi_value name = nullptr;
   if (napi_create_string_utf8(env, "ipvs:job", NAPI_AUTO_LENGTH, &name) != napi_ok ||
-      napi_create_reference(env, info[1], 1, &work->callback) != napi_ok ||
-      napi_create_reference(env, info.This(), 1, &work->owner) != napi_ok ||
-      napi_async_init(env, nullptr, name, &work->context) != napi_ok) {
-    end(env, *work);
+      napi_create_reference(env, info[1], 1, &run->callback) != napi_ok ||
+      napi_create_reference(env, info.This(), 1, &run->owner) != napi_ok ||
+      napi_async_init(env, nullptr, name, &run->context) != napi_ok) {
+    end(env, *run);
     return refuse("run: no reference");
   }
-  if (!queue(env, std::move(work))) return refuse("run: the job cannot be queued");
+  state_->add(std::move(run));
+  if (!state_->busy && !queue(env, state_)) {
+    end_all(env, *state_);
+    return refuse("run: the job cannot be queued");
+  }
   return env.Undefined();
 }
 
+// The jobs that were handed over end first.
 Napi::Value Connection::close(const Napi::CallbackInfo& info) {
   state_->closed = true;
   if (!state_->busy) state_->connection.close();
   return info.Env().Undefined();
 }
 
-bool Connection::queue(napi_env env, std::unique_ptr<Work> work) {
+bool Connection::queue(napi_env env, const std::shared_ptr<State>& state) {
+  auto work = std::make_unique<Work>();
+  work->state = state;
   napi_value name = nullptr;
   if (napi_create_string_utf8(env, "ipvs:job", NAPI_AUTO_LENGTH, &name) != napi_ok ||
       napi_create_async_work(env, nullptr, name, execute, complete, work.get(), &work->work) != napi_ok) {
-    end(env, *work);
     return false;
   }
   if (napi_queue_async_work(env, work->work) != napi_ok) {
-    end(env, *work);
+    napi_delete_async_work(env, work->work);
     return false;
   }
-  work->state->busy = true;
+  state->busy = true;
   (void)work.release();  // complete() owns it now
   return true;
 }
 
 void Connection::execute(napi_env /*env*/, void* data) {
-  auto* work = static_cast<Work*>(data);
-  work->more = work->state->connection.step(work->reply);
+  auto& work = *static_cast<Work*>(data);
+  State& state = *work.state;
+  while (work.answers.size() < kRepliesPerWork) {
+    if (!state.current) {
+      state.current = state.next();
+      if (!state.current) return;
+      state.connection.start(std::move(state.current->job));
+    }
+    Reply reply = state.take(state.replies);
+    const bool more = state.connection.step(reply);
+    work.answers.push_back({state.current, std::move(reply), more});
+    if (more) return;
+    state.current->job = state.connection.release();
+    state.current = nullptr;
+  }
 }
 
 void Connection::complete(napi_env env, napi_status status, void* data) {
-  std::unique_ptr<Work> work(static_cast<Work*>(data));
+  const std::unique_ptr<Work> work(static_cast<Work*>(data));
   napi_delete_async_work(env, work->work);
-  work->work = nullptr;
-  Reply reply = std::move(work->reply);
-  work->reply = Reply{};
-  if (status != napi_ok || !work->more) {
-    // The state is settled before JavaScript runs: the callback may start the next job.
-    work->state->busy = false;
-    if (work->state->closed) work->state->connection.close();
-    if (status == napi_ok) call_back(env, *work, reply, false);
-    end(env, *work);
-    return;
+  State& state = *work->state;
+  // The state is settled before JavaScript runs: a callback may start the next job, and the next item runs on the pool
+  // while JavaScript decodes these replies.
+  state.busy = false;
+  // Either fails only while the environment is torn down.
+  const bool alive = status == napi_ok && (state.idle() || queue(env, work->state));
+  if (!alive) end_all(env, state);
+  if (!state.busy && state.closed) state.connection.close();
+  for (Work::Answer& answer : work->answers) {
+    if (alive) call_back(env, *answer.run, answer.reply, answer.more);
+    if (!answer.more) {
+      end(env, *answer.run);
+      if (answer.run->job.requests.capacity() <= kSpareRequests) state.keep(state.spare, std::move(answer.run->job));
+    }
+    answer.reply.clear();
+    state.keep(state.replies, std::move(answer.reply));
   }
-  // The next step runs on the pool while JavaScript decodes this reply.
-  auto next = std::make_unique<Work>();
-  next->state = work->state;
-  next->callback = std::exchange(work->callback, nullptr);
-  next->owner = std::exchange(work->owner, nullptr);
-  next->context = std::exchange(work->context, nullptr);
-  // Settled by queue() when the next step cannot be had, which happens while the environment is torn down.
-  work->state->busy = false;
-  Work& shown = *next;
-  if (queue(env, std::move(next))) call_back(env, shown, reply, true);
 }
 
-void Connection::call_back(napi_env env, Work& work, Reply& reply, bool more) {
+void Connection::call_back(napi_env env, Run& run, const Reply& reply, bool more) {
   napi_handle_scope scope = nullptr;
   if (napi_open_handle_scope(env, &scope) != napi_ok) return;
   // Every status is looked at: while a worker is being terminated JavaScript cannot run, and that is no error.
@@ -155,12 +232,12 @@ void Connection::call_back(napi_env env, Work& work, Reply& reply, bool more) {
   napi_value receiver = nullptr;
   napi_value buffer = nullptr;
   void* data = nullptr;
-  if (napi_get_reference_value(env, work.callback, &callback) == napi_ok && callback != nullptr &&
-      napi_get_reference_value(env, work.owner, &receiver) == napi_ok && receiver != nullptr &&
+  if (napi_get_reference_value(env, run.callback, &callback) == napi_ok && callback != nullptr &&
+      napi_get_reference_value(env, run.owner, &receiver) == napi_ok && receiver != nullptr &&
       napi_create_arraybuffer(env, reply.size(), &data, &buffer) == napi_ok) {
     reply.write(data, more);
     napi_value result = nullptr;
-    const napi_status called = napi_make_callback(env, work.context, receiver, callback, 1, &buffer, &result);
+    const napi_status called = napi_make_callback(env, run.context, receiver, callback, 1, &buffer, &result);
     if (called == napi_pending_exception) {
       napi_value error = nullptr;
       if (napi_get_and_clear_last_exception(env, &error) == napi_ok) napi_fatal_exception(env, error);
@@ -169,11 +246,17 @@ void Connection::call_back(napi_env env, Work& work, Reply& reply, bool more) {
   napi_close_handle_scope(env, scope);
 }
 
-void Connection::end(napi_env env, Work& work) {
-  if (work.work != nullptr) napi_delete_async_work(env, work.work);
-  if (work.callback != nullptr) napi_delete_reference(env, work.callback);
-  if (work.owner != nullptr) napi_delete_reference(env, work.owner);
-  if (work.context != nullptr) napi_async_destroy(env, work.context);
+void Connection::end(napi_env env, Run& run) {
+  if (run.callback != nullptr) napi_delete_reference(env, std::exchange(run.callback, nullptr));
+  if (run.owner != nullptr) napi_delete_reference(env, std::exchange(run.owner, nullptr));
+  if (run.context != nullptr) napi_async_destroy(env, std::exchange(run.context, nullptr));
+}
+
+// Jobs that nobody will execute any more.
+void Connection::end_all(napi_env env, State& state) {
+  if (state.current) end(env, *state.current);
+  state.current = nullptr;
+  while (const std::shared_ptr<Run> run = state.next()) end(env, *run);
 }
 
 }  // namespace ipvs::addon

@@ -1,4 +1,4 @@
-// The JavaScript object over an engine::Connection: hands jobs to the thread pool, one at a time.
+// The JavaScript object over an engine::Connection: hands jobs to the thread pool, in order, one work item at a time.
 #pragma once
 
 #include <napi.h>
@@ -15,23 +15,19 @@ class Connection : public Napi::ObjectWrap<Connection> {
   explicit Connection(const Napi::CallbackInfo& info);
 
  private:
-  // Outlives the object while a job runs: garbage collection must not pull the sockets away from the pool thread.
-  struct State {
-    explicit State(sys::Namespace where) : connection(std::move(where)) {}
-    engine::Connection connection;  // pool thread while busy, else JS thread
-    bool busy = false;              // JS thread only
-    bool closed = false;            // JS thread only
-  };
+  struct Run;
+  struct State;
   struct Work;
 
   Napi::Value run(const Napi::CallbackInfo& info);
   Napi::Value close(const Napi::CallbackInfo& info);
 
-  static bool queue(napi_env env, std::unique_ptr<Work> work);
+  static bool queue(napi_env env, const std::shared_ptr<State>& state);
   static void execute(napi_env env, void* data);
   static void complete(napi_env env, napi_status status, void* data);
-  static void call_back(napi_env env, Work& work, Reply& reply, bool more);
-  static void end(napi_env env, Work& work);
+  static void call_back(napi_env env, Run& run, const Reply& reply, bool more);
+  static void end(napi_env env, Run& run);
+  static void end_all(napi_env env, State& state);
 
   std::shared_ptr<State> state_;
 };

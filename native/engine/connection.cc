@@ -42,7 +42,6 @@ bool Connection::step(Reply& reply) {
   }
   netlink_.flush(job_.started_ms, job_.dialect, reply);
   if (phase_ != Phase::kNext || position_ < job_.requests.size()) return true;
-  job_ = {};
   services_ = {};
   return false;
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "engine/netlink_session.h"
@@ -32,6 +33,8 @@ class Connection {
   void start(Job job);
   // Goes on with the job and fills `reply`; true while there is more to do.
   [[nodiscard]] bool step(Reply& reply);
+  // The job that has ended, for its memory.
+  [[nodiscard]] Job release() { return std::exchange(job_, {}); }
   void close();
 
   [[nodiscard]] NetlinkSession& netlink_for_tests() { return netlink_; }

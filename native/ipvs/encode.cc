@@ -71,7 +71,7 @@ void write_identity(netlink::Writer& writer, const abi::Request& request) {
     return;
   }
   writer.number<std::uint16_t>(kernel::kSvcProtocol, request.protocol);
-  writer.attribute(kernel::kSvcAddress, request.service_address, abi::kAddressSize);
+  writer.attribute(kernel::kSvcAddress, request.service_address);
   writer.number<std::uint16_t>(kernel::kSvcPort, htons(request.service_port));
 }
 
@@ -79,7 +79,7 @@ void write_service_config(netlink::Writer& writer, const abi::Request& request, 
   writer.string(kernel::kSvcScheduler, name_of(request.scheduler));
   // struct ip_vs_flags, exactly 8 bytes: a shorter one is filled up from the kernel's stack.
   const std::uint32_t flags[2] = {request.flags & ~kernel::kFlagHashed, request.flags_mask & ~kernel::kFlagHashed};
-  writer.attribute(kernel::kSvcFlags, flags, sizeof flags);
+  writer.attribute(kernel::kSvcFlags, flags);
   writer.number<std::uint32_t>(kernel::kSvcTimeout, request.persistence_timeout);
   // IPv4: a mask in network order; IPv6: a prefix length in host order.
   writer.number<std::uint32_t>(kernel::kSvcNetmask,
@@ -94,7 +94,7 @@ void write_service_config(netlink::Writer& writer, const abi::Request& request, 
 
 void write_dest(netlink::Writer& writer, const abi::Request& request, abi::Dialect dialect, bool full) {
   const std::size_t nest = writer.begin_nest(kernel::kAttrDest);
-  writer.attribute(kernel::kDestAddress, request.target_address, abi::kAddressSize);
+  writer.attribute(kernel::kDestAddress, request.target_address);
   writer.number<std::uint16_t>(kernel::kDestPort, htons(request.target_port));
   if (dialect == abi::Dialect::kMainline && has(request, presence::kTargetFamily)) {
     writer.number<std::uint16_t>(kernel::kDestFamily, request.target_family);
@@ -124,9 +124,11 @@ void write_daemon(netlink::Writer& writer, const abi::Request& request, abi::Dia
         writer.number<std::uint16_t>(kernel::kDaemonSyncMaxLength, request.sync_max_length);
       }
       if (has(request, presence::kMulticastGroup)) {
-        const bool v4 = request.multicast_family == AF_INET;
-        writer.attribute(v4 ? kernel::kDaemonGroup : kernel::kDaemonGroup6, request.multicast_group,
-                         v4 ? 4 : abi::kAddressSize);
+        if (request.multicast_family == AF_INET) {
+          writer.number(kernel::kDaemonGroup, netlink::load<std::uint32_t>(request.multicast_group));
+        } else {
+          writer.attribute(kernel::kDaemonGroup6, request.multicast_group);
+        }
       }
       if (has(request, presence::kMulticastPort)) {
         writer.number<std::uint16_t>(kernel::kDaemonPort, request.multicast_port);
@@ -148,7 +150,7 @@ void write_service(netlink::Writer& writer, const abi::Request& request, abi::Di
 
 void write_local_address(netlink::Writer& writer, const abi::Request& request) {
   const std::size_t nest = writer.begin_nest(kernel::kAttrLaddr);
-  writer.attribute(kernel::kLaddrAddress, request.target_address, abi::kAddressSize);
+  writer.attribute(kernel::kLaddrAddress, request.target_address);
   writer.end_nest(nest);
 }
 

@@ -24,7 +24,7 @@ struct Reply {
 
   [[nodiscard]] std::size_t size() const {
     std::size_t total = sizeof(abi::ReplyHeader);
-    each([&total](const auto& section) { total += section.size() * sizeof(section[0]); });
+    each(*this, [&total](const auto& section) { total += section.size() * sizeof(section[0]); });
     return total;
   }
 
@@ -37,27 +37,30 @@ struct Reply {
     auto* at = static_cast<std::byte*>(to);
     std::memcpy(at, &header, sizeof header);
     at += sizeof header;
-    each([&at](const auto& section) {
+    each(*this, [&at](const auto& section) {
       const std::size_t bytes = section.size() * sizeof(section[0]);
       if (bytes != 0) std::memcpy(at, section.data(), bytes);
       at += bytes;
     });
   }
 
-  void clear() { *this = Reply{}; }
+  // Keeps the memory.
+  void clear() {
+    each(*this, [](auto& section) { section.clear(); });
+  }
 
  private:
   // The order of the sections in the buffer: 8-byte aligned ones whatever the counts, since every stride is.
-  template <typename Visit>
-  void each(Visit&& visit) const {
-    visit(outcomes);
-    visit(services);
-    visit(destinations);
-    visit(local_addresses);
-    visit(daemons);
-    visit(timeouts);
-    visit(infos);
-    visit(probes);
+  template <typename Self, typename Visit>
+  static void each(Self& self, Visit&& visit) {
+    visit(self.outcomes);
+    visit(self.services);
+    visit(self.destinations);
+    visit(self.local_addresses);
+    visit(self.daemons);
+    visit(self.timeouts);
+    visit(self.infos);
+    visit(self.probes);
   }
 };
 

@@ -21,7 +21,7 @@ static_assert(sizeof(nlattr) == kAttributeHeader);
 constexpr std::size_t align(std::size_t size) { return (size + kAlignment - 1) & ~(kAlignment - 1); }
 
 template <typename T>
-[[nodiscard]] T load(const std::byte* from) {
+[[nodiscard]] T load(const void* from) {
   T value;
   std::memcpy(&value, from, sizeof value);
   return value;

@@ -29,10 +29,11 @@ class Writer {
   // Starts a message and returns where it starts. The port id stays 0: the kernel fills in the sender.
   std::size_t begin_message(std::uint16_t type, std::uint16_t flags, std::uint32_t sequence, std::uint8_t command) {
     const std::size_t start = size_;
-    const nlmsghdr header{0, type, flags, sequence, 0};
-    const genlmsghdr generic{command, 1, 0};
-    append(&header, sizeof header);
-    append(&generic, sizeof generic);
+    const struct {
+      nlmsghdr header;
+      genlmsghdr generic;
+    } headers{{0, type, flags, sequence, 0}, {command, 1, 0}};
+    append(headers);
     return start;
   }
   void end_message(std::size_t start) {
@@ -48,8 +49,7 @@ class Writer {
   // The nested bit is left out: 2.6.32 masks it off and its own output never has it.
   std::size_t begin_nest(std::uint16_t type) {
     const std::size_t start = size_;
-    const nlattr header{0, type};
-    append(&header, sizeof header);
+    append(nlattr{0, type});
     return start;
   }
   void end_nest(std::size_t start) {
@@ -57,21 +57,23 @@ class Writer {
     if (!overflow_) std::memcpy(buffer_.data() + start, &length, sizeof length);
   }
 
-  void attribute(std::uint16_t type, const void* data, std::size_t size) {
-    const nlattr header{static_cast<std::uint16_t>(kAttributeHeader + size), type};
-    append(&header, sizeof header);
-    append(data, size);
-    static constexpr std::byte kPadding[kAlignment]{};
-    append(kPadding, align(size) - size);
+  // `value` goes out byte by byte, as it is in memory.
+  template <typename T>
+  void attribute(std::uint16_t type, const T& value) {
+    struct {
+      nlattr header;
+      std::byte payload[align(sizeof(T))];
+    } whole{{kAttributeHeader + sizeof(T), type}, {}};
+    std::memcpy(whole.payload, &value, sizeof value);
+    append(whole);
   }
   template <typename T>
   void number(std::uint16_t type, T value) {
-    attribute(type, &value, sizeof value);
+    attribute(type, value);
   }
   // With the terminator, which the kernel's NLA_NUL_STRING insists on.
   void string(std::uint16_t type, std::string_view text) {
-    const nlattr header{static_cast<std::uint16_t>(kAttributeHeader + text.size() + 1), type};
-    append(&header, sizeof header);
+    append(nlattr{static_cast<std::uint16_t>(kAttributeHeader + text.size() + 1), type});
     append(text.data(), text.size());
     static constexpr std::byte kZeros[kAlignment]{};
     append(kZeros, align(text.size() + 1) - text.size());
@@ -79,12 +81,20 @@ class Writer {
 
  private:
   void append(const void* data, std::size_t size) {
-    if (overflow_ || size > buffer_.size() - size_) {
-      overflow_ = true;
-      return;
-    }
+    if (!has_room(size)) return;
     if (size != 0) std::memcpy(buffer_.data() + size_, data, size);
     size_ += size;
+  }
+  // Of a size that the compiler knows: a few moves instead of a call, a dozen times for each message.
+  template <typename T>
+  void append(const T& value) {
+    if (!has_room(sizeof value)) return;
+    std::memcpy(buffer_.data() + size_, &value, sizeof value);
+    size_ += sizeof value;
+  }
+  [[nodiscard]] bool has_room(std::size_t size) {
+    overflow_ = overflow_ || size > buffer_.size() - size_;
+    return !overflow_;
   }
 
   std::vector<std::byte> buffer_;

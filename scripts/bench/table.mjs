@@ -1,52 +1,130 @@
-// Medians and ratios of what test/bench/driver.cjs measured.
+// Prints the summary of one kernel for a terminal.
 
-const median = (numbers) => {
-  const sorted = [...numbers].sort((a, b) => a - b)
-  const middle = sorted.length >> 1
-  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2
+const number = (value, digits) => {
+  if (value === undefined) return ''
+  return value.toLocaleString('en', { minimumFractionDigits: digits, maximumFractionDigits: digits })
 }
+const fine = (value) => number(value, 1)
+const megabytes = (kb) => number(kb === undefined ? undefined : kb / 1024, 0)
+const count = (value, what) => `${number(value, 0)} ${what}`
 
-/** Rows in the order in which they were measured, each with its ratio to the floor of the same direction. */
-export function summarise({ samples, ...about }) {
-  const rows = Object.entries(samples).map(([name, list]) => {
-    const [direction, what] = name.split(': ')
-    const blocks = list.map(({ block }) => block).filter((block) => block !== undefined)
-    return {
-      direction,
-      what,
-      ms: median(list.map(({ ms }) => ms)),
-      best: Math.min(...list.map(({ ms }) => ms)),
-      block: blocks.length > 0 ? median(blocks) : undefined,
-    }
-  })
-  for (const row of rows) {
-    const floor = rows.find(({ direction, what }) => direction === row.direction && what === 'floor')
-    row.ratio = row.ms / floor.ms
-    row.perOperation = (row.ms * 1000) / (row.direction === 'write' ? about.operations : about.records)
+/** Rows of text; all columns but the first are numbers, and a column without one is left out. */
+function printColumns(rows) {
+  const used = rows[0].map((_, i) => i === 0 || rows.slice(1).some((row) => row[i]))
+  const shown = rows.map((row) => row.filter((_, i) => used[i]))
+  const widths = shown[0].map((_, i) => Math.max(...shown.map((row) => row[i].length)))
+  for (const row of shown) {
+    const cells = row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]) : cell.padStart(widths[i])))
+    console.log(`  ${cells.join('  ')}`.trimEnd())
   }
-  return { ...about, rows }
 }
 
-export function printTable(name, { services, destinations, locals, operations, rounds, rss, rows }) {
-  const megabytes = Math.round(rss / 1048576)
-  console.log(
-    `\n${name}: ${services} services x ${destinations} destinations, ${locals} local addresses each ` +
-      `(${operations} operations), median of ${rounds} rounds, ${megabytes} MB resident`,
-  )
-  const cells = [['', 'ms', 'µs each', 'x floor', 'loop blocked ms']]
-  for (const { direction, what, ms, perOperation, ratio, block } of rows) {
-    cells.push([
-      `${direction}: ${what}`,
-      ms.toFixed(1),
-      perOperation.toFixed(1),
-      ratio.toFixed(2),
-      block === undefined ? '' : block.toFixed(1),
+const blockHeads = ['block ms', 'after calls']
+const blockCells = ({ blockMs, blockAfterMs }) => [fine(blockMs), fine(blockAfterMs)]
+
+function printDirection(title, { rows, missing }, size, own) {
+  console.log(`\n${title}`)
+  const heads = ['ms', 'best', 'first', 'µs each', 'x floor', `x ${own}`, ...blockHeads, 'peak MB']
+  printColumns([
+    ['', ...heads],
+    ...rows.map((row) => [
+      `${row.name}${row.scaled ? ' *' : ''}`,
+      ...[fine(row.ms), fine(row.best), fine(row.firstMs), fine(row.perOperationUs)],
+      ...[number(row.timesFloor, 2), number(row.timesOurs, 2)],
+      ...blockCells(row),
+      megabytes(row.peakKb),
+    ]),
+  ])
+  for (const { name, measuredOperations } of rows.filter(({ scaled }) => scaled)) {
+    console.log(`  * ${name}: ${number(measuredOperations, 0)} measured, scaled to all`)
+  }
+  for (const { name, measuredOperations } of rows.filter(
+    (row) => !row.scaled && row.measuredOperations < size,
+  )) {
+    console.log(`  ${name}: ${number(measuredOperations, 0)} of them, without local addresses`)
+  }
+  for (const [name, reason] of Object.entries(missing)) console.log(`  without ${name}: ${reason}`)
+}
+
+function printMethods({ services, destinations, locals, size, rounds, write, read }) {
+  const table =
+    `${services} services x ${destinations} destinations` +
+    (locals > 0 ? `, ${locals} local addresses each` : '')
+  const about = `median of ${rounds} rounds`
+  printDirection(`write ${table}: ${count(size, 'operations')}, ${about}`, write, size, 'batch()')
+  printDirection(`read it: ${count(size, 'records')}, ${about}`, read, size, 'snapshot()')
+}
+
+function printGrowth({ rounds, points }) {
+  for (const direction of ['write', 'read']) {
+    const names = [...new Set(points.flatMap((point) => Object.keys(point[direction])))]
+    const heads = names.flatMap((name) => [name, 'µs each'])
+    console.log(`\ngrowth, ${direction}: ms, median of ${rounds} rounds`)
+    printColumns([
+      ['', ...heads],
+      ...points.map((point) => [
+        point.shape === 'services'
+          ? `${number(point.size, 0)} services x 20`
+          : `1 service x ${number(point.size, 0)}`,
+        ...names.flatMap((name) => {
+          const { ms, perOperationUs } = point[direction][name]
+          return ms === null ? ['none', ''] : [fine(ms), fine(perOperationUs)]
+        }),
+      ]),
     ])
+    for (const point of points) {
+      for (const [name, { reason }] of Object.entries(point[direction])) {
+        if (reason) console.log(`  ${point.shape} ${point.size}, ${name}: ${reason}`)
+      }
+    }
   }
-  const widths = cells[0].map((_, i) => Math.max(...cells.map((row) => row[i].length)))
-  for (const row of cells) {
-    console.log(
-      row.map((cell, i) => (i === 0 ? cell.padEnd(widths[0]) : cell.padStart(widths[i]))).join('  '),
-    )
-  }
+}
+
+function printCallers(found) {
+  console.log(`\n${count(found.callers, 'callers')} on one client, median of ${found.rounds} rounds`)
+  const heads = ['calls', 'calls/s', 'latency ms: median', 'p99', 'max', ...blockHeads]
+  printColumns([
+    ['', ...heads],
+    [
+      'sequential awaits in each',
+      ...[number(found.calls, 0), number(found.callsPerSecond, 0)],
+      ...[fine(found.latencyMedianMs), fine(found.latencyP99Ms), fine(found.latencyMaxMs)],
+      ...blockCells(found),
+    ],
+  ])
+}
+
+function printSoak({ services, destinations, rounds, points, slopePerRound }) {
+  const size = `${services} services x ${destinations} destinations`
+  console.log(`\nmemory over ${rounds} rounds of write, read, flush: ${size}, MB after a collection`)
+  const row = (key) => [
+    key,
+    ...[points[0], points[1], points.at(-1)].map((point) => number(point[key] / 1048576, 2)),
+    number(slopePerRound[key] / 1024, 2),
+  ]
+  const heads = [`round ${points[0].round}`, `round ${points[1].round}`, `round ${points.at(-1).round}`]
+  const late = `KB per round, last ${rounds / 2}`
+  printColumns([['', ...heads, late], row('rss'), row('heapUsed'), row('external')])
+}
+
+function printIdle({ blockMs, blockMaxMs, openKb }) {
+  console.log(
+    `\nidle: the loop of a process that does nothing stands still for up to ${fine(blockMs)} ms ` +
+      `(median; most ${fine(blockMaxMs)}); with an open client it takes ${megabytes(openKb)} MB`,
+  )
+}
+
+const printers = {
+  idle: printIdle,
+  methods: printMethods,
+  growth: printGrowth,
+  callers: printCallers,
+  soak: printSoak,
+}
+
+/** Prints the parts that there are. */
+export function printTable(name, summary) {
+  const { release, node, cpus } = summary.machine
+  console.log(`\n${name}: Linux ${release}, Node ${node}, ${cpus} CPUs, ${summary.machine.accelerator}`)
+  for (const [part, print] of Object.entries(printers)) if (summary[part]) print(summary[part])
 }

@@ -1,21 +1,28 @@
 // The floor: what the kernel itself costs. Messages are encoded before the clock starts, sent in windows of up to 32 KiB
 // with one acknowledgement at the end of each, and read with as few calls as there can be. No library, no checks.
 //
-//   floor write SERVICES DESTINATIONS LADDRS FULLNAT   adds the table, prints milliseconds
-//   floor read SERVICES LADDRS                         lists services, then each one's destinations (and laddrs)
+//   floor write SERVICES DESTINATIONS LADDRS FULLNAT   adds the table, prints milliseconds and the number of operations
+//   floor read SERVICES LADDRS                         lists services, then each one's destinations (and laddrs), prints
+//                                                      milliseconds and the number of records
+//   floor run COMMAND...                               runs a program, then prints its milliseconds and its peak RSS in KB
+//                                                      as the last line of standard error
 //
-// Services are TCP 192.0.X.Y:80, destinations 10.2.J.1:8080, local addresses 10.1.0.K, as in test/bench/driver.cjs.
+// The table is that of test/bench/table.cjs.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/genetlink.h>
 #include <linux/netlink.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -102,7 +109,7 @@ static void new_dest(int i, int j, int method) {
   unsigned char *message = begin(NEW_DEST, 0), *nest = service(i);
   close_nest(nest);
   nest = attribute(2, NULL, 0);
-  address(1, 0x0a020001u + ((uint32_t)j << 8));
+  address(1, 0x0a020001u + ((uint32_t)j << 8)); // 10.2.0.1, 10.2.1.1 … 10.3.0.1 …
   u16(2, htons(8080));
   u32(3, (uint32_t)method);
   u32(4, 1);
@@ -182,7 +189,7 @@ static void find_family(void) {
   }
 }
 
-static double write_table(int services, int dests, int laddrs, int fullnat) {
+static double write_table(int services, int dests, int laddrs, int fullnat, long *operations) {
   size_t count = (size_t)services * (size_t)(1 + dests + laddrs);
   data = end = malloc(count * 256);
   unsigned char **starts = malloc((count + 1) * sizeof *starts);
@@ -193,6 +200,7 @@ static double write_table(int services, int dests, int laddrs, int fullnat) {
     for (int j = 0; j < dests; j++) starts[n++] = end, new_dest(i, j, fullnat ? 5 : 0);
   }
   starts[n] = end;
+  *operations = (long)n;
   double started = now();
   for (size_t from = 0; from < n;) {
     size_t to = from;
@@ -227,18 +235,35 @@ static double read_table(int services, int laddrs, long *records) {
   return now() - started;
 }
 
+// The peak is that of the child alone: this program is small when it forks, whereas a child of Node counts Node's pages.
+static int run(char **command) {
+  double started = now();
+  pid_t child = fork();
+  if (child < 0) die("fork");
+  if (child == 0) {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);  // who kills this program means the other
+    execvp(command[0], command);
+    perror(command[0]);
+    _exit(127);
+  }
+  int status = 0;
+  struct rusage usage;
+  if (wait4(child, &status, 0, &usage) != child) die("wait4");
+  fprintf(stderr, "%.3f %ld\n", now() - started, usage.ru_maxrss);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
 int main(int argc, char **argv) {
-  if (argc < 4) return 2;
+  if (argc > 2 && strcmp(argv[1], "run") == 0) return run(argv + 2);
+  int writes = argc == 6 && strcmp(argv[1], "write") == 0;
+  if (!writes && !(argc == 4 && strcmp(argv[1], "read") == 0)) return 2;
   fd = socket(AF_NETLINK, SOCK_RAW, NETLINK_GENERIC);
   int size = 1 << 20;
   setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof size);
   find_family();
-  if (strcmp(argv[1], "write") == 0 && argc == 6) {
-    printf("%.3f\n", write_table(atoi(argv[2]), atoi(argv[3]), atoi(argv[4]), atoi(argv[5])));
-  } else {
-    long records = 0;
-    double ms = read_table(atoi(argv[2]), atoi(argv[3]), &records);
-    printf("%.3f %ld\n", ms, records);
-  }
+  long count = 0;
+  double ms = writes ? write_table(atoi(argv[2]), atoi(argv[3]), atoi(argv[4]), atoi(argv[5]), &count)
+                     : read_table(atoi(argv[2]), atoi(argv[3]), &count);
+  printf("%.3f %ld\n", ms, count);
   return 0;
 }

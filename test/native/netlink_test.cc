@@ -1,4 +1,5 @@
 // Writer, cursors, and the family lookup.
+#include <array>
 #include <climits>
 
 #include "bytes.h"
@@ -25,7 +26,7 @@ TEST("writer: a message has its length, the port id 0 and a generic header of ve
 
 TEST("writer: attributes are padded with zeros to 4 bytes, their length is not") {
   Writer writer(64);
-  writer.attribute(3, "\xaa\xbb\xcc\xdd\xee", 5);
+  writer.attribute(3, std::to_array<unsigned char>({0xaa, 0xbb, 0xcc, 0xdd, 0xee}));
   CHECK_EQ(writer.bytes(), hex("0900 0300 aabbccdd ee000000"));
 }
 
@@ -38,9 +39,9 @@ TEST("writer: strings carry their terminator") {
 
 TEST("writer: padding of a buffer used before is zero again") {
   Writer writer(64);
-  writer.attribute(1, "\xff\xff\xff\xff\xff\xff\xff\xff", 8);
+  writer.attribute(1, ~std::uint64_t{0});
   writer.clear();
-  writer.attribute(1, "\x01", 1);
+  writer.attribute(1, std::uint8_t{1});
   CHECK_EQ(writer.bytes(), hex("0500 0100 01000000"));
 }
 
@@ -61,7 +62,7 @@ TEST("writer: what does not fit sets overflow, and rewinding drops it") {
   CHECK(!writer.overflow());
   const Bytes before(writer.bytes().begin(), writer.bytes().end());
   const std::size_t second = writer.begin_message(0x1b, 1, 2, 1);
-  writer.attribute(1, "0123456789abcdef", 16);
+  writer.attribute(1, std::array<std::byte, 16>{});
   writer.end_message(second);
   CHECK(writer.overflow());
   writer.rewind(second);
