@@ -8,13 +8,12 @@ import {
   setDestination,
   updateDestination,
 } from './destinations'
-import type { CommandRange, Dispatcher, Terms } from './dispatcher'
+import type { Dispatcher, Terms } from './dispatcher'
 import type { Settle } from './entry'
 import type { IpvsError } from './errors'
 import { addLocalAddress, ensureLocalAddress, removeLocalAddress, setLocalAddresses } from './local-addresses'
 import type { Command, Program } from './program'
 import { nothing } from './program'
-import { JOB_REQUESTS, RequestBuffer } from './records/request'
 import { addService, ensureService, removeService, setService, updateService } from './services'
 import { flushTable, zeroCounters } from './table'
 import type {
@@ -45,11 +44,6 @@ export type BatchOutcome =
       readonly error: IpvsError | (TypeError & { code: string }) | (RangeError & { code: string })
     }
 
-export type Build = (context: Context) => Command | Program<unknown>
-
-/** Called with each operation that is put into the batch. */
-export type Put = (operation: string, build: Build) => void
-
 type Fulfilled = Extract<BatchOutcome, { status: 'fulfilled' }>
 
 /** Frozen, because it stands for every success of the operation: a batch can have thousands. */
@@ -61,74 +55,78 @@ function fulfilled(operation: string, value: unknown): Fulfilled {
   return successes[operation] as Fulfilled
 }
 
-interface Range extends CommandRange {
-  count: number
+type Build<A, B, C> = (context: Context, a: A, b: B, c: C) => Command | Program<unknown>
+
+interface Call {
+  readonly operation: string
+  readonly build: Build<unknown, unknown, unknown>
+  readonly a: unknown
+  readonly b: unknown
+  readonly c: unknown
 }
 
-/** The operations of a batch from the call to their outcomes; what is called first is settled as number 0. */
+/** The calls of a batch until each has its outcome; the first is settled as number 0. */
 export class BatchRun implements Settle<unknown> {
-  private readonly operations: string[] = []
-  private readonly outcomes: (BatchOutcome | undefined)[] = []
-  private readonly parts: (Range | { readonly program: Program<unknown>; readonly index: number })[] = []
-  private packed = new RequestBuffer()
-  private range: Range | undefined
+  private readonly calls: Call[] = []
+  private outcomes: (BatchOutcome | undefined)[] = []
   private open = 0
   private ended: (outcomes: BatchOutcome[]) => void = nothing
 
-  constructor(
-    private readonly context: Context,
-    /** `Transport` of layout.gen. */
-    private readonly transport: number,
-  ) {}
-
-  /** A wrong argument is the outcome of this operation alone. */
-  put(operation: string, build: Build): void {
-    const index = this.operations.push(operation) - 1
-    this.outcomes.push(undefined)
-    this.open++
-    let built: Command | Program<unknown>
-    try {
-      built = build(this.context)
-    } catch (error) {
-      this.range = undefined
-      this.reject(error, index)
-      return
-    }
-    if (!('fields' in built)) {
-      this.range = undefined
-      this.parts.push({ program: built, index })
-      return
-    }
-    if (this.packed.count >= JOB_REQUESTS) {
-      this.packed = new RequestBuffer(JOB_REQUESTS)
-      this.range = undefined
-    }
-    if (!this.range) {
-      this.range = { packed: this.packed, at: this.packed.count, count: 0, base: index }
-      this.parts.push(this.range)
-    }
-    this.packed.push(built.fields, this.transport)
-    this.range.count++
+  put<A, B, C>(operation: string, build: Build<A, B, C>, a: A, b: B, c: C): void {
+    this.calls.push({ operation, build: build as Build<unknown, unknown, unknown>, a, b, c })
   }
 
-  /** Resolves when all have an outcome. */
-  start(dispatcher: Dispatcher, terms: Terms): Promise<BatchOutcome[]> {
+  /**
+   * Checks and packs all calls before it returns, full jobs are under way by then. Resolves when all have an outcome; a
+   * wrong argument is the outcome of its call alone.
+   */
+  start(context: Context, dispatcher: Dispatcher, terms: Terms): Promise<BatchOutcome[]> {
+    const { calls } = this
+    this.open = calls.length
+    this.outcomes = new Array(calls.length)
     return new Promise((resolve) => {
       this.ended = resolve
-      if (this.open === 0) this.end()
-      for (const part of this.parts) {
-        if ('program' in part) dispatcher.submit(part.program, terms, this.settleAs(part.index))
-        else dispatcher.sendRange(part, terms, this)
+      if (calls.length === 0) this.end()
+      // Commands that follow each other go together.
+      let packed = dispatcher.buffer()
+      let base = 0
+      const send = (next: number) => {
+        const at = packed.count - (next - base)
+        if (next > base) dispatcher.sendRange({ packed, at, count: next - base, base }, terms, this)
+        base = next + 1
       }
+      for (let i = 0; i < calls.length; i++) {
+        const { build, a, b, c } = calls[i] as Call
+        let built: Command | Program<unknown>
+        try {
+          built = build(context, a, b, c)
+        } catch (error) {
+          send(i)
+          this.reject(error, i)
+          continue
+        }
+        if (!('fields' in built)) {
+          send(i)
+          dispatcher.submit(built, terms, this.settleAs(i))
+          continue
+        }
+        if (packed.full) {
+          send(i)
+          packed = dispatcher.buffer()
+          base = i
+        }
+        dispatcher.pack(packed, built.fields)
+      }
+      send(calls.length)
     })
   }
 
   resolve(value: unknown, index: number): void {
-    this.settle(index, fulfilled(this.operations[index] as string, value))
+    this.settle(index, fulfilled((this.calls[index] as Call).operation, value))
   }
 
   reject(error: unknown, index: number): void {
-    const operation = this.operations[index] as string
+    const { operation } = this.calls[index] as Call
     this.settle(index, { status: 'rejected', operation, error: error as TypeError & { code: string } })
   }
 
@@ -174,44 +172,42 @@ export class Batch {
     remove(service: ServiceKey, address: string): void
   }
 
-  constructor(private readonly put: Put) {
+  /** @internal */
+  constructor(private readonly run: BatchRun) {
+    const put: BatchRun['put'] = (operation, build, a, b, c) => run.put(operation, build, a, b, c)
     this.services = {
-      add: (service) => put('services.add', (context) => addService(context, service)),
-      set: (service) => put('services.set', (context) => setService(context, service)),
-      update: (service, change) =>
-        put('services.update', (context) => updateService(context, service, change)),
-      ensure: (service) => put('services.ensure', (context) => ensureService(context, service)),
-      remove: (service) => put('services.remove', (context) => removeService(context, service)),
+      add: (service) => put('services.add', addService, service, undefined, undefined),
+      set: (service) => put('services.set', setService, service, undefined, undefined),
+      update: (service, change) => put('services.update', updateService, service, change, undefined),
+      ensure: (service) => put('services.ensure', ensureService, service, undefined, undefined),
+      remove: (service) => put('services.remove', removeService, service, undefined, undefined),
     }
     this.destinations = {
-      add: (service, destination) =>
-        put('destinations.add', (context) => addDestination(context, service, destination)),
-      set: (service, destination) =>
-        put('destinations.set', (context) => setDestination(context, service, destination)),
+      add: (service, destination) => put('destinations.add', addDestination, service, destination, undefined),
+      set: (service, destination) => put('destinations.set', setDestination, service, destination, undefined),
       update: (service, destination, change) =>
-        put('destinations.update', (context) => updateDestination(context, service, destination, change)),
+        put('destinations.update', updateDestination, service, destination, change),
       ensure: (service, destination) =>
-        put('destinations.ensure', (context) => ensureDestination(context, service, destination)),
+        put('destinations.ensure', ensureDestination, service, destination, undefined),
       remove: (service, destination) =>
-        put('destinations.remove', (context) => removeDestination(context, service, destination)),
+        put('destinations.remove', removeDestination, service, destination, undefined),
     }
     this.localAddresses = {
-      add: (service, address) =>
-        put('localAddresses.add', (context) => addLocalAddress(context, service, address)),
+      add: (service, address) => put('localAddresses.add', addLocalAddress, service, address, undefined),
       set: (service, addresses) =>
-        put('localAddresses.set', (context) => setLocalAddresses(context, service, addresses)),
+        put('localAddresses.set', setLocalAddresses, service, addresses, undefined),
       ensure: (service, address) =>
-        put('localAddresses.ensure', (context) => ensureLocalAddress(context, service, address)),
+        put('localAddresses.ensure', ensureLocalAddress, service, address, undefined),
       remove: (service, address) =>
-        put('localAddresses.remove', (context) => removeLocalAddress(context, service, address)),
+        put('localAddresses.remove', removeLocalAddress, service, address, undefined),
     }
   }
 
   zero(service?: ServiceKey): void {
-    this.put('zero', (context) => zeroCounters(context, service))
+    this.run.put('zero', zeroCounters, service, undefined, undefined)
   }
 
   flush(): void {
-    this.put('flush', (context) => flushTable(context))
+    this.run.put('flush', flushTable, undefined, undefined, undefined)
   }
 }

@@ -1,7 +1,7 @@
 /** What the methods of a client have in common. */
 
 import type { Capabilities } from './capabilities'
-import type { Command, Program, RecordSink } from './program'
+import type { Change, Program, RecordSink } from './program'
 import type { DataSection, Reply } from './records/reply'
 import type { CallOptions } from './types'
 
@@ -12,12 +12,23 @@ export interface Context {
   readonly force: boolean
 }
 
+/** `build` gets one or two arguments; not a closure and no rest, because this is made for each of ten thousand calls. */
+export interface Send {
+  <A>(build: (context: Context, a: A) => Change, options: CallOptions | undefined, a: A): Promise<void>
+  <A, B>(
+    build: (context: Context, a: A, b: B) => Change,
+    options: CallOptions | undefined,
+    a: A,
+    b: B,
+  ): Promise<void>
+}
+
 /** Runs commands and programs: at once for a client, later for a batch. */
 export interface Runner {
   /** `build` validates and throws; the promise rejects then. */
   run<T>(build: (context: Context) => Program<T>, options: CallOptions | undefined): Promise<T>
-  /** Like `run`, for what is one request and has no result (but for some kernels). */
-  send(build: (context: Context) => Command | Program<void>, options: CallOptions | undefined): Promise<void>
+  /** Like `run`, for what is one request without a result, but for traps of some kernels. */
+  send: Send
   /** Like `run`, for programs that hand over what they find piece by piece. */
   stream<T>(
     build: (context: Context, push: (items: readonly T[]) => void) => Program<void>,

@@ -51,11 +51,11 @@ export class Daemons {
    * carries no local address and crashes the backup (ip_vs_sync.c:ip_vs_process_message).
    */
   start(daemon: DaemonInput, options?: CallOptions): Promise<void> {
-    return this.runner.send((context) => startDaemon(context, daemon), options)
+    return this.runner.send(startDaemon, options, daemon)
   }
 
   /** Rejects with `ESRCH` where none of this state runs. Can take a second. */
   stop(state: DaemonState, options?: CallOptions): Promise<void> {
-    return this.runner.send((context) => stopDaemon(context, state), options)
+    return this.runner.send(stopDaemon, options, state)
   }
 }

@@ -106,8 +106,8 @@ export function updateDestination(
   const destination = checkDestinationKey(target)
   const named = checkDestinationChange(change)
   const subject = { service: service.key, destination: destination.key }
-  ruleWrites(context.capabilities, operation, subject)
-  ruleServiceKey(context.capabilities, service, operation, subject)
+  ruleWrites(context.capabilities, operation, () => subject)
+  ruleServiceKey(context.capabilities, service, operation, () => subject)
   const look = (found: DestinationInfo[], looks: number): (() => FollowUp<void>) => {
     return () => {
       const info = find(found, destination)
@@ -176,7 +176,7 @@ export function getDestination(
   const service = checkServiceKey(key)
   const destination = checkDestinationKey(target)
   const subject = { service: service.key, destination: destination.key }
-  ruleServiceKey(context.capabilities, service, operation, subject)
+  ruleServiceKey(context.capabilities, service, operation, () => subject)
   const found: DestinationInfo[] = []
   return {
     operation,
@@ -223,7 +223,7 @@ export function removeDestination(context: Context, key: ServiceKey, target: Des
   const operation = 'destinations.remove'
   const service = checkServiceKey(key)
   const destination = checkDestinationKey(target)
-  const subject = { service: service.key, destination: destination.key }
+  const subject = () => ({ service: service.key, destination: destination.key })
   ruleWrites(context.capabilities, operation, subject)
   ruleServiceKey(context.capabilities, service, operation, subject)
   return { fields: { operation: Operation.destinationRemove, service, target: destination } }
@@ -261,12 +261,12 @@ export class Destinations {
    * becomes `'local'`, whatever was asked for.
    */
   add(service: ServiceKey, destination: DestinationInput, options?: CallOptions): Promise<void> {
-    return this.runner.send((context) => addDestination(context, service, destination), options)
+    return this.runner.send(addDestination, options, service, destination)
   }
 
   /** Replaces the configuration. Rejects with `ENOENT` where there is no such destination. */
   set(service: ServiceKey, destination: DestinationInput, options?: CallOptions): Promise<void> {
-    return this.runner.send((context) => setDestination(context, service, destination), options)
+    return this.runner.send(setDestination, options, service, destination)
   }
 
   /** Changes the named properties and leaves the others. Rejects with `ENOENT` where there is no such destination. */
@@ -292,6 +292,6 @@ export class Destinations {
    * first. Added again before they have expired, it takes their counts over (ip_vs_ctl.c:ip_vs_trash_get_dest). Rejects with `ENOENT` where there is no such destination.
    */
   remove(service: ServiceKey, destination: DestinationKey, options?: CallOptions): Promise<void> {
-    return this.runner.send((context) => removeDestination(context, service, destination), options)
+    return this.runner.send(removeDestination, options, service, destination)
   }
 }

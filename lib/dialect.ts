@@ -30,8 +30,13 @@ function unsupported(
 /**
  * abi.md §9.2-4: what an unknown kernel does with our numbers is not known. Throws ERR_IPVS_UNKNOWN_DIALECT.
  */
-export function ruleWrites(capabilities: Capabilities, operation: string, subject: ErrorSubject = {}): void {
-  if (!capabilities.writes) throw ownError(IpvsErrorCodes.UNKNOWN_DIALECT, { operation, subject })
+export function ruleWrites(
+  capabilities: Capabilities,
+  operation: string,
+  subject: () => ErrorSubject = () => ({}),
+): void {
+  if (capabilities.writes) return
+  throw ownError(IpvsErrorCodes.UNKNOWN_DIALECT, { operation, subject: subject() })
 }
 
 /**
@@ -42,14 +47,19 @@ export function ruleServiceKey(
   capabilities: Capabilities,
   service: NormalizedServiceKey,
   operation: string,
-  subject: ErrorSubject = { service: service.key },
+  subject: () => ErrorSubject = () => ({ service: service.key }),
 ): void {
   if (!capabilities.ipv6 && service.family === AF_INET6) {
-    throw unsupported('sockopt cannot express IPv6', operation, subject, "Use transport 'netlink'.")
+    throw unsupported('sockopt cannot express IPv6', operation, subject(), "Use transport 'netlink'.")
   }
   const sctp = service.kind === 'address' && service.protocol === PROTOCOLS.sctp
   if (capabilities.transport === 'sockopt' && sctp && !capabilities.sctp) {
-    throw unsupported('sockopt knows no SCTP on this kernel', operation, subject, "Use transport 'netlink'.")
+    throw unsupported(
+      'sockopt knows no SCTP on this kernel',
+      operation,
+      subject(),
+      "Use transport 'netlink'.",
+    )
   }
 }
 
@@ -89,7 +99,7 @@ export function ruleService(
   const refuse = (when: boolean, description: string, hint?: string) => {
     if (when) throw unsupported(description, operation, subject, hint)
   }
-  ruleWrites(capabilities, operation, subject)
+  ruleWrites(capabilities, operation, () => subject)
   ruleServiceKey(capabilities, service, operation)
   // §1.7-g, §11-8: the established timeout of the request is left uninitialised on the kernel's stack.
   refuse(
@@ -128,9 +138,10 @@ export function ruleDestination(
   config: NormalizedDestinationConfig,
   operation = 'destinations.add',
 ): void {
-  const subject = { service: service.key, destination: destination.key }
+  // Made when it is needed: this runs for each of ten thousand destinations.
+  const subject = () => ({ service: service.key, destination: destination.key })
   const refuse = (when: boolean, description: string, hint?: string) => {
-    if (when) throw unsupported(description, operation, subject, hint)
+    if (when) throw unsupported(description, operation, subject(), hint)
   }
   ruleWrites(capabilities, operation, subject)
   ruleServiceKey(capabilities, service, operation, subject)
@@ -162,11 +173,11 @@ export function ruleLocalAddress(
   capabilities: Capabilities,
   service: NormalizedServiceKey,
   operation = 'localAddresses.add',
-  localAddress?: string,
+  subject: () => ErrorSubject = () => ({ service: service.key }),
 ): void {
-  const subject = { service: service.key, localAddress }
   if (!capabilities.localAddresses) {
-    throw unsupported('this kernel has no local addresses', operation, subject, 'They need a FULLNAT kernel.')
+    const hint = 'They need a FULLNAT kernel.'
+    throw unsupported('this kernel has no local addresses', operation, subject(), hint)
   }
   ruleServiceKey(capabilities, service, operation, subject)
 }
@@ -203,7 +214,7 @@ export function ruleZero(
   operation = 'zero',
 ): void {
   const subject = { service: service?.key }
-  ruleWrites(capabilities, operation, subject)
+  ruleWrites(capabilities, operation, () => subject)
   // §6.4, §10.1-16: always EACCES, which would look like a lack of privilege.
   if (!capabilities.zero) {
     const hint = 'Keep the last values and subtract them.'

@@ -1,6 +1,6 @@
 /**
- * Runs commands and programs on a transport: in the order they were called, everything of one tick in one job, one job
- * at a time.
+ * Runs commands and programs on a transport: in the order they were called, everything of one tick in one job. While jobs
+ * run only full ones are handed over behind them, so that the kernel never waits for JavaScript when there is much to do.
  */
 
 import { performance } from 'perf_hooks'
@@ -57,21 +57,27 @@ export interface CommandRange {
 
 /** The engine's own deadline comes first; this much later a call is given up although its job still runs. */
 const GRACE_MS = 500
+/** Jobs that are handed over and not answered: what is in them can no longer be cancelled. */
+const MOST_JOBS = 16
 
 export class Dispatcher {
   private queue: Entry[] = []
   /** Requests of calls that are queued; full ones stay with their entries. */
   private staged = new RequestBuffer()
-  private running: Job | undefined
+  /** Requests in the queue, those of settled entries included. */
+  private queued = 0
+  /** Jobs that were handed over, in order. */
+  private running: Job[] = []
   private readonly signals = new Signals((signal) => this.abort(signal))
-  private busy = false
+  /** The family is looked for again. */
+  private reopening = false
   private scheduled = false
   private closed = false
   /** Of the calls of this tick; their deadlines count from its end. */
   private terms: Term[] = []
-  /** Entries of the running job that go on with further requests. */
+  /** Entries of a running job that go on with further requests. */
   private waiting: Entry[] = []
-  /** What of the running job met a family that is gone. */
+  /** What of the running jobs met a family that is gone. */
   private stale: Entry[] = []
   private readonly timer = new DeadlineTimer(() => this.expire())
   private idle: (() => void)[] = []
@@ -83,8 +89,8 @@ export class Dispatcher {
 
   /** Calls that have not been answered. */
   get pending(): number {
-    const sent = (this.running?.entries ?? []).filter((entry) => !this.stale.includes(entry))
-    return [...this.queue, ...sent, ...this.stale].reduce((sum, entry) => sum + entry.pending, 0)
+    const entries = new Set([...this.unsettled()].map(({ entry }) => entry))
+    return [...entries].reduce((sum, entry) => sum + entry.pending, 0)
   }
 
   /** Exactly one of `settle`'s functions is called, never before this returns. So it is with the two below. */
@@ -106,7 +112,7 @@ export class Dispatcher {
     this.enqueue(new CommandEntry(this.termFor(terms), packed, at, count, settle, base))
   }
 
-  /** Queued calls reject, the running job ends first. Idempotent. */
+  /** Queued calls reject, what was handed over ends first. Idempotent. */
   close(): Promise<void> {
     if (!this.closed) {
       this.closed = true
@@ -119,9 +125,23 @@ export class Dispatcher {
     })
   }
 
+  /** An empty buffer. */
+  buffer(): RequestBuffer {
+    return new RequestBuffer()
+  }
+
+  /** Packs one more request for this client. */
+  pack(packed: RequestBuffer, fields: RequestFields): void {
+    packed.push(fields, this.hooks.target().transportNumber)
+  }
+
+  private get busy(): boolean {
+    return this.running.length > 0 || this.reopening
+  }
+
   private stage(fields: RequestFields): RequestBuffer {
-    if (this.staged.count >= JOB_REQUESTS) this.staged = new RequestBuffer(JOB_REQUESTS)
-    this.staged.push(fields, this.hooks.target().transportNumber)
+    if (this.staged.full) this.staged = this.buffer()
+    this.pack(this.staged, fields)
     return this.staged
   }
 
@@ -142,6 +162,8 @@ export class Dispatcher {
     } else {
       if (signal) this.signals.join(signal)
       this.queue.push(entry)
+      this.queued += entry.count
+      if (this.queued >= JOB_REQUESTS) this.start()
     }
     if (this.scheduled) return
     this.scheduled = true
@@ -158,19 +180,30 @@ export class Dispatcher {
       this.timer.watch(term.deadline)
     }
     this.terms = []
-    if (!this.busy) this.start()
+    this.start()
+  }
+
+  /** Behind a running job only full ones: what comes meanwhile goes together. */
+  private mayStart(): boolean {
+    const { length } = this.running
+    if (this.reopening || this.stale.length > 0 || this.queue.length === 0) return false
+    if (length === 0) return true
+    return this.queued >= JOB_REQUESTS && length < MOST_JOBS && !(this.running[length - 1] as Job).holds
   }
 
   private start(): void {
+    while (this.mayStart()) this.startJob()
+  }
+
+  private startJob(): void {
     const { job, taken } = fillJob(this.queue, performance.now(), this.hooks.admission(), (entry, error) =>
       this.reject(entry, error),
     )
-    this.queue.splice(0, taken)
+    for (const entry of this.queue.splice(0, taken)) this.queued -= entry.count
     // What was staged is in the job, or copied into it.
-    if (this.queue.length === 0 || job?.packed === this.staged) this.staged = new RequestBuffer()
+    if (this.queue.length === 0 || job?.packed === this.staged) this.staged = this.buffer()
     if (!job) return
-    this.running = job
-    this.busy = true
+    this.running.push(job)
     const request = job.packed.job(this.hooks.target().dialectNumber)
     // A transport of somebody's own may throw as well as reject.
     new Promise<void>((resolve) =>
@@ -285,17 +318,22 @@ export class Dispatcher {
         this.reject(entry, (about) => ownError('ERR_IPVS_MALFORMED_REPLY', { ...about, sent: true }))
       }
     }
-    this.running = undefined
-    this.queue = this.waiting.concat(this.queue)
+    this.running.splice(this.running.indexOf(job), 1)
+    this.enqueueFirst(this.waiting)
     this.waiting = []
-    if (this.stale.length > 0) this.retry()
+    if (this.stale.length > 0 && this.running.length === 0) this.retry()
     else this.ended()
   }
 
+  private enqueueFirst(entries: readonly Entry[]): void {
+    this.queue = entries.concat(this.queue)
+    for (const { count } of entries) this.queued += count
+  }
+
   private ended(): void {
-    this.busy = false
     if (this.closed) {
       this.rejectQueue()
+      if (this.busy) return
       const idle = this.idle
       this.idle = []
       for (const resolve of idle) resolve()
@@ -307,6 +345,7 @@ export class Dispatcher {
   private rejectQueue(): void {
     const waiting = this.queue
     this.queue = []
+    this.queued = 0
     for (const entry of waiting) this.reject(entry, (about) => closedError(entry, about))
   }
 
@@ -318,7 +357,8 @@ export class Dispatcher {
       if (entry instanceof ProgramEntry) entry.again()
     }
     const again = () => {
-      this.queue = this.stale.filter((entry) => !entry.settled).concat(this.queue)
+      this.reopening = false
+      this.enqueueFirst(this.stale.filter((entry) => !entry.settled))
       this.stale = []
       this.ended()
     }
@@ -326,6 +366,7 @@ export class Dispatcher {
       again()
       return
     }
+    this.reopening = true
     this.hooks.reopen().then(again, (error) => {
       const { code, message } = error as IpvsError
       const description = message.slice(message.indexOf(': ') + 2).replace(/, open$/, '')
@@ -359,7 +400,9 @@ export class Dispatcher {
 
   private *unsettled(): Iterable<{ readonly entry: Entry; readonly inJob: boolean }> {
     for (const entry of this.queue.concat(this.stale)) if (!entry.settled) yield { entry, inJob: false }
-    for (const entry of this.running?.entries ?? []) if (!entry.settled) yield { entry, inJob: true }
+    for (const { entries } of this.running) {
+      for (const entry of entries) if (!entry.settled) yield { entry, inJob: true }
+    }
   }
 
   private abort(signal: AbortSignal): void {

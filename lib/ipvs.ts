@@ -16,7 +16,7 @@ import type { Admit } from './job'
 import { LocalAddresses } from './local-addresses'
 import { openNativeTransport } from './native/native-transport'
 import { dialectNumber, identify, transportNumber } from './probe'
-import type { Command, Program } from './program'
+import type { Change, Program } from './program'
 import { Operation } from './records/layout.gen'
 import { Services } from './services'
 import { flushTable, readInfo, snapshotIdentity, takeSnapshot, zeroCounters } from './table'
@@ -110,7 +110,12 @@ export class Ipvs {
     })
     const runner: Runner = {
       run: (build, call) => this.run(build, call),
-      send: (build, call) => this.send(build, call),
+      send: <A, B>(
+        build: (context: Context, a: A, b: B) => Change,
+        call: CallOptions | undefined,
+        a: A,
+        b?: B,
+      ) => this.send(build, call, a, b as B),
       stream: (build, call) => this.stream(build, call),
     }
     this.services = new Services(runner)
@@ -142,12 +147,12 @@ export class Ipvs {
    * fullnat-v3 (`capabilities.zero`).
    */
   zero(service?: ServiceKey, options?: CallOptions): Promise<void> {
-    return this.send((context) => zeroCounters(context, service), options)
+    return this.send(zeroCounters, options, service, undefined)
   }
 
   /** Removes every service of both address families. Their connections stay until they expire. */
   flush(options?: CallOptions): Promise<void> {
-    return this.send((context) => flushTable(context), options)
+    return this.send(flushTable, options, undefined, undefined)
   }
 
   /** Services, destinations and local addresses, in one trip. */
@@ -174,9 +179,9 @@ export class Ipvs {
     return new Promise((resolve) => {
       const terms = this.terms(options)
       if (typeof build !== 'function') throw invalidType('build', 'function', build)
-      const run = new BatchRun(this.context, transportNumber(this.capabilities))
-      build(new Batch((operation, make) => run.put(operation, make)))
-      resolve(run.start(this.dispatcher, terms))
+      const run = new BatchRun()
+      build(new Batch(run))
+      resolve(run.start(this.context, this.dispatcher, terms))
     })
   }
 
@@ -196,13 +201,15 @@ export class Ipvs {
     })
   }
 
-  private send(
-    build: (context: Context) => Command | Program<void>,
+  private send<A, B>(
+    build: (context: Context, a: A, b: B) => Change,
     options: CallOptions | undefined,
+    a: A,
+    b: B,
   ): Promise<void> {
     return new Promise((resolve, reject) => {
       const terms = this.terms(options)
-      const built = build(this.context)
+      const built = build(this.context, a, b)
       if ('fields' in built) this.dispatcher.send(built.fields, terms, { resolve, reject })
       else this.dispatcher.submit(built, terms, { resolve, reject })
     })

@@ -49,8 +49,9 @@ function changeCommand(
 ): Command {
   const service = checkServiceKey(key)
   const local = checkLocalAddress(address, service)
-  ruleWrites(capabilities, operation, { service: service.key, localAddress: local.text })
-  ruleLocalAddress(capabilities, service, operation, local.text)
+  const subject = () => ({ service: service.key, localAddress: local.text })
+  ruleWrites(capabilities, operation, subject)
+  ruleLocalAddress(capabilities, service, operation, subject)
   return write(what, service, local)
 }
 
@@ -68,17 +69,18 @@ export function ensureLocalAddress(
   const operation = 'localAddresses.ensure'
   const service = checkServiceKey(key)
   const local = checkLocalAddress(address, service)
-  const subject = { service: service.key, localAddress: local.text }
-  ruleWrites(capabilities, operation, subject)
-  ruleLocalAddress(capabilities, service, operation, local.text)
+  const { text } = local
+  const subject = { service: service.key, localAddress: text }
+  ruleWrites(capabilities, operation, () => subject)
+  ruleLocalAddress(capabilities, service, operation, () => subject)
   const found: LocalAddressInfo[] = []
   return {
     operation,
     subject,
-    lane: { service: serviceKeyId(service.key), object: `local address ${local.text}` },
+    lane: { service: serviceKeyId(service.key), object: `local address ${text}` },
     request: listRequest(service, found),
     done: () =>
-      found.some((info) => info.address === local.text)
+      found.some((info) => info.address === text)
         ? 'unchanged'
         : new FollowUp([write(Operation.localAddressAdd, service, local)], () => 'added' as const),
   }
@@ -93,7 +95,7 @@ export function setLocalAddresses(
   const service = checkServiceKey(key)
   const wanted = checkLocalAddresses(addresses, service)
   const subject = { service: service.key }
-  ruleWrites(capabilities, operation, subject)
+  ruleWrites(capabilities, operation, () => subject)
   ruleLocalAddress(capabilities, service, operation)
   const found: LocalAddressInfo[] = []
   return {
@@ -147,11 +149,12 @@ function readProgram<T>(
 ): Program<T> {
   const service = checkServiceKey(key)
   const local = address === undefined ? undefined : checkLocalAddress(address, service).text
-  ruleLocalAddress(capabilities, service, operation, local)
+  const subject = { service: service.key, localAddress: local }
+  ruleLocalAddress(capabilities, service, operation, () => subject)
   const found: LocalAddressInfo[] = []
   return {
     operation,
-    subject: { service: service.key, localAddress: local },
+    subject,
     request: listRequest(service, found),
     done: () => read(found),
   }
@@ -256,7 +259,7 @@ export class LocalAddresses {
    * kernel would divide by zero).
    */
   add(service: ServiceKey, address: string, options?: CallOptions): Promise<void> {
-    return this.runner.send((context) => addLocalAddress(context, service, address), options)
+    return this.runner.send(addLocalAddress, options, service, address)
   }
 
   /**
@@ -282,7 +285,7 @@ export class LocalAddresses {
    * `ENOENT` where the service does not have it.
    */
   remove(service: ServiceKey, address: string, options?: CallOptions): Promise<void> {
-    return this.runner.send((context) => removeLocalAddress(context, service, address), options)
+    return this.runner.send(removeLocalAddress, options, service, address)
   }
 
   /**

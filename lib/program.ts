@@ -18,6 +18,9 @@ export interface Command {
   readonly fields: RequestFields
 }
 
+/** What changes the table and has no result. */
+export type Change = Command | Program<void>
+
 export interface Request extends Command {
   readonly sinks?: readonly RecordSink[]
   /** An errno that counts as success: what was to be done, another program has done. */

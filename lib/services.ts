@@ -14,7 +14,7 @@ import {
 } from './dialect'
 import { serviceKeyId } from './keys'
 import { PROTOCOLS } from './numbers'
-import type { Command, Program, Request } from './program'
+import type { Change, Command, Program, Request } from './program'
 import { FollowUp, nothing } from './program'
 import { decodeDestination, decodeService } from './records/decode'
 import { Operation, Transport } from './records/layout.gen'
@@ -97,7 +97,7 @@ export function addService(context: Context, input: ServiceInput): Command {
   return write(context, Operation.serviceAdd, service, config)
 }
 
-export function setService(context: Context, input: ServiceInput): Command | Program<void> {
+export function setService(context: Context, input: ServiceInput): Change {
   const operation = 'services.set'
   const { service, config } = checkServiceInput(input)
   ruleService(context.capabilities, service, config, operation)
@@ -120,7 +120,7 @@ export function updateService(context: Context, key: ServiceKey, change: Service
   const operation = 'services.update'
   const service = checkServiceKey(key)
   const named = checkServiceChange(change, service)
-  ruleWrites(context.capabilities, operation, { service: service.key })
+  ruleWrites(context.capabilities, operation, () => ({ service: service.key }))
   ruleServiceKey(context.capabilities, service, operation)
   const found: ServiceInfo[] = []
   return {
@@ -198,12 +198,12 @@ function streamServices(push: (items: readonly ServiceInfo[]) => void): Program<
   }
 }
 
-export function removeService(context: Context, key: ServiceKey): Command | Program<void> {
+export function removeService(context: Context, key: ServiceKey): Change {
   const operation = 'services.remove'
   const service = checkServiceKey(key)
   const { capabilities } = context
   const subject = { service: service.key }
-  ruleWrites(capabilities, operation, subject)
+  ruleWrites(capabilities, operation, () => subject)
   ruleServiceKey(capabilities, service, operation)
   const remove: Command = {
     fields: {
@@ -260,7 +260,7 @@ export class Services {
 
   /** Rejects with `EEXIST` where there is one already, with `ENOENT` for a scheduler the kernel does not have. */
   add(service: ServiceInput, options?: CallOptions): Promise<void> {
-    return this.runner.send((context) => addService(context, service), options)
+    return this.runner.send(addService, options, service)
   }
 
   /**
@@ -268,7 +268,7 @@ export class Services {
    * Destinations, local addresses and counters stay. Rejects with `ESRCH` where there is no such service.
    */
   set(service: ServiceInput, options?: CallOptions): Promise<void> {
-    return this.runner.send((context) => setService(context, service), options)
+    return this.runner.send(setService, options, service)
   }
 
   /** Changes the named properties and leaves the others. Rejects with `ESRCH` where there is no such service. */
@@ -287,6 +287,6 @@ export class Services {
    * is no such service.
    */
   remove(service: ServiceKey, options?: CallOptions): Promise<void> {
-    return this.runner.send((context) => removeService(context, service), options)
+    return this.runner.send(removeService, options, service)
   }
 }

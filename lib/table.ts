@@ -4,7 +4,7 @@ import type { Context } from './context'
 import { collect } from './context'
 import { removesDestinationsFirst, ruleWrites, ruleZero } from './dialect'
 import { serviceKeyId } from './keys'
-import type { Command, Program, Request } from './program'
+import type { Change, Command, Program, Request } from './program'
 import { FollowUp, nothing } from './program'
 import { decodeDestination, decodeInfo, decodeLocalAddress, decodeService } from './records/decode'
 import { DestinationRecord, LocalAddressRecord, Operation } from './records/layout.gen'
@@ -82,7 +82,7 @@ export function zeroCounters({ capabilities }: Context, key: ServiceKey | undefi
   return { fields: { operation: Operation.zero, service } }
 }
 
-export function flushTable(context: Context): Command | Program<void> {
+export function flushTable(context: Context): Change {
   const operation = 'flush'
   ruleWrites(context.capabilities, operation)
   const flush: Command = { fields: { operation: Operation.flush } }

@@ -44,6 +44,6 @@ export class Timeouts {
    * have their `establishedTimeout`.
    */
   set(timeouts: Partial<TimeoutValues>, options?: CallOptions): Promise<void> {
-    return this.runner.send((context) => setTimeouts(context, timeouts), options)
+    return this.runner.send(setTimeouts, options, timeouts)
   }
 }

@@ -21,7 +21,9 @@ export interface CpuState {
 export interface Transport {
   /**
    * Executes one packed job (records/request.ts) and hands each reply to `onReply`, the last one with `more` 0 in its
-   * header. One job at a time. Rejects only when the transport itself is broken; operations fail by their outcomes.
+   * header. It can be called while jobs run: they are executed in the order of the calls. Rejects only when the transport
+   * itself is broken; operations fail by their outcomes. The request must not be written to, and may be reused when the
+   * promise has settled.
    */
   run(request: ArrayBuffer, onReply: (reply: ArrayBuffer) => void): Promise<void>
   /** Files that tell the dialects apart. Never rejects: what cannot be read is absent. */

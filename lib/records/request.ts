@@ -99,6 +99,11 @@ export class RequestBuffer {
     this.used += count
   }
 
+  /** Holds as much as one job takes. */
+  get full(): boolean {
+    return this.used >= JOB_REQUESTS
+  }
+
   /** `Operation` of layout.gen. */
   operationAt(index: number): number {
     return this.halves[(RequestHeader.size + index * Request.size + Request.operation) >> 1] as number

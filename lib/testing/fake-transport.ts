@@ -68,7 +68,8 @@ export function fakeTransport(
 ): Transport {
   const session: Session = { kernel, faults, familyId: 0, netlink: netlink && !foreignNamespace }
   let closed = false
-  let busy = false
+  /** The jobs that run, in order. */
+  let last: Promise<void> = Promise.resolve()
 
   async function runJob(
     requests: readonly UnpackedRequest[],
@@ -142,18 +143,10 @@ export function fakeTransport(
   return {
     async run(request, onReply) {
       if (closed) throw new Error('run: the connection is closed')
-      if (busy) throw new Error('run: a job is running')
       const { requests } = unpackRequests(request)
-      busy = true
-      try {
-        await runJob(requests, (reply) => {
-          // The last reply may start the next job.
-          if (new DataView(reply).getUint32(8, true) === 0) busy = false
-          onReply(reply)
-        })
-      } finally {
-        busy = false
-      }
+      const job = last.then(() => runJob(requests, onReply))
+      last = job.catch(() => {})
+      await job
     },
     async readKernelFiles(): Promise<KernelFiles> {
       const { fullnat, perCpu, extStats } = kernel.facts

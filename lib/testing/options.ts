@@ -3,7 +3,7 @@
 import { parseAddress } from '../address'
 import { invalidValue, outOfRange } from '../argument-errors'
 import type { Dialect } from '../types'
-import { checkProperties } from '../validate/properties'
+import { checkProperties, PropertyNames } from '../validate/properties'
 import { checkInteger, checkName, INT_MAX } from '../validate/values'
 
 export type FakeDialect = Exclude<Dialect, 'unknown'>
@@ -51,7 +51,7 @@ export interface CheckedOptions {
 }
 
 const DIALECTS = { mainline: 'mainline', 'fullnat-v2': 'fullnat-v2', 'fullnat-v3': 'fullnat-v3' } as const
-const OPTIONS = [
+const OPTIONS = new PropertyNames([
   'dialect',
   'cpus',
   'reserveCore',
@@ -62,7 +62,8 @@ const OPTIONS = [
   'chunkSize',
   'connectionTableSize',
   'seed',
-]
+])
+const LOCAL_PORTS = new PropertyNames(['min', 'max', 'tries'])
 /** NR_CPUS of the shipped configuration. */
 const CPUS_MAX = 4096
 
@@ -89,7 +90,7 @@ export function checkKernelOptions(value: unknown): CheckedOptions {
     if (properties[name] === undefined) return undefined
     return checkInteger(properties[name], `options.${name}`, 1, INT_MAX)
   }
-  const ports = checkProperties(properties.localPorts ?? {}, 'options.localPorts', ['min', 'max', 'tries'])
+  const ports = checkProperties(properties.localPorts ?? {}, 'options.localPorts', LOCAL_PORTS)
   // ip_vs_ctl.c: ip_vs_port_min and the others, the ranges of the three sysctls.
   const port = (name: string, fallback: number, min: number, max: number) =>
     ports[name] === undefined ? fallback : checkInteger(ports[name], `options.localPorts.${name}`, min, max)

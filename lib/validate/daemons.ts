@@ -4,7 +4,7 @@ import type { PackedAddress } from '../address'
 import { addressKind } from '../address'
 import { invalidValue } from '../argument-errors'
 import { DAEMON_STATES } from '../numbers'
-import { checkProperties } from './properties'
+import { checkProperties, PropertyNames } from './properties'
 import { checkAddress, checkInteger, checkName, checkString } from './values'
 
 export interface NormalizedDaemon {
@@ -21,17 +21,18 @@ export function checkDaemonState(value: unknown, field = 'state'): 1 | 2 {
   return checkName(value, field, DAEMON_STATES)
 }
 
+const DAEMON_INPUT = new PropertyNames([
+  'state',
+  'interface',
+  'syncId',
+  'syncMaxLength',
+  'multicastGroup',
+  'multicastPort',
+  'multicastTtl',
+])
+
 export function checkDaemonInput(value: unknown, field = 'daemon'): NormalizedDaemon {
-  const known = [
-    'state',
-    'interface',
-    'syncId',
-    'syncMaxLength',
-    'multicastGroup',
-    'multicastPort',
-    'multicastTtl',
-  ]
-  const properties = checkProperties(value, field, known)
+  const properties = checkProperties(value, field, DAEMON_INPUT)
   const name = checkString(properties.interface, `${field}.interface`)
   // net/core/dev.c:dev_valid_name; 2.6.32 reads past an unterminated name.
   if (!/^[^\s/:\0]+$/.test(name) || name === '.' || name === '..' || Buffer.byteLength(name) > 15) {

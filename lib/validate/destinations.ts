@@ -1,21 +1,29 @@
 /** Destinations: their keys and their configuration. */
 
 import type { AddressFamily, PackedAddress } from '../address'
-import { canonicalText } from '../address'
+import { formatPacked } from '../address'
 import { invalidValue, outOfRange } from '../argument-errors'
 import { FORWARDING_METHODS, familyName, TUNNEL_FLAGS, TUNNEL_TYPES } from '../numbers'
 import type { DestinationKey } from '../types'
-import { checkProperties, refuseIdentity } from './properties'
+import { checkProperties, PropertyNames, refuseIdentity } from './properties'
 import type { NormalizedServiceKey } from './services'
-import type { Mutable, Properties } from './values'
+import type { Mutable } from './values'
 import { checkAddress, checkFamilyAgrees, checkInteger, checkName, checkObject, INT_MAX } from './values'
 
-export interface NormalizedDestinationKey {
-  readonly address: PackedAddress
-  readonly port: number
-  readonly family: AddressFamily
+export class NormalizedDestinationKey {
+  constructor(
+    readonly address: PackedAddress,
+    readonly port: number,
+  ) {}
+
+  get family(): AddressFamily {
+    return this.address.family
+  }
+
   /** Canonical. */
-  readonly key: DestinationKey
+  get key(): DestinationKey {
+    return { address: formatPacked(this.address), port: this.port }
+  }
 }
 
 export interface NormalizedTunnel {
@@ -42,8 +50,13 @@ const DESTINATION_READ_ONLY = [
   'persistentConnections',
   'stats',
 ] as const
-const DESTINATION_INPUT = ['address', 'port', ...DESTINATION_CONFIG]
-const DESTINATION_NOT_CHANGED = ['address', 'port', ...DESTINATION_READ_ONLY]
+const DESTINATION_INPUT = new PropertyNames(['address', 'port', ...DESTINATION_CONFIG], DESTINATION_READ_ONLY)
+const DESTINATION_CHANGE = new PropertyNames(DESTINATION_CONFIG, [
+  'address',
+  'port',
+  ...DESTINATION_READ_ONLY,
+])
+const TUNNEL = new PropertyNames(['type', 'port', 'checksum'])
 
 /** Other properties are allowed, as for services. */
 export function checkDestinationKey(value: unknown, field = 'destination'): NormalizedDestinationKey {
@@ -51,17 +64,13 @@ export function checkDestinationKey(value: unknown, field = 'destination'): Norm
   const address = checkAddress(properties.address, `${field}.address`)
   const port = checkInteger(properties.port, `${field}.port`, 0, 65535)
   checkFamilyAgrees(properties.family, address.family, field)
-  return {
-    address,
-    port,
-    family: address.family,
-    key: { address: canonicalText(address, properties.address as string), port },
-  }
+  return new NormalizedDestinationKey(address, port)
 }
 
-function checkTunnel(value: unknown, field: string): NormalizedTunnel | undefined {
+function checkTunnel(value: unknown, parent: string): NormalizedTunnel | undefined {
   if (value === undefined) return undefined
-  const { type, port, checksum } = checkProperties(value, field, ['type', 'port', 'checksum'])
+  const field = `${parent}.tunnel`
+  const { type, port, checksum } = checkProperties(value, field, TUNNEL)
   const number = checkName(type, `${field}.type`, TUNNEL_TYPES)
   const flags = checksum === undefined ? 0 : checkName(checksum, `${field}.checksum`, TUNNEL_FLAGS)
   if (flags === TUNNEL_FLAGS.remote && number !== TUNNEL_TYPES.gue) {
@@ -80,19 +89,11 @@ function checkTunnel(value: unknown, field: string): NormalizedTunnel | undefine
   return { type: number, port: 0, flags }
 }
 
-/** The named configuration properties; `tunnel: undefined` counts as named. */
-function readDestinationConfig(properties: Properties, field: string): Partial<NormalizedDestinationConfig> {
-  const config: Mutable<NormalizedDestinationConfig> = {}
-  if (properties.forwarding !== undefined) {
-    config.forwarding = checkName(properties.forwarding, `${field}.forwarding`, FORWARDING_METHODS)
-  }
-  for (const name of ['weight', 'upperThreshold', 'lowerThreshold'] as const) {
-    if (properties[name] !== undefined)
-      config[name] = checkInteger(properties[name], `${field}.${name}`, 0, INT_MAX)
-  }
-  if ('tunnel' in properties) config.tunnel = checkTunnel(properties.tunnel, `${field}.tunnel`)
-  return config
-}
+const checkForwarding = (value: unknown, field: string): number =>
+  checkName(value, `${field}.forwarding`, FORWARDING_METHODS)
+
+const checkCount = (value: unknown, name: string, field: string): number =>
+  checkInteger(value, `${field}.${name}`, 0, INT_MAX)
 
 /** What only holds or fails when all properties are known. */
 function checkDestinationConfig(
@@ -126,18 +127,18 @@ export function checkDestinationInput(
   service: NormalizedServiceKey,
   field = 'destination',
 ): { readonly destination: NormalizedDestinationKey; readonly config: NormalizedDestinationConfig } {
-  const properties = checkProperties(value, field, DESTINATION_INPUT, DESTINATION_READ_ONLY)
+  const properties = checkProperties(value, field, DESTINATION_INPUT)
   const destination = checkDestinationKey(properties, field)
-  const named = readDestinationConfig(properties, field)
-  if (named.forwarding === undefined) {
-    throw invalidValue(`${field}.forwarding`, 'must be named: it has no default', properties.forwarding)
+  const { forwarding, weight, upperThreshold, lowerThreshold, tunnel } = properties
+  if (forwarding === undefined) {
+    throw invalidValue(`${field}.forwarding`, 'must be named: it has no default', forwarding)
   }
   const config: NormalizedDestinationConfig = {
-    forwarding: named.forwarding,
-    weight: named.weight ?? 1,
-    upperThreshold: named.upperThreshold ?? 0,
-    lowerThreshold: named.lowerThreshold ?? 0,
-    tunnel: named.tunnel,
+    forwarding: checkForwarding(forwarding, field),
+    weight: weight === undefined ? 1 : checkCount(weight, 'weight', field),
+    upperThreshold: upperThreshold === undefined ? 0 : checkCount(upperThreshold, 'upperThreshold', field),
+    lowerThreshold: lowerThreshold === undefined ? 0 : checkCount(lowerThreshold, 'lowerThreshold', field),
+    tunnel: checkTunnel(tunnel, field),
   }
   return { destination, config: checkDestinationConfig(config, destination, service, field) }
 }
@@ -149,9 +150,15 @@ export function checkDestinationChange(
   value: unknown,
   field = 'change',
 ): Partial<NormalizedDestinationConfig> {
-  const properties = checkProperties(value, field, DESTINATION_CONFIG, DESTINATION_NOT_CHANGED)
+  const properties = checkProperties(value, field, DESTINATION_CHANGE)
   refuseIdentity(properties, ['address', 'port'], field)
-  return readDestinationConfig(properties, field)
+  const config: Mutable<NormalizedDestinationConfig> = {}
+  if (properties.forwarding !== undefined) config.forwarding = checkForwarding(properties.forwarding, field)
+  for (const name of ['weight', 'upperThreshold', 'lowerThreshold'] as const) {
+    if (properties[name] !== undefined) config[name] = checkCount(properties[name], name, field)
+  }
+  if ('tunnel' in properties) config.tunnel = checkTunnel(properties.tunnel, field)
+  return config
 }
 
 /** The configuration after an update. A tunnel goes when the forwarding method that it belonged to goes. */

@@ -2,15 +2,15 @@
 
 export type { NormalizedDaemon } from './daemons'
 export { checkDaemonInput, checkDaemonState } from './daemons'
-export type { NormalizedDestinationConfig, NormalizedDestinationKey, NormalizedTunnel } from './destinations'
+export type { NormalizedDestinationConfig, NormalizedTunnel } from './destinations'
 export {
   checkDestinationChange,
   checkDestinationInput,
   checkDestinationKey,
   mergeDestination,
+  NormalizedDestinationKey,
 } from './destinations'
-export type { NormalizedLocalAddress } from './local-addresses'
-export { checkLocalAddress, checkLocalAddresses } from './local-addresses'
+export { checkLocalAddress, checkLocalAddresses, NormalizedLocalAddress } from './local-addresses'
 export type { NormalizedCallOptions, NormalizedOpenOptions } from './options'
 export { checkCallOptions, checkOpenOptions } from './options'
 export type {

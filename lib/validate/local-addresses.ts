@@ -7,10 +7,13 @@ import { familyName } from '../numbers'
 import type { NormalizedServiceKey } from './services'
 import { checkAddress } from './values'
 
-export interface NormalizedLocalAddress {
-  readonly address: PackedAddress
+export class NormalizedLocalAddress {
+  constructor(readonly address: PackedAddress) {}
+
   /** Canonical. */
-  readonly text: string
+  get text(): string {
+    return formatPacked(this.address)
+  }
 }
 
 /**
@@ -28,7 +31,7 @@ export function checkLocalAddress(
   }
   const kind = addressKind(address)
   if (kind !== 'unicast') throw invalidValue(field, `must be an address of this machine, not ${kind}`, value)
-  return { address, text: formatPacked(address) }
+  return new NormalizedLocalAddress(address)
 }
 
 export function checkLocalAddresses(

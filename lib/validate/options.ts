@@ -3,7 +3,7 @@
 import { invalidType, invalidValue } from '../argument-errors'
 import type { Transport } from '../transport'
 import type { TransportKind } from '../types'
-import { checkProperties } from './properties'
+import { checkProperties, PropertyNames } from './properties'
 import { checkBoolean, checkInteger, checkName, checkObject, INT_MAX } from './values'
 
 export interface NormalizedCallOptions {
@@ -21,9 +21,11 @@ function checkSignal(value: unknown, field: string): AbortSignal | undefined {
   return value as AbortSignal
 }
 
+const CALL_OPTIONS = new PropertyNames(['signal', 'timeout'])
+
 export function checkCallOptions(value: unknown, field = 'options'): NormalizedCallOptions {
   if (value === undefined) return { signal: undefined, timeout: undefined }
-  const { signal, timeout } = checkProperties(value, field, ['signal', 'timeout'])
+  const { signal, timeout } = checkProperties(value, field, CALL_OPTIONS)
   return {
     signal: checkSignal(signal, `${field}.signal`),
     timeout: timeout === undefined ? undefined : checkInteger(timeout, `${field}.timeout`, 1, INT_MAX),
@@ -42,7 +44,7 @@ export interface NormalizedOpenOptions {
 }
 
 const DEFAULT_TIMEOUT = 5000
-const OPEN_OPTIONS = ['transport', 'netns', 'timeout', 'signal', 'loadModule', 'force']
+const OPEN_OPTIONS = new PropertyNames(['transport', 'netns', 'timeout', 'signal', 'loadModule', 'force'])
 const TRANSPORTS = { auto: 'auto', netlink: 'netlink', sockopt: 'sockopt' } as const
 
 function checkTransport(value: unknown, field: string): NormalizedOpenOptions['transport'] {

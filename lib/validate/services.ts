@@ -5,7 +5,7 @@ import { AF_INET, addressKind, canonicalText, parseIpv4Mask } from '../address'
 import { invalidType, invalidValue } from '../argument-errors'
 import { FAMILIES, familyName, PROTOCOLS, SCHEDULER_FLAGS } from '../numbers'
 import type { AddressServiceKey, FwmarkServiceKey } from '../types'
-import { checkProperties, refuseIdentity } from './properties'
+import { checkProperties, PropertyNames, refuseIdentity } from './properties'
 import type { Mutable, Properties } from './values'
 import {
   checkAddress,
@@ -65,8 +65,9 @@ const SERVICE_CONFIG = [
   'establishedTimeout',
 ] as const
 const SERVICE_READ_ONLY = ['flags', 'stats'] as const
-const SERVICE_INPUT = [...SERVICE_KEY, ...SERVICE_CONFIG]
-const SERVICE_NOT_CHANGED = [...SERVICE_KEY, ...SERVICE_READ_ONLY]
+const SERVICE_INPUT = new PropertyNames([...SERVICE_KEY, ...SERVICE_CONFIG], SERVICE_READ_ONLY)
+const SERVICE_CHANGE = new PropertyNames(SERVICE_CONFIG, [...SERVICE_KEY, ...SERVICE_READ_ONLY])
+const PERSISTENCE = new PropertyNames(['timeout', 'netmask', 'engine'])
 
 /** The key that was checked last: whoever fills a service with destinations names it once for each of them. */
 let last: NormalizedAddressService | undefined
@@ -139,7 +140,7 @@ function checkPersistence(value: unknown, family: AddressFamily, field: string):
     const netmask = checkNetmask(undefined, family, field)
     return { persistent: false, persistenceTimeout: 0, netmask, engine: undefined }
   }
-  const { timeout, netmask, engine } = checkProperties(value, field, ['timeout', 'netmask', 'engine'])
+  const { timeout, netmask, engine } = checkProperties(value, field, PERSISTENCE)
   return {
     persistent: true,
     persistenceTimeout: checkInteger(timeout, `${field}.timeout`, 1, SECONDS_MAX),
@@ -201,7 +202,7 @@ export function checkServiceInput(
   value: unknown,
   field = 'service',
 ): { readonly service: NormalizedServiceKey; readonly config: NormalizedServiceConfig } {
-  const properties = checkProperties(value, field, SERVICE_INPUT, SERVICE_READ_ONLY)
+  const properties = checkProperties(value, field, SERVICE_INPUT)
   const service = checkServiceKey(properties, field)
   if (service.kind === 'address' && addressKind(service.address) === 'unspecified') {
     throw invalidValue(
@@ -231,7 +232,7 @@ export function checkServiceChange(
   service: NormalizedServiceKey,
   field = 'change',
 ): Partial<NormalizedServiceConfig> {
-  const properties = checkProperties(value, field, SERVICE_CONFIG, SERVICE_NOT_CHANGED)
+  const properties = checkProperties(value, field, SERVICE_CHANGE)
   refuseIdentity(properties, ['protocol', 'address', 'port', 'fwmark'], field)
   checkFamilyAgrees(properties.family, service.family, field)
   return readServiceConfig(properties, service, field)

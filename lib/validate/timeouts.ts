@@ -1,8 +1,11 @@
 /** Connection timeouts. */
 
 import { outOfRange } from '../argument-errors'
-import { checkProperties } from './properties'
+import { checkProperties, PropertyNames } from './properties'
 import { checkInteger, SECONDS_MAX } from './values'
+
+const TIMEOUTS = ['tcp', 'tcpFin', 'udp'] as const
+const TIMEOUT_NAMES = new PropertyNames(TIMEOUTS)
 
 /**
  * Any of the three. 0 is refused: the kernel reads it as "leave as it is" (ip_vs_ctl.c:ip_vs_set_timeout).
@@ -11,10 +14,9 @@ export function checkTimeouts(
   value: unknown,
   field = 'timeouts',
 ): { readonly tcp?: number; readonly tcpFin?: number; readonly udp?: number } {
-  const names = ['tcp', 'tcpFin', 'udp'] as const
-  const properties = checkProperties(value, field, names)
+  const properties = checkProperties(value, field, TIMEOUT_NAMES)
   const timeouts: { tcp?: number; tcpFin?: number; udp?: number } = {}
-  for (const name of names) {
+  for (const name of TIMEOUTS) {
     const seconds = properties[name]
     if (seconds === undefined) continue
     if (seconds === 0) {

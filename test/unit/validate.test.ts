@@ -292,14 +292,16 @@ describe('checkServiceChange', () => {
 
 describe('checkDestinationInput', () => {
   it('fills in the defaults', () => {
-    expect(checkDestinationInput(rs, service)).toEqual({
-      destination: {
-        address: { family: 2, a: 0x0a000005, b: 0, c: 0, d: 0 },
-        port: 8080,
-        family: 2,
-        key: { address: '10.0.0.5', port: 8080 },
-      },
-      config: { forwarding: 0, weight: 1, upperThreshold: 0, lowerThreshold: 0, tunnel: undefined },
+    const { destination, config } = checkDestinationInput(rs, service)
+    expect(destination.address).toEqual({ family: 2, a: 0x0a000005, b: 0, c: 0, d: 0 })
+    expect([destination.port, destination.family]).toEqual([8080, 2])
+    expect(destination.key).toEqual({ address: '10.0.0.5', port: 8080 })
+    expect(config).toEqual({
+      forwarding: 0,
+      weight: 1,
+      upperThreshold: 0,
+      lowerThreshold: 0,
+      tunnel: undefined,
     })
   })
 

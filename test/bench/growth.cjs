@@ -1,0 +1,104 @@
+// How the cost grows with the table: many services, and many destinations of one service.
+//
+// Result: { rounds, points: [{ shape, size, operations, write: { samples: { name: [sample] }, missing: { name: reason } },
+// read: … }] }
+const { Collection } = require('./collect.cjs')
+const { options, progress, runPart } = require('./options.cjs')
+const { orderOf } = require('./order.cjs')
+const ours = require('./ours.cjs')
+const { askKernel, inFreshPlace } = require('./place.cjs')
+const programs = require('./programs.cjs')
+const { makeTable } = require('./table.cjs')
+
+const { sizes, growthRounds } = options
+/** A peer that takes longer is left out, at this size and the larger ones. */
+const limitMs = 60000
+
+const shapes = {
+  services: (size) => ({ services: size, destinations: 20, locals: 1 }),
+  destinations: (size) => ({ services: 1, destinations: size, locals: 1 }),
+}
+
+const own = (name, method, table) => ({
+  name,
+  measure: (place) => place.withClient((client) => method(client, table)),
+})
+
+const other = (name, program) => ({
+  name,
+  peer: name !== 'floor',
+  measure: (place) => programs.runProgram(place, program, limitMs),
+})
+
+function methodsFor(table) {
+  const { floorRead, floorWrite, listing, oracle, restore } = programs
+  return {
+    writers: [
+      other('floor', floorWrite(table)),
+      own('batch()', ours.writers['batch()'], table),
+      ...(oracle ? [other('ipvsadm -R', restore(table))] : []),
+    ],
+    readers: [
+      other('floor', floorRead(table)),
+      own('snapshot()', ours.readers['snapshot()'], table),
+      ...(oracle ? [other('ipvsadm -Ln', listing(table, '-L'))] : []),
+    ],
+  }
+}
+
+async function measureSize(kernel, table, gone) {
+  const { writers, readers } = methodsFor(table)
+  const write = new Collection(gone.write)
+  const read = new Collection(gone.read)
+  for (let round = 0; round < growthRounds; round++) {
+    for (const writer of orderOf(writers, round)) {
+      await inFreshPlace(kernel, (place) => write.take(writer, place))
+    }
+    await inFreshPlace(kernel, async (place) => {
+      programs.runProgram(place, programs.floorWrite(table))
+      for (const reader of orderOf(readers, round)) await read.take(reader, place)
+    })
+  }
+  return { write, read }
+}
+
+/** What the larger sizes need not try, and why. */
+function givenUp({ missing }, before, size) {
+  const reasons = Object.entries(missing)
+  return Object.fromEntries(
+    reasons.map(([name, reason]) => [name, before[name] ?? `not tried: with ${size} it ${reason}`]),
+  )
+}
+
+/** Compiles our code before the first size is measured. */
+async function warmUp(kernel) {
+  const table = makeTable(kernel, shapes.services(100))
+  for (let i = 0; i < 3; i++) {
+    await inFreshPlace(kernel, (place) =>
+      place.withClient(async (client) => {
+        await ours.writers['batch()'](client, table)
+        await ours.readers['snapshot()'](client, table)
+      }),
+    )
+  }
+}
+
+async function main() {
+  const kernel = await askKernel()
+  await warmUp(kernel)
+  const points = []
+  for (const [shape, countsOf] of Object.entries(shapes)) {
+    const gone = { write: {}, read: {} }
+    for (const size of sizes) {
+      const table = makeTable(kernel, countsOf(size))
+      const { write, read } = await measureSize(kernel, table, gone)
+      points.push({ shape, size, operations: table.size, write, read })
+      gone.write = givenUp(write, gone.write, size)
+      gone.read = givenUp(read, gone.read, size)
+      progress(`growth: ${table.services.length} x ${table.destinations.length}`)
+    }
+  }
+  return { rounds: growthRounds, points }
+}
+
+runPart('growth', main)
