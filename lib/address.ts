@@ -155,16 +155,27 @@ export function canonicalText(address: PackedAddress, text: string): string {
   return address.family === AF_INET ? text : formatPacked(address)
 }
 
+/** IPv4 addresses that were formatted, by their low bits: the same few real servers are in every service. */
+const KNOWN = 1024
+const knownWords = new Int32Array(KNOWN)
+const knownTexts: string[] = new Array(KNOWN).fill('0.0.0.0')
+
 /** The canonical text of 4 bytes (every family but 10) or 16 bytes (family 10) in network order. */
 export function formatAddress(bytes: Uint8Array, offset: number, family: number): string {
-  if (family !== AF_INET6) {
-    const octet = (at: number) => octets[bytes[offset + at] as number]
-    return `${octet(0)}.${octet(1)}.${octet(2)}.${octet(3)}`
-  }
   const word = (at: number) =>
-    ((bytes[at] as number) * 0x1000000 +
-      (((bytes[at + 1] as number) << 16) | ((bytes[at + 2] as number) << 8) | (bytes[at + 3] as number))) >>>
-    0
+    ((bytes[at] as number) << 24) |
+    ((bytes[at + 1] as number) << 16) |
+    ((bytes[at + 2] as number) << 8) |
+    (bytes[at + 3] as number)
+  if (family !== AF_INET6) {
+    const value = word(offset)
+    const slot = (value ^ (value >>> 10)) & (KNOWN - 1)
+    if (knownWords[slot] !== value) {
+      knownWords[slot] = value
+      knownTexts[slot] = formatQuad(value)
+    }
+    return knownTexts[slot] as string
+  }
   return formatIpv6(word(offset), word(offset + 4), word(offset + 8), word(offset + 12))
 }
 

@@ -8,12 +8,13 @@ import {
   setDestination,
   updateDestination,
 } from './destinations'
-import type { Dispatcher, Terms } from './dispatcher'
+import type { CommandRange, Dispatcher, Terms } from './dispatcher'
 import type { Settle } from './entry'
 import type { IpvsError } from './errors'
 import { addLocalAddress, ensureLocalAddress, removeLocalAddress, setLocalAddresses } from './local-addresses'
 import type { Command, Program } from './program'
 import { nothing } from './program'
+import type { RequestBuffer } from './records/request'
 import { addService, ensureService, removeService, setService, updateService } from './services'
 import { flushTable, zeroCounters } from './table'
 import type {
@@ -57,76 +58,79 @@ function fulfilled(operation: string, value: unknown): Fulfilled {
 
 type Build<A, B, C> = (context: Context, a: A, b: B, c: C) => Command | Program<unknown>
 
-interface Call {
-  readonly operation: string
-  readonly build: Build<unknown, unknown, unknown>
-  readonly a: unknown
-  readonly b: unknown
-  readonly c: unknown
+interface Range extends CommandRange {
+  count: number
 }
 
-/** The calls of a batch until each has its outcome; the first is settled as number 0. */
+/** The calls of a batch from being put into it until each has its outcome; the first is settled as number 0. */
 export class BatchRun implements Settle<unknown> {
-  private readonly calls: Call[] = []
-  private outcomes: (BatchOutcome | undefined)[] = []
+  private readonly operations: string[] = []
+  private readonly outcomes: (BatchOutcome | undefined)[] = []
+  /** What is to be sent, in order: commands that follow each other go together. */
+  private readonly parts: (Range | { readonly program: Program<unknown>; readonly index: number })[] = []
+  private packed: RequestBuffer
+  private range: Range | undefined
   private open = 0
   private ended: (outcomes: BatchOutcome[]) => void = nothing
 
-  put<A, B, C>(operation: string, build: Build<A, B, C>, a: A, b: B, c: C): void {
-    this.calls.push({ operation, build: build as Build<unknown, unknown, unknown>, a, b, c })
+  constructor(
+    private readonly context: Context,
+    private readonly dispatcher: Dispatcher,
+  ) {
+    this.packed = dispatcher.buffer()
   }
 
   /**
-   * Checks and packs all calls before it returns, full jobs are under way by then. Resolves when all have an outcome; a
-   * wrong argument is the outcome of its call alone.
+   * Checks and packs at once: the caller may change its objects afterwards. A wrong argument is the outcome of this call
+   * alone.
    */
-  start(context: Context, dispatcher: Dispatcher, terms: Terms): Promise<BatchOutcome[]> {
-    const { calls } = this
-    this.open = calls.length
-    this.outcomes = new Array(calls.length)
+  put<A, B, C>(operation: string, build: Build<A, B, C>, a: A, b: B, c: C): void {
+    const index = this.operations.push(operation) - 1
+    this.outcomes.push(undefined)
+    this.open++
+    let built: Command | Program<unknown>
+    try {
+      built = build(this.context, a, b, c)
+    } catch (error) {
+      this.range = undefined
+      this.reject(error, index)
+      return
+    }
+    if (!('fields' in built)) {
+      this.range = undefined
+      this.parts.push({ program: built, index })
+      return
+    }
+    if (this.packed.full) {
+      this.packed = this.dispatcher.buffer()
+      this.range = undefined
+    }
+    this.dispatcher.pack(this.packed, built.fields)
+    if (!this.range) {
+      this.range = { packed: this.packed, at: this.packed.count - 1, count: 0, base: index }
+      this.parts.push(this.range)
+    }
+    this.range.count++
+  }
+
+  /** Resolves when all have an outcome. */
+  start(terms: Terms): Promise<BatchOutcome[]> {
     return new Promise((resolve) => {
       this.ended = resolve
-      if (calls.length === 0) this.end()
-      // Commands that follow each other go together.
-      let packed = dispatcher.buffer()
-      let base = 0
-      const send = (next: number) => {
-        const at = packed.count - (next - base)
-        if (next > base) dispatcher.sendRange({ packed, at, count: next - base, base }, terms, this)
-        base = next + 1
+      if (this.open === 0) this.end()
+      for (const part of this.parts) {
+        if ('program' in part) this.dispatcher.submit(part.program, terms, this.settleAs(part.index))
+        else this.dispatcher.sendRange(part, terms, this)
       }
-      for (let i = 0; i < calls.length; i++) {
-        const { build, a, b, c } = calls[i] as Call
-        let built: Command | Program<unknown>
-        try {
-          built = build(context, a, b, c)
-        } catch (error) {
-          send(i)
-          this.reject(error, i)
-          continue
-        }
-        if (!('fields' in built)) {
-          send(i)
-          dispatcher.submit(built, terms, this.settleAs(i))
-          continue
-        }
-        if (packed.full) {
-          send(i)
-          packed = dispatcher.buffer()
-          base = i
-        }
-        dispatcher.pack(packed, built.fields)
-      }
-      send(calls.length)
     })
   }
 
   resolve(value: unknown, index: number): void {
-    this.settle(index, fulfilled((this.calls[index] as Call).operation, value))
+    this.settle(index, fulfilled(this.operations[index] as string, value))
   }
 
   reject(error: unknown, index: number): void {
-    const { operation } = this.calls[index] as Call
+    const operation = this.operations[index] as string
     this.settle(index, { status: 'rejected', operation, error: error as TypeError & { code: string } })
   }
 

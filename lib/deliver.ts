@@ -17,17 +17,18 @@ const DATA_SECTIONS = [
 /** The records of one request stand together. */
 export function deliver(reply: Reply, { owners }: Job): void {
   for (const name of DATA_SECTIONS) {
-    const { count } = reply[name]
+    const section = reply[name]
+    const { count } = section
     let from = 0
     while (from < count) {
-      const index = reply.operationOf(name, from)
+      const index = reply.operationOf(section, from)
       let to = from + 1
-      while (to < count && reply.operationOf(name, to) === index) to++
+      while (to < count && reply.operationOf(section, to) === index) to++
       const entry = owners[index]
       if (entry instanceof ProgramEntry && !entry.settled) {
         entry.received = true
         const request = entry.requests[index - entry.at]
-        request?.sinks?.find(({ section }) => section === name)?.take(reply, from, to)
+        request?.sinks?.find((sink) => sink.section === name)?.take(reply, from, to)
       }
       from = to
     }

@@ -63,6 +63,9 @@ export function ruleServiceKey(
   }
 }
 
+/** modprobe takes - and _ for the same. */
+const HELPERS = /^(?:ftp|pe[-_]sip|nfct)$/i
+
 /**
  * abi.md §5: an unknown name makes the kernel load the module ip_vs_<name>, whatever it is, while it holds up
  * every user of generic netlink; so helpers that are no schedulers are refused everywhere, mainline's on
@@ -74,8 +77,7 @@ export function ruleScheduler(
   operation: string,
   subject: ErrorSubject = {},
 ): void {
-  // modprobe takes - and _ for the same.
-  if (['ftp', 'pe_sip', 'nfct'].includes(scheduler.toLowerCase().replace(/-/g, '_'))) {
+  if (HELPERS.test(scheduler)) {
     throw unsupported(
       `'${scheduler}' is no scheduler, the kernel would load a helper module`,
       operation,

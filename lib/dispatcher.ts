@@ -7,7 +7,7 @@ import { performance } from 'perf_hooks'
 import { DeadlineTimer } from './deadline-timer'
 import { deliver } from './deliver'
 import type { Entry, Settle } from './entry'
-import { abortError, CommandEntry, closedError, ProgramEntry, Term, timeoutError } from './entry'
+import { abortError, CommandEntry, closedError, ProgramEntry, Promises, Term, timeoutError } from './entry'
 import { IpvsError, ownError } from './errors'
 import type { Admit, Job } from './job'
 import { fillJob } from './job'
@@ -64,8 +64,12 @@ export class Dispatcher {
   private queue: Entry[] = []
   /** Requests of calls that are queued; full ones stay with their entries. */
   private staged = new RequestBuffer()
+  /** Buffers of jobs that have ended: to get the memory anew costs more than to clear it. */
+  private readonly spare: RequestBuffer[] = []
   /** Requests in the queue, those of settled entries included. */
   private queued = 0
+  /** The last commands that were sent one by one: more go into the same entry. */
+  private last: { readonly entry: CommandEntry; readonly promises: Promises } | undefined
   /** Jobs that were handed over, in order. */
   private running: Job[] = []
   private readonly signals = new Signals((signal) => this.abort(signal))
@@ -103,9 +107,27 @@ export class Dispatcher {
     this.enqueue(entry)
   }
 
-  send(command: RequestFields, terms: Terms, settle: Settle<undefined>): void {
+  send(
+    command: RequestFields,
+    terms: Terms,
+    resolve: (value: undefined) => void,
+    reject: (error: unknown) => void,
+  ): void {
     const packed = this.stage(command)
-    this.enqueue(new CommandEntry(this.termFor(terms), packed, packed.count - 1, 1, settle, 0))
+    const term = this.termFor(terms)
+    const { last } = this
+    const open = last && !last.entry.settled && last.entry === this.queue[this.queue.length - 1]
+    if (open && last.entry.term === term && last.entry.packed === packed) {
+      last.promises.add(resolve, reject)
+      last.entry.extend()
+      this.grown(1)
+      return
+    }
+    const promises = new Promises()
+    promises.add(resolve, reject)
+    const entry = new CommandEntry(term, packed, packed.count - 1, 1, promises, 0)
+    this.last = { entry, promises }
+    this.enqueue(entry)
   }
 
   sendRange({ packed, at, count, base }: CommandRange, terms: Terms, settle: Settle<undefined>): void {
@@ -125,9 +147,9 @@ export class Dispatcher {
     })
   }
 
-  /** An empty buffer. */
+  /** An empty buffer; it comes back with the job that it becomes. */
   buffer(): RequestBuffer {
-    return new RequestBuffer()
+    return this.spare.pop() ?? new RequestBuffer()
   }
 
   /** Packs one more request for this client. */
@@ -162,8 +184,7 @@ export class Dispatcher {
     } else {
       if (signal) this.signals.join(signal)
       this.queue.push(entry)
-      this.queued += entry.count
-      if (this.queued >= JOB_REQUESTS) this.start()
+      this.grown(entry.count)
     }
     if (this.scheduled) return
     this.scheduled = true
@@ -181,6 +202,12 @@ export class Dispatcher {
     }
     this.terms = []
     this.start()
+  }
+
+  /** There are so many more requests in the queue. */
+  private grown(requests: number): void {
+    this.queued += requests
+    if (this.queued >= JOB_REQUESTS) this.start()
   }
 
   /** Behind a running job only full ones: what comes meanwhile goes together. */
@@ -319,6 +346,10 @@ export class Dispatcher {
       }
     }
     this.running.splice(this.running.indexOf(job), 1)
+    if (this.stale.length === 0 && this.spare.length < MOST_JOBS) {
+      job.packed.clear()
+      this.spare.push(job.packed)
+    }
     this.enqueueFirst(this.waiting)
     this.waiting = []
     if (this.stale.length > 0 && this.running.length === 0) this.retry()

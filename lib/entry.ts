@@ -12,6 +12,25 @@ export interface Settle<T> {
   reject(error: unknown, index: number): void
 }
 
+/** The promises of calls that came one after the other. */
+export class Promises implements Settle<undefined> {
+  private readonly resolves: ((value: undefined) => void)[] = []
+  private readonly rejects: ((error: unknown) => void)[] = []
+
+  add(resolve: (value: undefined) => void, reject: (error: unknown) => void): void {
+    this.resolves.push(resolve)
+    this.rejects.push(reject)
+  }
+
+  resolve(value: undefined, index: number): void {
+    this.resolves[index]?.(value)
+  }
+
+  reject(error: unknown, index: number): void {
+    this.rejects[index]?.(error)
+  }
+}
+
 /** What the calls of one tick with the same options have in common. */
 export class Term {
   /** Of performance.now(). */
@@ -82,6 +101,12 @@ export class CommandEntry extends Entry {
 
   about(index: number): About {
     return this.packed.describe(index)
+  }
+
+  /** Takes the next command of `packed` along. */
+  extend(): void {
+    this.count++
+    this.open++
   }
 
   resolve(index: number): void {

@@ -179,9 +179,9 @@ export class Ipvs {
     return new Promise((resolve) => {
       const terms = this.terms(options)
       if (typeof build !== 'function') throw invalidType('build', 'function', build)
-      const run = new BatchRun()
+      const run = new BatchRun(this.context, this.dispatcher)
       build(new Batch(run))
-      resolve(run.start(this.context, this.dispatcher, terms))
+      resolve(run.start(terms))
     })
   }
 
@@ -210,7 +210,7 @@ export class Ipvs {
     return new Promise((resolve, reject) => {
       const terms = this.terms(options)
       const built = build(this.context, a, b)
-      if ('fields' in built) this.dispatcher.send(built.fields, terms, { resolve, reject })
+      if ('fields' in built) this.dispatcher.send(built.fields, terms, resolve, reject)
       else this.dispatcher.submit(built, terms, { resolve, reject })
     })
   }

@@ -29,7 +29,7 @@ interface Building {
 /** Destinations and local addresses name their service by its ordinal among those of the same snapshot. */
 function snapshotRequest(services: Building[], localAddresses: boolean): Request {
   const parent = (reply: Reply, start: number, offset: number) =>
-    services[reply.view.getUint32(start + offset, true)]
+    services[reply.numbers[(start + offset) >> 2] as number]
   return {
     fields: { operation: Operation.snapshot, localAddresses },
     sinks: [

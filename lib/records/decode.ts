@@ -39,26 +39,32 @@ import {
 } from './layout.gen'
 import type { Reply } from './reply'
 
-const LITTLE = true
+const ZERO = BigInt(0)
+
+const u32 = ({ numbers }: Reply, at: number): number => numbers[at >> 2] as number
+/** Most counters of a table are 0, and each bigint that is made is an object. */
+const u64 = ({ numbers, words }: Reply, at: number): bigint => {
+  const word = at >> 2
+  return numbers[word] === 0 && numbers[word + 1] === 0 ? ZERO : (words[word >> 1] as bigint)
+}
+const u16 = ({ halves }: Reply, at: number): number => halves[at >> 1] as number
+
+/** The name that was read last, and its bytes as words: the schedulers of a table repeat themselves. */
+const last = { words: [0, 0, 0, 0], text: '' }
+
 /** Up to the NUL. Interface names may be UTF-8, all others are ASCII. */
-function readName(bytes: Uint8Array, at: number): string {
-  let text = ''
-  for (let i = at; i < at + Border.nameSize; i++) {
-    const byte = bytes[i] as number
-    if (byte === 0) break
-    if (byte > 127) {
-      const end = bytes.indexOf(0, at)
-      return Buffer.from(bytes.subarray(at, end)).toString('utf8')
-    }
-    text += String.fromCharCode(byte)
-  }
-  return text
+function readName({ bytes, numbers }: Reply, at: number): string {
+  const word = at >> 2
+  if (last.words.every((known, i) => known === numbers[word + i])) return last.text
+  const field = bytes.subarray(at, at + Border.nameSize)
+  const end = field.indexOf(0)
+  last.words = Array.from(numbers.subarray(word, word + Border.nameSize / 4))
+  last.text = Buffer.from(end < 0 ? field : field.subarray(0, end)).toString('utf8')
+  return last.text
 }
 
 function readStats(reply: Reply, at: number, presence: number): Stats {
-  const { words } = reply
-  const word = at / 8
-  const counter = (offset: number) => words[word + offset / 8] as bigint
+  const counter = (offset: number) => u64(reply, at + offset)
   const rates =
     (presence & replyPresence.rates) === 0
       ? undefined
@@ -81,25 +87,24 @@ function readStats(reply: Reply, at: number, presence: number): Stats {
 
 function readPersistence(reply: Reply, at: number, flags: number, presence: number): Persistence | undefined {
   if ((flags & SERVICE_FLAGS.persistent) === 0) return undefined
-  const { view, bytes } = reply
-  const timeout = view.getUint32(at + ServiceRecord.persistenceTimeout, LITTLE)
-  const mask = view.getUint32(at + ServiceRecord.netmask, LITTLE)
-  const netmask = view.getUint16(at + ServiceRecord.family, LITTLE) === AF_INET6 ? mask : formatIpv4Mask(mask)
+  const timeout = u32(reply, at + ServiceRecord.persistenceTimeout)
+  const mask = u32(reply, at + ServiceRecord.netmask)
+  const netmask = u16(reply, at + ServiceRecord.family) === AF_INET6 ? mask : formatIpv4Mask(mask)
   if ((presence & replyPresence.persistenceEngine) === 0) return { timeout, netmask }
-  return { timeout, netmask, engine: readName(bytes, at + ServiceRecord.persistenceEngine) }
+  return { timeout, netmask, engine: readName(reply, at + ServiceRecord.persistenceEngine) }
 }
 
 /** A protocol without a name stays a number (netlink lets any in, ip_vs_ctl.c:ip_vs_genl_parse_service). */
 export function decodeService(reply: Reply, index: number): ServiceInfo {
   const at = reply.services.start + index * ServiceRecord.size
-  const { view, bytes } = reply
-  const presence = view.getUint32(at + ServiceRecord.presence, LITTLE)
-  const family = view.getUint16(at + ServiceRecord.family, LITTLE)
-  const flags = view.getUint32(at + ServiceRecord.flags, LITTLE)
-  const established = view.getUint32(at + ServiceRecord.establishedTimeout, LITTLE)
+  const { bytes } = reply
+  const presence = u32(reply, at + ServiceRecord.presence)
+  const family = u16(reply, at + ServiceRecord.family)
+  const flags = u32(reply, at + ServiceRecord.flags)
+  const established = u32(reply, at + ServiceRecord.establishedTimeout)
   const state = {
     family: familyName(family),
-    scheduler: readName(bytes, at + ServiceRecord.scheduler),
+    scheduler: readName(reply, at + ServiceRecord.scheduler),
     schedulerFlags: schedulerFlagNames(flags),
     persistence: readPersistence(reply, at, flags, presence),
     onePacket: (flags & SERVICE_FLAGS.onePacket) !== 0,
@@ -111,72 +116,81 @@ export function decodeService(reply: Reply, index: number): ServiceInfo {
     stats: readStats(reply, at + ServiceRecord.stats, presence),
   }
   if ((presence & replyPresence.fwmark) !== 0) {
-    return { fwmark: view.getUint32(at + ServiceRecord.fwmark, LITTLE), ...state }
+    return { fwmark: u32(reply, at + ServiceRecord.fwmark), ...state }
   }
-  const protocol = view.getUint16(at + ServiceRecord.protocol, LITTLE)
+  const protocol = u16(reply, at + ServiceRecord.protocol)
+  // Not spread: Node 20 takes a third of a microsecond for it.
   return {
     protocol: PROTOCOL_NAMES[protocol] ?? (protocol as unknown as Protocol),
     address: formatAddress(bytes, at + ServiceRecord.address, family),
-    port: view.getUint16(at + ServiceRecord.port, LITTLE),
-    ...state,
+    port: u16(reply, at + ServiceRecord.port),
+    family: state.family,
+    scheduler: state.scheduler,
+    schedulerFlags: state.schedulerFlags,
+    persistence: state.persistence,
+    onePacket: state.onePacket,
+    synproxy: state.synproxy,
+    establishedTimeout: state.establishedTimeout,
+    flags: state.flags,
+    stats: state.stats,
   }
 }
 
-function readTunnel(view: DataView, at: number, presence: number): Tunnel | undefined {
+function readTunnel(reply: Reply, at: number, presence: number): Tunnel | undefined {
   if ((presence & replyPresence.tunnelType) === 0) return undefined
-  const type = view.getUint16(at + DestinationRecord.tunnelType, LITTLE)
-  const flags = view.getUint16(at + DestinationRecord.tunnelFlags, LITTLE)
+  const type = u16(reply, at + DestinationRecord.tunnelType)
+  const flags = u16(reply, at + DestinationRecord.tunnelFlags)
   const checksum = CHECKSUM_NAMES[flags] ?? (flags as unknown as 'none')
   const name = TUNNEL_TYPE_NAMES[type] ?? (type as unknown as Tunnel['type'])
   if (name !== 'gue') return { type: name, checksum }
-  return { type: name, port: view.getUint16(at + DestinationRecord.tunnelPort, LITTLE), checksum }
+  return { type: name, port: u16(reply, at + DestinationRecord.tunnelPort), checksum }
 }
 
 export function decodeDestination(reply: Reply, index: number): DestinationInfo {
   const at = reply.destinations.start + index * DestinationRecord.size
-  const { view, bytes } = reply
-  const presence = view.getUint32(at + DestinationRecord.presence, LITTLE)
-  const family = view.getUint16(at + DestinationRecord.family, LITTLE)
-  const method = view.getUint32(at + DestinationRecord.forwarding, LITTLE)
+  const { bytes } = reply
+  const presence = u32(reply, at + DestinationRecord.presence)
+  const family = u16(reply, at + DestinationRecord.family)
+  const method = u32(reply, at + DestinationRecord.forwarding)
   const forwarding = FORWARDING_NAMES[method] ?? method
   return {
     address: formatAddress(bytes, at + DestinationRecord.address, family),
-    port: view.getUint16(at + DestinationRecord.port, LITTLE),
+    port: u16(reply, at + DestinationRecord.port),
     family: familyName(family),
     forwarding,
-    weight: view.getInt32(at + DestinationRecord.weight, LITTLE),
-    upperThreshold: view.getUint32(at + DestinationRecord.upperThreshold, LITTLE),
-    lowerThreshold: view.getUint32(at + DestinationRecord.lowerThreshold, LITTLE),
-    tunnel: forwarding === 'tunnel' ? readTunnel(view, at, presence) : undefined,
-    activeConnections: view.getUint32(at + DestinationRecord.activeConnections, LITTLE),
-    inactiveConnections: view.getUint32(at + DestinationRecord.inactiveConnections, LITTLE),
-    persistentConnections: view.getUint32(at + DestinationRecord.persistentConnections, LITTLE),
+    weight: u32(reply, at + DestinationRecord.weight) | 0,
+    upperThreshold: u32(reply, at + DestinationRecord.upperThreshold),
+    lowerThreshold: u32(reply, at + DestinationRecord.lowerThreshold),
+    tunnel: forwarding === 'tunnel' ? readTunnel(reply, at, presence) : undefined,
+    activeConnections: u32(reply, at + DestinationRecord.activeConnections),
+    inactiveConnections: u32(reply, at + DestinationRecord.inactiveConnections),
+    persistentConnections: u32(reply, at + DestinationRecord.persistentConnections),
     stats: readStats(reply, at + DestinationRecord.stats, presence),
   }
 }
 
 export function decodeLocalAddress(reply: Reply, index: number): LocalAddressInfo {
   const at = reply.localAddresses.start + index * LocalAddressRecord.size
-  const family = reply.view.getUint16(at + LocalAddressRecord.family, LITTLE) as AddressFamily
+  const family = u16(reply, at + LocalAddressRecord.family) as AddressFamily
   return {
     address: formatAddress(reply.bytes, at + LocalAddressRecord.address, family),
-    portConflicts: reply.words[(at + LocalAddressRecord.portConflicts) / 8] as bigint,
-    connections: reply.view.getUint32(at + LocalAddressRecord.connections, LITTLE),
+    portConflicts: u64(reply, at + LocalAddressRecord.portConflicts),
+    connections: u32(reply, at + LocalAddressRecord.connections),
   }
 }
 
 export function decodeDaemon(reply: Reply, index: number): DaemonInfo {
   const at = reply.daemons.start + index * DaemonRecord.size
-  const { view, bytes } = reply
-  const presence = view.getUint32(at + DaemonRecord.presence, LITTLE)
+  const { bytes } = reply
+  const presence = u32(reply, at + DaemonRecord.presence)
   const optional = (bit: number, offset: number) =>
-    (presence & bit) === 0 ? undefined : view.getUint16(at + offset, LITTLE)
-  const state = view.getUint32(at + DaemonRecord.state, LITTLE)
-  const group = view.getUint16(at + DaemonRecord.multicastFamily, LITTLE)
+    (presence & bit) === 0 ? undefined : u16(reply, at + offset)
+  const state = u32(reply, at + DaemonRecord.state)
+  const group = u16(reply, at + DaemonRecord.multicastFamily)
   return {
     state: DAEMON_STATE_NAMES[state] ?? (state as unknown as DaemonState),
-    interface: readName(bytes, at + DaemonRecord.interfaceName),
-    syncId: view.getUint32(at + DaemonRecord.syncId, LITTLE),
+    interface: readName(reply, at + DaemonRecord.interfaceName),
+    syncId: u32(reply, at + DaemonRecord.syncId),
     syncMaxLength: optional(replyPresence.syncMaxLength, DaemonRecord.syncMaxLength),
     multicastGroup:
       (presence & replyPresence.multicastGroup) === 0
@@ -190,24 +204,22 @@ export function decodeDaemon(reply: Reply, index: number): DaemonInfo {
 export function decodeTimeouts(reply: Reply, index: number): Timeouts {
   const at = reply.timeouts.start + index * TimeoutsRecord.size
   return {
-    tcp: reply.view.getUint32(at + TimeoutsRecord.tcp, LITTLE),
-    tcpFin: reply.view.getUint32(at + TimeoutsRecord.tcpFin, LITTLE),
-    udp: reply.view.getUint32(at + TimeoutsRecord.udp, LITTLE),
+    tcp: u32(reply, at + TimeoutsRecord.tcp),
+    tcpFin: u32(reply, at + TimeoutsRecord.tcpFin),
+    udp: u32(reply, at + TimeoutsRecord.udp),
   }
 }
 
 export function decodeInfo(reply: Reply, index: number): Info {
   const at = reply.infos.start + index * InfoRecord.size
-  const presence = reply.view.getUint32(at + InfoRecord.presence, LITTLE)
+  const presence = u32(reply, at + InfoRecord.presence)
   // NVERSION() of ip_vs.h
-  const version = reply.view.getUint32(at + InfoRecord.version, LITTLE)
+  const version = u32(reply, at + InfoRecord.version)
   return {
     version: `${(version >>> 16) & 255}.${(version >>> 8) & 255}.${version & 255}`,
-    connectionTableSize: reply.view.getUint32(at + InfoRecord.connectionTableSize, LITTLE),
+    connectionTableSize: u32(reply, at + InfoRecord.connectionTableSize),
     serviceCount:
-      (presence & replyPresence.serviceCount) === 0
-        ? undefined
-        : reply.view.getUint32(at + InfoRecord.serviceCount, LITTLE),
+      (presence & replyPresence.serviceCount) === 0 ? undefined : u32(reply, at + InfoRecord.serviceCount),
   }
 }
 
@@ -226,10 +238,10 @@ export function decodeProbe(reply: Reply, index: number): Probe {
   const at = reply.probes.start + index * ProbeRecord.size
   return {
     commands: reply.words[(at + ProbeRecord.commands) / 8] as bigint,
-    familyId: reply.view.getUint32(at + ProbeRecord.familyId, LITTLE),
-    netlinkError: reply.view.getInt32(at + ProbeRecord.netlinkError, LITTLE),
-    netlinkSyscall: reply.view.getUint32(at + ProbeRecord.netlinkSyscall, LITTLE),
-    sockoptVersionError: reply.view.getInt32(at + ProbeRecord.sockoptVersionError, LITTLE),
-    sockoptLocalAddressError: reply.view.getInt32(at + ProbeRecord.sockoptLocalAddressError, LITTLE),
+    familyId: u32(reply, at + ProbeRecord.familyId),
+    netlinkError: u32(reply, at + ProbeRecord.netlinkError) | 0,
+    netlinkSyscall: u32(reply, at + ProbeRecord.netlinkSyscall),
+    sockoptVersionError: u32(reply, at + ProbeRecord.sockoptVersionError) | 0,
+    sockoptLocalAddressError: u32(reply, at + ProbeRecord.sockoptLocalAddressError) | 0,
   }
 }

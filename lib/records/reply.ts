@@ -53,6 +53,7 @@ export class Reply {
   readonly bytes: Uint8Array
   readonly words: BigUint64Array
   readonly numbers: Uint32Array
+  readonly halves: Uint16Array
   /** The job goes on, another reply follows. */
   readonly more: boolean
   readonly outcomes: Section
@@ -96,12 +97,12 @@ export class Reply {
     this.bytes = new Uint8Array(buffer)
     this.words = new BigUint64Array(buffer)
     this.numbers = new Uint32Array(buffer)
+    this.halves = new Uint16Array(buffer)
   }
 
   /** Index of the request that a record belongs to. */
-  operationOf(name: DataSection, index: number): number {
-    const { start, stride, operation } = this[name]
-    return this.view.getUint32(start + index * stride + operation, LITTLE)
+  operationOf({ start, stride, operation }: Section, index: number): number {
+    return this.numbers[(start + index * stride + operation) >> 2] as number
   }
 
   /** Index of the request when its outcome is plain success, -1 when there is more to say. */

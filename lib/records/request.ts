@@ -63,6 +63,12 @@ export class RequestBuffer {
     return this.used
   }
 
+  /** Empty again, with the room that it has. */
+  clear(): void {
+    this.bytes.fill(0, 0, RequestHeader.size + this.used * Request.size)
+    this.used = 0
+  }
+
   /** `transport` is a `Transport` of layout.gen. */
   push(fields: RequestFields, transport: number): void {
     this.reserve(1)

@@ -6,7 +6,7 @@ import { invalidType, invalidValue } from '../argument-errors'
 import { FAMILIES, familyName, PROTOCOLS, SCHEDULER_FLAGS } from '../numbers'
 import type { AddressServiceKey, FwmarkServiceKey } from '../types'
 import { checkProperties, PropertyNames, refuseIdentity } from './properties'
-import type { Mutable, Properties } from './values'
+import type { Mutable } from './values'
 import {
   checkAddress,
   checkBoolean,
@@ -166,35 +166,25 @@ function checkProtocolOf(
   throw invalidValue(field, `is for ${name} and fwmark services only`, value)
 }
 
-/** The named configuration properties; `persistence: undefined` counts as named. */
-function readServiceConfig(
-  properties: Properties,
-  service: NormalizedServiceKey,
-  field: string,
-): Partial<NormalizedServiceConfig> {
-  const { scheduler, schedulerFlags, onePacket, synproxy, establishedTimeout } = properties
-  const config: Mutable<NormalizedServiceConfig> = {}
-  if (scheduler !== undefined) config.scheduler = checkModuleName(scheduler, `${field}.scheduler`)
-  if (schedulerFlags !== undefined) {
-    config.schedulerFlags = checkSchedulerFlags(schedulerFlags, `${field}.schedulerFlags`)
+const checkOnePacket = (value: unknown, service: NormalizedServiceKey, field: string): boolean => {
+  if (checkBoolean(value, `${field}.onePacket`)) {
+    checkProtocolOf(service, PROTOCOLS.udp, `${field}.onePacket`, value)
   }
-  if ('persistence' in properties) {
-    Object.assign(config, checkPersistence(properties.persistence, service.family, `${field}.persistence`))
+  return value as boolean
+}
+
+const checkSynproxy = (value: unknown, service: NormalizedServiceKey, field: string): boolean => {
+  if (checkBoolean(value, `${field}.synproxy`)) {
+    checkProtocolOf(service, PROTOCOLS.tcp, `${field}.synproxy`, value)
   }
-  if (onePacket !== undefined) {
-    config.onePacket = checkBoolean(onePacket, `${field}.onePacket`)
-    if (onePacket) checkProtocolOf(service, PROTOCOLS.udp, `${field}.onePacket`, onePacket)
-  }
-  if (synproxy !== undefined) {
-    config.synproxy = checkBoolean(synproxy, `${field}.synproxy`)
-    if (synproxy) checkProtocolOf(service, PROTOCOLS.tcp, `${field}.synproxy`, synproxy)
-  }
-  if (establishedTimeout !== undefined) {
-    const name = `${field}.establishedTimeout`
-    config.establishedTimeout = checkInteger(establishedTimeout, name, 1, SECONDS_MAX)
-    checkProtocolOf(service, PROTOCOLS.tcp, name, establishedTimeout)
-  }
-  return config
+  return value as boolean
+}
+
+const checkEstablishedTimeout = (value: unknown, service: NormalizedServiceKey, field: string): number => {
+  const name = `${field}.establishedTimeout`
+  const seconds = checkInteger(value, name, 1, SECONDS_MAX)
+  checkProtocolOf(service, PROTOCOLS.tcp, name, value)
+  return seconds
 }
 
 /** A service to add or to set; what is left out has its default, `establishedTimeout` stays undefined. */
@@ -211,14 +201,22 @@ export function checkServiceInput(
       properties.address,
     )
   }
+  const { scheduler, schedulerFlags, onePacket, synproxy, establishedTimeout } = properties
+  const persistence = checkPersistence(properties.persistence, service.family, `${field}.persistence`)
   const config: NormalizedServiceConfig = {
-    scheduler: 'wlc',
-    ...checkPersistence(undefined, service.family, field),
-    onePacket: false,
-    synproxy: false,
-    schedulerFlags: 0,
-    establishedTimeout: undefined,
-    ...readServiceConfig(properties, service, field),
+    scheduler: scheduler === undefined ? 'wlc' : checkModuleName(scheduler, `${field}.scheduler`),
+    persistent: persistence.persistent,
+    persistenceTimeout: persistence.persistenceTimeout,
+    netmask: persistence.netmask,
+    engine: persistence.engine,
+    onePacket: onePacket === undefined ? false : checkOnePacket(onePacket, service, field),
+    synproxy: synproxy === undefined ? false : checkSynproxy(synproxy, service, field),
+    schedulerFlags:
+      schedulerFlags === undefined ? 0 : checkSchedulerFlags(schedulerFlags, `${field}.schedulerFlags`),
+    establishedTimeout:
+      establishedTimeout === undefined
+        ? undefined
+        : checkEstablishedTimeout(establishedTimeout, service, field),
   }
   return { service, config }
 }
@@ -235,5 +233,19 @@ export function checkServiceChange(
   const properties = checkProperties(value, field, SERVICE_CHANGE)
   refuseIdentity(properties, ['protocol', 'address', 'port', 'fwmark'], field)
   checkFamilyAgrees(properties.family, service.family, field)
-  return readServiceConfig(properties, service, field)
+  const { scheduler, schedulerFlags, onePacket, synproxy, establishedTimeout } = properties
+  const config: Mutable<NormalizedServiceConfig> = {}
+  if (scheduler !== undefined) config.scheduler = checkModuleName(scheduler, `${field}.scheduler`)
+  if (schedulerFlags !== undefined) {
+    config.schedulerFlags = checkSchedulerFlags(schedulerFlags, `${field}.schedulerFlags`)
+  }
+  if ('persistence' in properties) {
+    Object.assign(config, checkPersistence(properties.persistence, service.family, `${field}.persistence`))
+  }
+  if (onePacket !== undefined) config.onePacket = checkOnePacket(onePacket, service, field)
+  if (synproxy !== undefined) config.synproxy = checkSynproxy(synproxy, service, field)
+  if (establishedTimeout !== undefined) {
+    config.establishedTimeout = checkEstablishedTimeout(establishedTimeout, service, field)
+  }
+  return config
 }

@@ -21,9 +21,10 @@ const scaledMs = ({ ms, operations, part }, size) => (part ? (ms * size) / opera
 function row(name, samples, size, alone) {
   const times = samples.map((sample) => scaledMs(sample, size))
   const ms = median(times)
-  const { operations, part = false } = samples[0]
+  const { operations, part = false, version } = samples[0]
   return {
     name,
+    version,
     ms: round(ms),
     best: round(Math.min(...times)),
     perOperationUs: round((ms * 1000) / (part ? size : operations)),

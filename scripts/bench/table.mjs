@@ -28,7 +28,7 @@ function printDirection(title, { rows, missing }, size, own) {
   printColumns([
     ['', ...heads],
     ...rows.map((row) => [
-      `${row.name}${row.scaled ? ' *' : ''}`,
+      `${row.name}${row.version ? ` ${row.version}` : ''}${row.scaled ? ' *' : ''}`,
       ...[fine(row.ms), fine(row.best), fine(row.firstMs), fine(row.perOperationUs)],
       ...[number(row.timesFloor, 2), number(row.timesOurs, 2)],
       ...blockCells(row),

@@ -13,6 +13,8 @@ const { makeTable } = require('./table.cjs')
 const { sizes, growthRounds } = options
 /** A peer that takes longer is left out, at this size and the larger ones. */
 const limitMs = 60000
+/** Tables of the smallest size that are written and read before: by then our code is compiled. */
+const warmUps = 10
 
 const shapes = {
   services: (size) => ({ services: size, destinations: 20, locals: 1 }),
@@ -73,7 +75,7 @@ function givenUp({ missing }, before, size) {
 /** Compiles our code before the first size is measured. */
 async function warmUp(kernel) {
   const table = makeTable(kernel, shapes.services(100))
-  for (let i = 0; i < 3; i++) {
+  for (let i = 0; i < warmUps; i++) {
     await inFreshPlace(kernel, (place) =>
       place.withClient(async (client) => {
         await ours.writers['batch()'](client, table)

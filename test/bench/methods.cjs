@@ -23,6 +23,7 @@ const programMethods = (found) =>
   Object.entries(found).map(([name, program]) => ({
     name,
     peer: name !== 'floor',
+    table: program.table,
     measure: (place) => programs.runProgram(place, program),
   }))
 
@@ -48,23 +49,26 @@ async function main() {
   const read = new Collection(others.missing)
   const writers = [...programMethods(others.writers), ...ownMethods(ours.writers, table)]
   const readers = [...programMethods(others.readers), ...ownMethods(ours.readers, table)]
-  const inFilledPlace = (work) =>
+  const inFilledPlace = (filling, work) =>
     inFreshPlace(kernel, (place) => {
-      programs.runProgram(place, programs.floorWrite(table))
+      programs.runProgram(place, programs.floorWrite(filling))
       return work(place)
     })
+  const readersByTable = Map.groupBy(readers, (reader) => reader.table ?? table)
 
   for (let round = 0; round <= rounds; round++) {
     for (const writer of orderOf(writers, round)) {
       await inFreshPlace(kernel, (place) => write.take(writer, place))
     }
-    await inFilledPlace(async (place) => {
-      for (const reader of orderOf(readers, round)) await read.take(reader, place)
-    })
+    for (const [filling, list] of readersByTable) {
+      await inFilledPlace(filling, async (place) => {
+        for (const reader of orderOf(list, round)) await read.take(reader, place)
+      })
+    }
     progress(round === 0 ? 'methods: warm' : `methods: round ${round} of ${rounds}`)
   }
   const aloneWrite = await measureAlone(ours.writers, table)
-  const aloneRead = await inFilledPlace((place) => measureAlone(ours.readers, table, place))
+  const aloneRead = await inFilledPlace(table, (place) => measureAlone(ours.readers, table, place))
   progress('methods: each in a process of its own')
   return {
     ...{ services, destinations, locals: table.locals.length, size: table.size, rounds },

@@ -1,6 +1,7 @@
 // What the library is measured beside, each a program of its own: the floor, the kernel's ipvsadm, pyroute2.
 //
-// A program is { command, input?, operations, part?, tells?, lines? }. `part`: it does a part of the work, to be scaled.
+// A program is { command, input?, table?, operations, part?, tells?, lines? }. `part`: it does a part of the work, to be
+// scaled; `table`: that part, where a reader wants no other table.
 // `tells`: it prints its own milliseconds and how many operations or records they were for, so that its start does not
 // count. `lines`: how many it must print at least.
 const { spawnSync } = require('node:child_process')
@@ -14,8 +15,8 @@ const oracle = process.env.IPVS_ORACLE
 const python = '/work/python'
 /** Processes of `one ipvsadm per operation`: enough to see what one costs. */
 const someProcesses = 50
-/** Part of the table that pyroute2 writes. */
-const pythonShare = 1 / 10
+/** Part of the table that pyroute2 writes, and reads. */
+const pythonShare = 1 / 20
 
 const words = (list) => list.map(String)
 
@@ -82,11 +83,12 @@ function ipvsadm(table) {
 function pyroute2(kernel, table) {
   if (kernel.dialect !== 'mainline') return {}
   if (!existsSync(python)) return { missing: { pyroute2: options.pythonMissing } }
-  const { services, destinations, size } = partOf(table, pythonShare)
-  const writes = pythonCommand('write', services.length, destinations.length)
+  const part = partOf(table, pythonShare)
+  const writes = pythonCommand('write', part.services.length, part.destinations.length)
+  const common = { operations: part.size, part: true, tells: true }
   return {
-    writers: { pyroute2: { command: writes, operations: size, part: true, tells: true } },
-    readers: { pyroute2: { command: pythonCommand('read'), operations: table.size, tells: true } },
+    writers: { pyroute2: { command: writes, ...common } },
+    readers: { pyroute2: { command: pythonCommand('read'), table: part, ...common } },
   }
 }
 
@@ -113,7 +115,7 @@ function wantExit({ error, status, signal, stderr }, limitMs) {
   throw new Error(`${signal ?? `status ${status}`}${said && `: ${said}`}`)
 }
 
-/** A sample of a program: { ms, operations, part, peakKb }. */
+/** A sample of a program: { ms, operations, part, peakKb, version }. */
 function runProgram(place, program, limitMs = 0) {
   const [file, ...args] = place.wrap([floor, 'run', ...program.command])
   const ended = spawnSync(file, args, {
@@ -128,9 +130,9 @@ function runProgram(place, program, limitMs = 0) {
     if (count < lines) throw new Error(`${count} lines instead of ${lines} at least`)
     return { ms: wallMs, operations, part, peakKb }
   }
-  const [ms, count] = lastLine(ended.stdout).split(' ').map(Number)
-  if (count !== operations) throw new Error(`${count} operations or records instead of ${operations}`)
-  return { ms, operations, part, peakKb }
+  const [ms, count, version] = lastLine(ended.stdout).split(' ')
+  if (Number(count) !== operations) throw new Error(`${count} operations or records instead of ${operations}`)
+  return { ms: Number(ms), operations, part, peakKb, version }
 }
 
 module.exports = { allPrograms, floorRead, floorWrite, listing, oracle, restore, runProgram }

@@ -3,13 +3,14 @@
     pyroute2-peer.py write SERVICES DESTINATIONS
     pyroute2-peer.py read
 
-Prints milliseconds and the number of operations or records; loading the library does not count.
+Prints milliseconds, the number of operations or records, and the version; loading the library does not count.
 """
 
 import sys
 import time
 from socket import IPPROTO_TCP
 
+import pyroute2
 from pyroute2 import IPVS, IPVSDest, IPVSService
 
 MASQUERADE = 0
@@ -42,7 +43,7 @@ def main():
     ipvs = IPVS()
     started = time.perf_counter()
     count = write(ipvs, *map(int, counts)) if command == "write" else read(ipvs)
-    print((time.perf_counter() - started) * 1000, count)
+    print((time.perf_counter() - started) * 1000, count, pyroute2.__version__)
 
 
 main()

@@ -61,7 +61,7 @@ describe('a connection', () => {
       expect.stringMatching(/^another receiver: TypeError/),
       expect.stringMatching(/^without new: TypeError/),
       'run: accepted',
-      'run while a job runs: Error: run: a job is running',
+      'run while a job runs: accepted',
       'close while a job runs: accepted',
       'close again: accepted',
       'run after close: Error: run: the connection is closed',
@@ -71,6 +71,19 @@ describe('a connection', () => {
       'garbage over transport 1: 12 of 12 answered',
       'garbage over transport 2: 12 of 12 answered',
       'garbage over transport 9: 12 of 12 answered',
+    ])
+    expect(ended.status).toBe(0)
+  })
+})
+
+describe('jobs that are handed over while others run', () => {
+  it('are answered in order, by one turn of the pool or by many, and before the connection closes', async () => {
+    const ended = await runFixture('pipeline', [], { threads: 1 })
+    expect(ended.stderr).toBe('')
+    expect(ended.lines).toEqual([
+      'answered: 40 of 40, in order: true',
+      'run from a callback: answered',
+      'after close: answered 3 of 3',
     ])
     expect(ended.status).toBe(0)
   })

@@ -35,7 +35,7 @@ describe('Reply', () => {
     names.forEach((name, i) => {
       expect(read[name].count).toBe(i + 1)
       if (name === 'outcomes') expect(read.outcome(0).operation).toBe(0)
-      else expect(read.operationOf(name, i)).toBe(100 * i + i)
+      else expect(read.operationOf(read[name], i)).toBe(100 * i + i)
     })
     expect(read.more).toBe(false)
     expect(reply({}, true).more).toBe(true)

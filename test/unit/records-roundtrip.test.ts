@@ -287,7 +287,7 @@ describe('reply records', () => {
         ] as const) {
           expect(reply[kind].count).toBe(all[kind].length)
           all[kind].forEach(({ operation }, i) => {
-            expect(reply.operationOf(kind, i)).toBe(operation)
+            expect(reply.operationOf(reply[kind], i)).toBe(operation)
           })
         }
         all.services.forEach((from, i) => {
