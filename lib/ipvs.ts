@@ -19,6 +19,7 @@ import { dialectNumber, identify, transportNumber } from './probe'
 import type { Change, Program } from './program'
 import { Operation } from './records/layout.gen'
 import { Services } from './services'
+import { Stream } from './stream'
 import { flushTable, readInfo, snapshotIdentity, takeSnapshot, zeroCounters } from './table'
 import { Timeouts } from './timeouts'
 import type { CpuState, Transport } from './transport'
@@ -221,34 +222,11 @@ export class Ipvs {
     return { timeout: timeout ?? this.options.timeout, signal }
   }
 
-  private async *stream<T>(
+  private stream<T>(
     build: (context: Context, push: (items: readonly T[]) => void) => Program<void>,
     options: CallOptions | undefined,
   ): AsyncIterableIterator<T> {
-    const chunks: (readonly T[])[] = []
-    let wake = () => {}
-    let ended = false
-    const end = () => {
-      ended = true
-      wake()
-    }
-    const push = (items: readonly T[]) => {
-      chunks.push(items)
-      wake()
-    }
-    const run = this.run((context) => build(context, push), options)
-    run.then(end, end)
-    while (!ended || chunks.length > 0) {
-      const chunk = chunks.shift()
-      if (chunk) {
-        yield* chunk
-      } else {
-        await new Promise<void>((resolve) => {
-          wake = resolve
-        })
-      }
-    }
-    await run
+    return new Stream((push) => this.run((context) => build(context, push), options))
   }
 
   /** Looks at the CPUs once for a job: whoever lowers or raises reserve_core meanwhile is an administrator. */
