@@ -8,9 +8,10 @@ import {
   setDestination,
   updateDestination,
 } from './destinations'
-import type { CommandRange, Dispatcher, Terms } from './dispatcher'
+import type { CommandRange, Dispatcher } from './dispatcher'
 import type { Settle } from './entry'
 import type { IpvsError } from './errors'
+import type { Terms } from './lifetimes'
 import { addLocalAddress, ensureLocalAddress, removeLocalAddress, setLocalAddresses } from './local-addresses'
 import type { Command, Program } from './program'
 import { nothing } from './program'
@@ -77,7 +78,7 @@ export class BatchRun implements Settle<unknown> {
     private readonly context: Context,
     private readonly dispatcher: Dispatcher,
   ) {
-    this.packed = dispatcher.buffer()
+    this.packed = dispatcher.staging.buffer()
   }
 
   /**
@@ -102,10 +103,10 @@ export class BatchRun implements Settle<unknown> {
       return
     }
     if (this.packed.full) {
-      this.packed = this.dispatcher.buffer()
+      this.packed = this.dispatcher.staging.buffer()
       this.range = undefined
     }
-    this.dispatcher.pack(this.packed, built.fields)
+    this.dispatcher.staging.pack(this.packed, built.fields)
     if (!this.range) {
       this.range = { packed: this.packed, at: this.packed.count - 1, count: 0, base: index }
       this.parts.push(this.range)

@@ -78,11 +78,8 @@ export function ruleScheduler(
   subject: ErrorSubject = {},
 ): void {
   if (HELPERS.test(scheduler)) {
-    throw unsupported(
-      `'${scheduler}' is no scheduler, the kernel would load a helper module`,
-      operation,
-      subject,
-    )
+    const description = `'${scheduler}' is no scheduler, the kernel would load a helper module`
+    throw unsupported(description, operation, subject)
   }
   if (capabilities.dialect !== 'mainline' && MAINLINE_SCHEDULERS.includes(scheduler)) {
     const hint = `There are ${capabilities.schedulers.join(', ')}.`
@@ -178,8 +175,7 @@ export function ruleLocalAddress(
   subject: () => ErrorSubject = () => ({ service: service.key }),
 ): void {
   if (!capabilities.localAddresses) {
-    const hint = 'They need a FULLNAT kernel.'
-    throw unsupported('this kernel has no local addresses', operation, subject(), hint)
+    throw unsupported('this kernel has no local addresses', operation, subject(), 'Use a FULLNAT kernel.')
   }
   ruleServiceKey(capabilities, service, operation, subject)
 }
@@ -201,11 +197,8 @@ export function ruleDaemon(
   const { syncMaxLength, multicastGroup, multicastPort, multicastTtl } = daemon
   const options = [syncMaxLength, multicastGroup, multicastPort, multicastTtl]
   if (!capabilities.daemonOptions && options.some((option) => option !== undefined)) {
-    throw unsupported(
-      'multicast and size options of a daemon need a mainline kernel over netlink',
-      operation,
-      {},
-    )
+    const description = 'multicast and size options of a daemon need a mainline kernel over netlink'
+    throw unsupported(description, operation, {})
   }
 }
 
@@ -227,12 +220,8 @@ export function ruleZero(
   // §1.5-6: over sockopt 0.0.0.0:0 means all services.
   const nothing = service.kind === 'address' && service.address.a === 0 && service.port === 0
   if (capabilities.transport === 'sockopt' && nothing) {
-    throw unsupported(
-      'sockopt takes 0.0.0.0:0 for all services',
-      operation,
-      subject,
-      "Use transport 'netlink'.",
-    )
+    const description = 'sockopt takes 0.0.0.0:0 for all services'
+    throw unsupported(description, operation, subject, "Use transport 'netlink'.")
   }
 }
 
