@@ -106,8 +106,8 @@ export function updateDestination(
   const destination = checkDestinationKey(target)
   const named = checkDestinationChange(change)
   const subject = { service: service.key, destination: destination.key }
-  ruleWrites(context.capabilities, operation, () => subject)
-  ruleServiceKey(context.capabilities, service, operation, () => subject)
+  ruleWrites(context.capabilities, operation, service, destination)
+  ruleServiceKey(context.capabilities, service, operation, destination)
   const look = (found: DestinationInfo[], looks: number): (() => FollowUp<void>) => {
     return () => {
       const info = find(found, destination)
@@ -176,7 +176,7 @@ export function getDestination(
   const service = checkServiceKey(key)
   const destination = checkDestinationKey(target)
   const subject = { service: service.key, destination: destination.key }
-  ruleServiceKey(context.capabilities, service, operation, () => subject)
+  ruleServiceKey(context.capabilities, service, operation, destination)
   const found: DestinationInfo[] = []
   return {
     operation,
@@ -223,9 +223,8 @@ export function removeDestination(context: Context, key: ServiceKey, target: Des
   const operation = 'destinations.remove'
   const service = checkServiceKey(key)
   const destination = checkDestinationKey(target)
-  const subject = () => ({ service: service.key, destination: destination.key })
-  ruleWrites(context.capabilities, operation, subject)
-  ruleServiceKey(context.capabilities, service, operation, subject)
+  ruleWrites(context.capabilities, operation, service, destination)
+  ruleServiceKey(context.capabilities, service, operation, destination)
   return { fields: { operation: Operation.destinationRemove, service, target: destination } }
 }
 

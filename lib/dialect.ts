@@ -3,7 +3,7 @@
 import { AF_INET, AF_INET6 } from './address'
 import type { Capabilities } from './capabilities'
 import { isFullnat, MAINLINE_SCHEDULERS } from './capabilities'
-import type { ErrorSubject, IpvsError } from './errors'
+import type { ErrorSubject, Explanation } from './errors'
 import { IpvsErrorCodes, ownError } from './errors'
 import { FORWARDING_METHODS, PROTOCOLS, SCHEDULER_FLAGS_MASK, SERVICE_FLAGS } from './numbers'
 import type { CpuState } from './transport'
@@ -12,19 +12,24 @@ import type {
   NormalizedDaemon,
   NormalizedDestinationConfig,
   NormalizedDestinationKey,
+  NormalizedLocalAddress,
   NormalizedServiceConfig,
   NormalizedServiceKey,
 } from './validate'
 
 // ---- rules: each throws ERR_IPVS_UNSUPPORTED with the reason, before anything is sent
 
-function unsupported(
-  description: string,
-  operation: string,
-  subject: ErrorSubject,
-  hint?: string,
-): IpvsError {
-  return ownError(IpvsErrorCodes.UNSUPPORTED, { description, operation, subject, ...(hint ? { hint } : {}) })
+const unsupported = (description: string, operation: string, subject: ErrorSubject, hint?: string) =>
+  ownError(IpvsErrorCodes.UNSUPPORTED, { description, operation, subject, ...(hint ? { hint } : {}) })
+
+type Target = NormalizedDestinationKey | NormalizedLocalAddress
+
+/** Made when it is needed only: the rules run for each of ten thousand destinations. */
+function subjectOf(service?: NormalizedServiceKey, target?: Target): ErrorSubject {
+  if (!service) return {}
+  if (!target) return { service: service.key }
+  if ('port' in target) return { service: service.key, destination: target.key }
+  return { service: service.key, localAddress: target.text }
 }
 
 /**
@@ -33,10 +38,11 @@ function unsupported(
 export function ruleWrites(
   capabilities: Capabilities,
   operation: string,
-  subject: () => ErrorSubject = () => ({}),
+  service?: NormalizedServiceKey,
+  target?: Target,
 ): void {
   if (capabilities.writes) return
-  throw ownError(IpvsErrorCodes.UNKNOWN_DIALECT, { operation, subject: subject() })
+  throw ownError(IpvsErrorCodes.UNKNOWN_DIALECT, { operation, subject: subjectOf(service, target) })
 }
 
 /**
@@ -47,20 +53,14 @@ export function ruleServiceKey(
   capabilities: Capabilities,
   service: NormalizedServiceKey,
   operation: string,
-  subject: () => ErrorSubject = () => ({ service: service.key }),
+  target?: Target,
 ): void {
-  if (!capabilities.ipv6 && service.family === AF_INET6) {
-    throw unsupported('sockopt cannot express IPv6', operation, subject(), "Use transport 'netlink'.")
-  }
+  if (capabilities.transport !== 'sockopt') return
+  const refuse = (description: string) =>
+    unsupported(description, operation, subjectOf(service, target), "Use transport 'netlink'.")
+  if (!capabilities.ipv6 && service.family === AF_INET6) throw refuse('sockopt cannot express IPv6')
   const sctp = service.kind === 'address' && service.protocol === PROTOCOLS.sctp
-  if (capabilities.transport === 'sockopt' && sctp && !capabilities.sctp) {
-    throw unsupported(
-      'sockopt knows no SCTP on this kernel',
-      operation,
-      subject(),
-      "Use transport 'netlink'.",
-    )
-  }
+  if (sctp && !capabilities.sctp) throw refuse('sockopt knows no SCTP on this kernel')
 }
 
 /** modprobe takes - and _ for the same. */
@@ -98,7 +98,7 @@ export function ruleService(
   const refuse = (when: boolean, description: string, hint?: string) => {
     if (when) throw unsupported(description, operation, subject, hint)
   }
-  ruleWrites(capabilities, operation, () => subject)
+  ruleWrites(capabilities, operation, service)
   ruleServiceKey(capabilities, service, operation)
   // §1.7-g, §11-8: the established timeout of the request is left uninitialised on the kernel's stack.
   refuse(
@@ -137,34 +137,41 @@ export function ruleDestination(
   config: NormalizedDestinationConfig,
   operation = 'destinations.add',
 ): void {
-  // Made when it is needed: this runs for each of ten thousand destinations.
-  const subject = () => ({ service: service.key, destination: destination.key })
-  const refuse = (when: boolean, description: string, hint?: string) => {
-    if (when) throw unsupported(description, operation, subject(), hint)
-  }
-  ruleWrites(capabilities, operation, subject)
-  ruleServiceKey(capabilities, service, operation, subject)
-  refuse(!capabilities.ipv6 && destination.family === AF_INET6, 'sockopt cannot express IPv6')
-  if (config.forwarding === FORWARDING_METHODS.fullnat) {
+  ruleWrites(capabilities, operation, service, destination)
+  ruleServiceKey(capabilities, service, operation, destination)
+  const trouble = destinationTrouble(capabilities, service, destination, config)
+  if (!trouble) return
+  const [description, hint] = trouble
+  throw unsupported(description, operation, subjectOf(service, destination), hint)
+}
+
+function destinationTrouble(
+  capabilities: Capabilities,
+  service: NormalizedServiceKey,
+  destination: NormalizedDestinationKey,
+  { forwarding, tunnel }: NormalizedDestinationConfig,
+): Explanation | undefined {
+  if (!capabilities.ipv6 && destination.family === AF_INET6) return ['sockopt cannot express IPv6']
+  if (forwarding === FORWARDING_METHODS.fullnat) {
     // §4.1, §10.2-3: accepted silently, and every packet goes to the local stack.
-    refuse(!capabilities.fullnat, 'this kernel has no FULLNAT', 'Use masquerade, tunnel or direct-route.')
+    if (!capabilities.fullnat) {
+      return ['this kernel has no FULLNAT', 'Use masquerade, tunnel or direct-route.']
+    }
     // §4.1, §11-26: no UDP handlers, packets leave with wrong ports and checksums.
-    refuse(
-      !capabilities.udpFullnat && service.kind === 'address' && service.protocol === PROTOCOLS.udp,
-      'this kernel has no FULLNAT for UDP',
-      'Use masquerade; fullnat-v2 has it where ip_vs_ext_stats has a row defence_ip_frag_gather.',
-    )
+    if (!capabilities.udpFullnat && service.kind === 'address' && service.protocol === PROTOCOLS.udp) {
+      const hint = 'Use masquerade; fullnat-v2 has it where ip_vs_ext_stats has a row defence_ip_frag_gather.'
+      return ['this kernel has no FULLNAT for UDP', hint]
+    }
   }
   // §2.5: 2.6.32 ignores the tunnel attributes and sends IP-in-IP; sockopt has no fields for them.
-  refuse(
-    config.tunnel !== undefined && config.tunnel.type !== 0 && !capabilities.tunnelTypes,
-    'tunnel types need a mainline kernel over netlink',
-  )
+  if (tunnel !== undefined && tunnel.type !== 0 && !capabilities.tunnelTypes) {
+    return ['tunnel types need a mainline kernel over netlink']
+  }
   // §2.5: 2.6.32 reads the address as one of the service's family.
-  refuse(
-    destination.family !== service.family && !capabilities.destinationFamily,
-    'destinations of the other address family need a mainline kernel over netlink',
-  )
+  if (destination.family !== service.family && !capabilities.destinationFamily) {
+    return ['destinations of the other address family need a mainline kernel over netlink']
+  }
+  return undefined
 }
 
 /** Before a local address is listed, added or removed. abi.md §10.2-2: mainline knows none of it. */
@@ -172,12 +179,13 @@ export function ruleLocalAddress(
   capabilities: Capabilities,
   service: NormalizedServiceKey,
   operation = 'localAddresses.add',
-  subject: () => ErrorSubject = () => ({ service: service.key }),
+  target?: Target,
 ): void {
   if (!capabilities.localAddresses) {
-    throw unsupported('this kernel has no local addresses', operation, subject(), 'Use a FULLNAT kernel.')
+    const subject = subjectOf(service, target)
+    throw unsupported('this kernel has no local addresses', operation, subject, 'Use a FULLNAT kernel.')
   }
-  ruleServiceKey(capabilities, service, operation, subject)
+  ruleServiceKey(capabilities, service, operation, target)
 }
 
 /** Before a daemon is started. */
@@ -209,7 +217,7 @@ export function ruleZero(
   operation = 'zero',
 ): void {
   const subject = { service: service?.key }
-  ruleWrites(capabilities, operation, () => subject)
+  ruleWrites(capabilities, operation, service)
   // §6.4, §10.1-16: always EACCES, which would look like a lack of privilege.
   if (!capabilities.zero) {
     const hint = 'Keep the last values and subtract them.'
@@ -303,9 +311,4 @@ export function sameForwarding(
     typeof method === 'number' ? method & 7 : FORWARDING_METHODS[method]
   const seen = number(reported)
   return number(wanted) === seen || (dialect !== 'mainline' && seen === FORWARDING_METHODS.local)
-}
-
-/** The CPU that a local address of fullnat-v3 serves (ip_vs_ctl.c:laddr_to_cpuid); `reserved` < `online`. */
-export function localAddressCpu(lastByte: number, online: number, reserved: number): number {
-  return (lastByte % (online - reserved)) + reserved
 }

@@ -3,7 +3,7 @@
 import { lastByte, parseAddress } from './address'
 import type { Context, Runner } from './context'
 import { collect, forward } from './context'
-import { localAddressCpu, ruleLocalAddress, ruleWrites } from './dialect'
+import { ruleLocalAddress, ruleWrites } from './dialect'
 import { ownError } from './errors'
 import { serviceKeyId } from './keys'
 import type { Command, Program, Request } from './program'
@@ -29,6 +29,11 @@ export interface LocalAddressCoverage {
   readonly uncovered: readonly number[]
 }
 
+/** The CPU that a local address of fullnat-v3 serves (ip_vs_ctl.c:laddr_to_cpuid); `reserved` < `online`. */
+export function localAddressCpu(lastByte: number, online: number, reserved: number): number {
+  return (lastByte % (online - reserved)) + reserved
+}
+
 function write(operation: number, service: NormalizedServiceKey, target: NormalizedLocalAddress): Command {
   return { fields: { operation, service, target } }
 }
@@ -49,9 +54,8 @@ function changeCommand(
 ): Command {
   const service = checkServiceKey(key)
   const local = checkLocalAddress(address, service)
-  const subject = () => ({ service: service.key, localAddress: local.text })
-  ruleWrites(capabilities, operation, subject)
-  ruleLocalAddress(capabilities, service, operation, subject)
+  ruleWrites(capabilities, operation, service, local)
+  ruleLocalAddress(capabilities, service, operation, local)
   return write(what, service, local)
 }
 
@@ -71,8 +75,8 @@ export function ensureLocalAddress(
   const local = checkLocalAddress(address, service)
   const { text } = local
   const subject = { service: service.key, localAddress: text }
-  ruleWrites(capabilities, operation, () => subject)
-  ruleLocalAddress(capabilities, service, operation, () => subject)
+  ruleWrites(capabilities, operation, service, local)
+  ruleLocalAddress(capabilities, service, operation, local)
   const found: LocalAddressInfo[] = []
   return {
     operation,
@@ -95,7 +99,7 @@ export function setLocalAddresses(
   const service = checkServiceKey(key)
   const wanted = checkLocalAddresses(addresses, service)
   const subject = { service: service.key }
-  ruleWrites(capabilities, operation, () => subject)
+  ruleWrites(capabilities, operation, service)
   ruleLocalAddress(capabilities, service, operation)
   const found: LocalAddressInfo[] = []
   return {
@@ -148,9 +152,9 @@ function readProgram<T>(
   address?: string,
 ): Program<T> {
   const service = checkServiceKey(key)
-  const local = address === undefined ? undefined : checkLocalAddress(address, service).text
-  const subject = { service: service.key, localAddress: local }
-  ruleLocalAddress(capabilities, service, operation, () => subject)
+  const local = address === undefined ? undefined : checkLocalAddress(address, service)
+  const subject = { service: service.key, localAddress: local?.text }
+  ruleLocalAddress(capabilities, service, operation, local)
   const found: LocalAddressInfo[] = []
   return {
     operation,

@@ -120,7 +120,7 @@ export function updateService(context: Context, key: ServiceKey, change: Service
   const operation = 'services.update'
   const service = checkServiceKey(key)
   const named = checkServiceChange(change, service)
-  ruleWrites(context.capabilities, operation, () => ({ service: service.key }))
+  ruleWrites(context.capabilities, operation, service)
   ruleServiceKey(context.capabilities, service, operation)
   const found: ServiceInfo[] = []
   return {
@@ -203,7 +203,7 @@ export function removeService(context: Context, key: ServiceKey): Change {
   const service = checkServiceKey(key)
   const { capabilities } = context
   const subject = { service: service.key }
-  ruleWrites(capabilities, operation, () => subject)
+  ruleWrites(capabilities, operation, service)
   ruleServiceKey(capabilities, service, operation)
   const remove: Command = {
     fields: {

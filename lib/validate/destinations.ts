@@ -58,18 +58,44 @@ const DESTINATION_CHANGE = new PropertyNames(DESTINATION_CONFIG, [
 ])
 const TUNNEL = new PropertyNames(['type', 'port', 'checksum'])
 
+/** Paths of the properties, for errors. */
+class Paths {
+  readonly address: string
+  readonly port: string
+  readonly forwarding: string
+  readonly weight: string
+  readonly upperThreshold: string
+  readonly lowerThreshold: string
+  readonly tunnel: string
+
+  constructor(field: string) {
+    this.address = `${field}.address`
+    this.port = `${field}.port`
+    this.forwarding = `${field}.forwarding`
+    this.weight = `${field}.weight`
+    this.upperThreshold = `${field}.upperThreshold`
+    this.lowerThreshold = `${field}.lowerThreshold`
+    this.tunnel = `${field}.tunnel`
+  }
+}
+
+const DESTINATION = 'destination'
+const destinationPaths = new Paths(DESTINATION)
+/** Not made anew for each of ten thousand destinations. */
+const pathsOf = (field: string): Paths => (field === DESTINATION ? destinationPaths : new Paths(field))
+
 /** Other properties are allowed, as for services. */
-export function checkDestinationKey(value: unknown, field = 'destination'): NormalizedDestinationKey {
+export function checkDestinationKey(value: unknown, field = DESTINATION): NormalizedDestinationKey {
   const properties = checkObject(value, field)
-  const address = checkAddress(properties.address, `${field}.address`)
-  const port = checkInteger(properties.port, `${field}.port`, 0, 65535)
+  const paths = pathsOf(field)
+  const address = checkAddress(properties.address, paths.address)
+  const port = checkInteger(properties.port, paths.port, 0, 65535)
   checkFamilyAgrees(properties.family, address.family, field)
   return new NormalizedDestinationKey(address, port)
 }
 
-function checkTunnel(value: unknown, parent: string): NormalizedTunnel | undefined {
+function checkTunnel(value: unknown, field: string): NormalizedTunnel | undefined {
   if (value === undefined) return undefined
-  const field = `${parent}.tunnel`
   const { type, port, checksum } = checkProperties(value, field, TUNNEL)
   const number = checkName(type, `${field}.type`, TUNNEL_TYPES)
   const flags = checksum === undefined ? 0 : checkName(checksum, `${field}.checksum`, TUNNEL_FLAGS)
@@ -89,11 +115,8 @@ function checkTunnel(value: unknown, parent: string): NormalizedTunnel | undefin
   return { type: number, port: 0, flags }
 }
 
-const checkForwarding = (value: unknown, field: string): number =>
-  checkName(value, `${field}.forwarding`, FORWARDING_METHODS)
-
-const checkCount = (value: unknown, name: string, field: string): number =>
-  checkInteger(value, `${field}.${name}`, 0, INT_MAX)
+/** A weight or a threshold. */
+const checkCount = (value: unknown, field: string): number => checkInteger(value, field, 0, INT_MAX)
 
 /** What only holds or fails when all properties are known. */
 function checkDestinationConfig(
@@ -125,20 +148,21 @@ function checkDestinationConfig(
 export function checkDestinationInput(
   value: unknown,
   service: NormalizedServiceKey,
-  field = 'destination',
+  field = DESTINATION,
 ): { readonly destination: NormalizedDestinationKey; readonly config: NormalizedDestinationConfig } {
   const properties = checkProperties(value, field, DESTINATION_INPUT)
   const destination = checkDestinationKey(properties, field)
   const { forwarding, weight, upperThreshold, lowerThreshold, tunnel } = properties
+  const paths = pathsOf(field)
   if (forwarding === undefined) {
-    throw invalidValue(`${field}.forwarding`, 'must be named: it has no default', forwarding)
+    throw invalidValue(paths.forwarding, 'must be named: it has no default', forwarding)
   }
   const config: NormalizedDestinationConfig = {
-    forwarding: checkForwarding(forwarding, field),
-    weight: weight === undefined ? 1 : checkCount(weight, 'weight', field),
-    upperThreshold: upperThreshold === undefined ? 0 : checkCount(upperThreshold, 'upperThreshold', field),
-    lowerThreshold: lowerThreshold === undefined ? 0 : checkCount(lowerThreshold, 'lowerThreshold', field),
-    tunnel: checkTunnel(tunnel, field),
+    forwarding: checkName(forwarding, paths.forwarding, FORWARDING_METHODS),
+    weight: weight === undefined ? 1 : checkCount(weight, paths.weight),
+    upperThreshold: upperThreshold === undefined ? 0 : checkCount(upperThreshold, paths.upperThreshold),
+    lowerThreshold: lowerThreshold === undefined ? 0 : checkCount(lowerThreshold, paths.lowerThreshold),
+    tunnel: checkTunnel(tunnel, paths.tunnel),
   }
   return { destination, config: checkDestinationConfig(config, destination, service, field) }
 }
@@ -153,11 +177,14 @@ export function checkDestinationChange(
   const properties = checkProperties(value, field, DESTINATION_CHANGE)
   refuseIdentity(properties, ['address', 'port'], field)
   const config: Mutable<NormalizedDestinationConfig> = {}
-  if (properties.forwarding !== undefined) config.forwarding = checkForwarding(properties.forwarding, field)
+  const paths = pathsOf(field)
+  const { forwarding } = properties
+  if (forwarding !== undefined)
+    config.forwarding = checkName(forwarding, paths.forwarding, FORWARDING_METHODS)
   for (const name of ['weight', 'upperThreshold', 'lowerThreshold'] as const) {
-    if (properties[name] !== undefined) config[name] = checkCount(properties[name], name, field)
+    if (properties[name] !== undefined) config[name] = checkCount(properties[name], paths[name])
   }
-  if ('tunnel' in properties) config.tunnel = checkTunnel(properties.tunnel, field)
+  if ('tunnel' in properties) config.tunnel = checkTunnel(properties.tunnel, paths.tunnel)
   return config
 }
 

@@ -72,6 +72,11 @@ function printGrowth({ rounds, points }) {
         }),
       ]),
     ])
+    for (const point of points.filter((one) => one.rounds < rounds)) {
+      console.log(
+        `  ${point.shape} ${point.size}: took so long that there were only ${count(point.rounds, point.rounds === 1 ? 'round' : 'rounds')}`,
+      )
+    }
     for (const point of points) {
       for (const [name, { reason }] of Object.entries(point[direction])) {
         if (reason) console.log(`  ${point.shape} ${point.size}, ${name}: ${reason}`)

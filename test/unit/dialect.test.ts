@@ -3,7 +3,6 @@ import { type Capabilities, capabilitiesOf } from '../../lib/capabilities'
 import { chooseTransport, detect, isForeignNamespace, type Signals } from '../../lib/detect'
 import {
   keepsEstablishedTimeout,
-  localAddressCpu,
   removesDestinationsFirst,
   removesServiceBySockopt,
   ruleDaemon,
@@ -20,6 +19,7 @@ import {
   serviceFlagsMask,
 } from '../../lib/dialect'
 import type { IpvsError } from '../../lib/errors'
+import { localAddressCpu } from '../../lib/local-addresses'
 import type { CpuState, KernelFiles } from '../../lib/transport'
 import type { Dialect } from '../../lib/types'
 import {
