@@ -68,15 +68,17 @@ export class BatchRun implements Settle<unknown> {
   private readonly operations: string[] = []
   private readonly outcomes: (BatchOutcome | undefined)[] = []
   /** What is to be sent, in order: commands that follow each other go together. */
-  private readonly parts: (Range | { readonly program: Program<unknown>; readonly index: number })[] = []
+  private parts: (Range | { readonly program: Program<unknown>; readonly index: number })[] = []
   private packed: RequestBuffer
   private range: Range | undefined
   private open = 0
+  private filled = false
   private ended: (outcomes: BatchOutcome[]) => void = nothing
 
   constructor(
     private readonly context: Context,
     private readonly dispatcher: Dispatcher,
+    private readonly terms: Terms,
   ) {
     this.packed = dispatcher.staging.buffer()
   }
@@ -103,8 +105,9 @@ export class BatchRun implements Settle<unknown> {
       return
     }
     if (this.packed.full) {
+      // The kernel works on them while the rest is packed.
+      this.send()
       this.packed = this.dispatcher.staging.buffer()
-      this.range = undefined
     }
     this.dispatcher.staging.pack(this.packed, built.fields)
     if (!this.range) {
@@ -115,15 +118,23 @@ export class BatchRun implements Settle<unknown> {
   }
 
   /** Resolves when all have an outcome. */
-  start(terms: Terms): Promise<BatchOutcome[]> {
+  finish(): Promise<BatchOutcome[]> {
     return new Promise((resolve) => {
       this.ended = resolve
+      this.filled = true
       if (this.open === 0) this.end()
-      for (const part of this.parts) {
-        if ('program' in part) this.dispatcher.submit(part.program, terms, this.settleAs(part.index))
-        else this.dispatcher.sendRange(part, terms, this)
-      }
+      this.send()
     })
+  }
+
+  private send(): void {
+    const { parts, dispatcher, terms } = this
+    this.parts = []
+    this.range = undefined
+    for (const part of parts) {
+      if ('program' in part) dispatcher.submit(part.program, terms, this.settleAs(part.index))
+      else dispatcher.sendRange(part, terms, this)
+    }
   }
 
   resolve(value: unknown, index: number): void {
@@ -146,7 +157,7 @@ export class BatchRun implements Settle<unknown> {
     if (this.outcomes[index]) return
     this.outcomes[index] = outcome
     this.open--
-    if (this.open === 0) this.end()
+    if (this.open === 0 && this.filled) this.end()
   }
 
   private end(): void {
@@ -154,7 +165,10 @@ export class BatchRun implements Settle<unknown> {
   }
 }
 
-/** Collects operations; nothing is sent before the function that was given to `batch()` has returned. */
+/**
+ * Takes operations. The first thousand wait until the function that was given to `batch()` has returned; behind them the
+ * kernel is at work while it goes on.
+ */
 export class Batch {
   readonly services: {
     add(service: ServiceInput): void

@@ -22,7 +22,7 @@ import type { Transport } from './transport'
 
 export interface DispatcherHooks {
   target(): Target
-  /** Called before each job; undefined where everything may be sent. */
+  /** Called before the jobs of a turn; undefined where everything may be sent. */
   admission(): Admit | undefined
   /** The family is gone or has another number. Resolves when it is there again, rejects with what to tell callers. */
   reopen(): Promise<void>
@@ -53,6 +53,8 @@ export class Dispatcher {
   /** The family is looked for again. */
   private reopening = false
   private scheduled = false
+  /** What may be sent by the jobs that are handed over while the caller still makes calls. */
+  private admit: { readonly admit: Admit | undefined } | undefined
   private closed = false
   private idle: (() => void)[] = []
 
@@ -145,7 +147,7 @@ export class Dispatcher {
     process.nextTick(() => {
       this.scheduled = false
       this.lifetimes.startClock()
-      this.start()
+      this.startAnew()
     })
   }
 
@@ -172,8 +174,16 @@ export class Dispatcher {
     while (this.mayStart()) this.startJob()
   }
 
+  /** A new turn: what may be sent is looked at again. */
+  private startAnew(): void {
+    this.admit = undefined
+    this.start()
+    this.admit = undefined
+  }
+
   private startJob(): void {
-    const { job, taken } = fillJob(this.queue, performance.now(), this.hooks.admission(), (entry, error) =>
+    this.admit ??= { admit: this.hooks.admission() }
+    const { job, taken } = fillJob(this.queue, performance.now(), this.admit.admit, (entry, error) =>
       this.lifetimes.reject(entry, error),
     )
     for (const entry of this.queue.splice(0, taken)) this.queued -= entry.count
@@ -207,7 +217,7 @@ export class Dispatcher {
 
   private ended(): void {
     if (!this.closed) {
-      this.start()
+      this.startAnew()
       return
     }
     this.rejectQueue()

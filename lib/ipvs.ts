@@ -174,15 +174,17 @@ export class Ipvs {
 
   /**
    * Runs what `build` puts into the batch, in order and in as few trips as there can be. Each operation has an outcome
-   * of its own; one that fails does not stop those behind it, and the promise rejects only when `build` throws.
+   * of its own; one that fails does not stop those behind it, and the promise rejects only when `build` throws. Nothing
+   * was sent then, unless there were more than a thousand operations: every full thousand is under way while `build` goes
+   * on.
    */
   batch(build: (batch: Batch) => void, options?: CallOptions): Promise<BatchOutcome[]> {
     return new Promise((resolve) => {
       const terms = this.terms(options)
       if (typeof build !== 'function') throw invalidType('build', 'function', build)
-      const run = new BatchRun(this.context, this.dispatcher)
+      const run = new BatchRun(this.context, this.dispatcher, terms)
       build(new Batch(run))
-      resolve(run.start(terms))
+      resolve(run.finish())
     })
   }
 

@@ -9,7 +9,7 @@ import { FollowUp, nothing } from './program'
 import { decodeDestination, decodeInfo, decodeLocalAddress, decodeService } from './records/decode'
 import { DestinationRecord, LocalAddressRecord, Operation } from './records/layout.gen'
 import type { Reply } from './records/reply'
-import { removeDestinationRequest } from './services'
+import { removalsOf } from './services'
 import type {
   DestinationInfo,
   Info,
@@ -98,8 +98,7 @@ export function flushTable(context: Context): Change {
       for (const { service, destinations } of services) {
         // A protocol without a name has no key, and no packet ever found such a service.
         if (typeof service.protocol === 'number') continue
-        const key = checkServiceKey(service)
-        for (const info of destinations) removals.push(removeDestinationRequest(key, info))
+        for (const removal of removalsOf(checkServiceKey(service), destinations)) removals.push(removal)
       }
       return new FollowUp<void>([...removals, flush], nothing)
     },

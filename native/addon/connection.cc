@@ -23,7 +23,7 @@ bool run_on_fresh_thread(void (*work)(void*), void* argument) {
 }
 
 // Jobs and replies whose memory is kept for the next ones: to get it anew costs more than to fill it.
-constexpr std::size_t kSpares = 4;
+constexpr std::size_t kSpares = 16;
 // Larger jobs are rare (lib/records/request.ts: JOB_REQUESTS).
 constexpr std::size_t kSpareRequests = 1024;
 // A work item ends when it has gathered this many replies: JavaScript has to come to them.
@@ -55,34 +55,58 @@ struct Connection::Run {
   napi_async_context context = nullptr;
 };
 
+enum class Connection::Mode : std::uint8_t {
+  kIdle,       // there is nothing to do
+  kExecuting,  // by an item of the pool, which may still wait for its thread
+  kPaused,     // there is more to do, when JavaScript has taken what there is
+};
+
 // Outlives the object while a job runs: garbage collection must not pull the sockets away from the pool thread.
 struct Connection::State {
   explicit State(sys::Namespace where) : connection(std::move(where)) {}
 
-  engine::Connection connection;  // pool thread while busy, else JS thread
+  engine::Connection connection;  // whoever executes, else JS thread
   std::shared_ptr<Run> current;   // likewise: the job that has begun and has not ended
-  bool busy = false;              // JS thread only
+  std::size_t items = 0;          // JS thread only: those of the pool that are not completed
   bool closed = false;            // JS thread only
 
   std::mutex lock;  // of what follows
+  Mode mode = Mode::kIdle;
   std::deque<std::shared_ptr<Run>> waiting;
   std::vector<Reply> replies;      // for their memory
   std::vector<engine::Job> spare;  // likewise
 
-  void add(std::shared_ptr<Run> run) {
+  // True when an item has to be queued for it. The pool may have run out of jobs while JavaScript, which is still at
+  // work, has not heard of the end of the last ones.
+  [[nodiscard]] bool add(std::shared_ptr<Run> run) {
     const std::lock_guard<std::mutex> guard(lock);
     waiting.push_back(std::move(run));
+    if (mode != Mode::kIdle) return false;
+    mode = Mode::kExecuting;
+    return true;
   }
+  // The next job, or none and the end of the item.
   std::shared_ptr<Run> next() {
     const std::lock_guard<std::mutex> guard(lock);
-    if (waiting.empty()) return nullptr;
+    if (waiting.empty()) {
+      mode = Mode::kIdle;
+      return nullptr;
+    }
     std::shared_ptr<Run> run = std::move(waiting.front());
     waiting.pop_front();
     return run;
   }
-  [[nodiscard]] bool idle() {
+  // The end of an item after which JavaScript comes first.
+  void pause() {
     const std::lock_guard<std::mutex> guard(lock);
-    return current == nullptr && waiting.empty();
+    mode = Mode::kPaused;
+  }
+  // True when an item has to be queued to go on.
+  [[nodiscard]] bool resume() {
+    const std::lock_guard<std::mutex> guard(lock);
+    if (mode == Mode::kExecuting) return false;
+    mode = current == nullptr && waiting.empty() ? Mode::kIdle : Mode::kExecuting;
+    return mode == Mode::kExecuting;
   }
   template <typename T>
   [[nodiscard]] T take(std::vector<T>& spares) {
@@ -152,8 +176,7 @@ Napi::Value Connection::run(const Napi::CallbackInfo& info) {
     end(env, *run);
     return refuse("run: no reference");
   }
-  state_->add(std::move(run));
-  if (!state_->busy && !queue(env, state_)) {
+  if (state_->add(std::move(run)) && !queue(env, state_)) {
     end_all(env, *state_);
     return refuse("run: the job cannot be queued");
   }
@@ -163,7 +186,7 @@ Napi::Value Connection::run(const Napi::CallbackInfo& info) {
 // The jobs that were handed over end first.
 Napi::Value Connection::close(const Napi::CallbackInfo& info) {
   state_->closed = true;
-  if (!state_->busy) state_->connection.close();
+  if (state_->items == 0) state_->connection.close();
   return info.Env().Undefined();
 }
 
@@ -179,7 +202,7 @@ bool Connection::queue(napi_env env, const std::shared_ptr<State>& state) {
     napi_delete_async_work(env, work->work);
     return false;
   }
-  state->busy = true;
+  ++state->items;
   (void)work.release();  // complete() owns it now
   return true;
 }
@@ -187,19 +210,21 @@ bool Connection::queue(napi_env env, const std::shared_ptr<State>& state) {
 void Connection::execute(napi_env /*env*/, void* data) {
   auto& work = *static_cast<Work*>(data);
   State& state = *work.state;
-  while (work.answers.size() < kRepliesPerWork) {
+  bool more = false;
+  while (!more && work.answers.size() < kRepliesPerWork) {
     if (!state.current) {
       state.current = state.next();
       if (!state.current) return;
       state.connection.start(std::move(state.current->job));
     }
     Reply reply = state.take(state.replies);
-    const bool more = state.connection.step(reply);
+    more = state.connection.step(reply);
     work.answers.push_back({state.current, std::move(reply), more});
-    if (more) return;
+    if (more) break;
     state.current->job = state.connection.release();
     state.current = nullptr;
   }
+  state.pause();
 }
 
 void Connection::complete(napi_env env, napi_status status, void* data) {
@@ -208,11 +233,12 @@ void Connection::complete(napi_env env, napi_status status, void* data) {
   State& state = *work->state;
   // The state is settled before JavaScript runs: a callback may start the next job, and the next item runs on the pool
   // while JavaScript decodes these replies.
-  state.busy = false;
+  --state.items;
+  const bool go_on = state.resume();
   // Either fails only while the environment is torn down.
-  const bool alive = status == napi_ok && (state.idle() || queue(env, work->state));
-  if (!alive) end_all(env, state);
-  if (!state.busy && state.closed) state.connection.close();
+  const bool alive = status == napi_ok && (!go_on || queue(env, work->state));
+  if (!alive && state.items == 0) end_all(env, state);
+  if (state.items == 0 && state.closed) state.connection.close();
   for (Work::Answer& answer : work->answers) {
     if (alive) call_back(env, *answer.run, answer.reply, answer.more);
     if (!answer.more) {
@@ -256,7 +282,7 @@ void Connection::end(napi_env env, Run& run) {
 void Connection::end_all(napi_env env, State& state) {
   if (state.current) end(env, *state.current);
   state.current = nullptr;
-  while (const std::shared_ptr<Run> run = state.next()) end(env, *run);
+  while (const std::shared_ptr<Run> run = state.next()) end(env, *run);  // idle then
 }
 
 }  // namespace ipvs::addon

@@ -3,6 +3,7 @@
 
 #include <napi.h>
 
+#include <cstdint>
 #include <memory>
 
 #include "engine/connection.h"
@@ -15,6 +16,7 @@ class Connection : public Napi::ObjectWrap<Connection> {
   explicit Connection(const Napi::CallbackInfo& info);
 
  private:
+  enum class Mode : std::uint8_t;
   struct Run;
   struct State;
   struct Work;

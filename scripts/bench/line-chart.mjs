@@ -48,12 +48,20 @@ function drawSeries({ kind, points }, x, y) {
   ]
 }
 
+/** A line that ends before the others has its note over its last point. */
+function labelOfShort({ kind, points, note }, x, y) {
+  const [px, py] = points.at(-1)
+  return text(x(px), y(py) - 12, note, { 'text-anchor': 'middle', class: `${kind} fill` })
+}
+
 function drawPanel({ title, xLabel, series }, left, y, yRange) {
   const sizes = [...new Set(series.flatMap(({ points }) => points.map(([value]) => value)))]
   // Half as much room again, so that no mark lies on an edge.
   const xRange = [Math.min(...sizes) / 1.5, Math.max(...sizes) * 1.5]
   const x = logScale(xRange, [left, left + panelWidth])
-  const labels = series.map(({ kind, points, note }) => ({ kind, note, y: y(points.at(-1)[1]) }))
+  const largest = Math.max(...sizes)
+  const complete = series.filter(({ points }) => points.at(-1)[0] === largest)
+  const labels = complete.map(({ kind, points, note }) => ({ kind, note, y: y(points.at(-1)[1]) }))
   return [
     text(left, top - 12, title, { class: 'strong' }),
     ...yAxis(y, yRange, left),
@@ -62,6 +70,7 @@ function drawPanel({ title, xLabel, series }, left, y, yRange) {
     ...spread(labels).map((label) =>
       text(left + panelWidth + 6, label.y + 4, label.note, { class: `${label.kind} fill` }),
     ),
+    ...series.filter((one) => !complete.includes(one)).map((one) => labelOfShort(one, x, y)),
   ]
 }
 

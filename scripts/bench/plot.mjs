@@ -37,7 +37,7 @@ function growthChart(name, { machine, growth }, direction) {
   const things = direction === 'write' ? 'operations' : 'records'
   return lineChart({
     title: `${what} a table: time against size, ${name}`,
-    subtitle: `Linux ${machine.release}, ${machine.accelerator}, median of ${growth.rounds}; at the end of each line: µs per ${things.slice(0, -1)} at the largest size`,
+    subtitle: `Linux ${machine.release}, ${machine.accelerator}, median of ${growth.rounds}; labels: µs per ${things.slice(0, -1)} at the largest size measured`,
     yLabel: 'milliseconds',
     panels: panels.map(([shape, title]) => ({
       title,

@@ -13,7 +13,7 @@ const { makeTable } = require('./table.cjs')
 const { sizes, growthRounds } = options
 /** A peer that takes longer is left out, at this size and the larger ones. */
 const limitMs = 60000
-/** A size whose first rounds took this long gets no more of them: fullnat-v2 waits minutes for 10,000 services. */
+/** A size whose first rounds took this long gets no more of them. */
 const enoughMs = 120000
 /** Tables of the smallest size that are written and read before: by then our code is compiled. */
 const warmUps = 10

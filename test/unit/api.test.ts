@@ -156,7 +156,8 @@ describe('services', () => {
       ['destinationRemove', 'destinationRemove', 'serviceRemove'],
     ])
     const [, one, two, last] = requestsOf(transport)
-    expect([one?.targetAddress, two?.targetAddress]).toEqual(['10.0.0.5', '10.0.0.6'])
+    // The oldest, which the kernel lists last, goes first.
+    expect([one?.targetAddress, two?.targetAddress]).toEqual(['10.0.0.6', '10.0.0.5'])
     expect([one?.transport, two?.transport, last?.transport]).toEqual(['netlink', 'netlink', 'sockopt'])
     // sockopt would lock up over a fwmark service, and has no IPv6
     for (const key of [{ fwmark: 7 }, { ...WEB, address: '2001:db8::1' }]) {
