@@ -14,7 +14,7 @@ import { Reply } from './records/reply'
 import type { About } from './records/request-subject'
 import type { Dialect } from './types'
 
-/** What the kernel is taken for; changes when ip_vs was loaded again. */
+/** What the kernel is taken for. */
 export interface Target {
   readonly dialect: Dialect
   /** `Dialect` of layout.gen. */
@@ -31,7 +31,7 @@ export class Answers {
 
   constructor(
     private readonly lifetimes: Lifetimes,
-    private readonly target: () => Target,
+    private readonly target: Target,
   ) {}
 
   /** Never throws: it is called from the addon. */
@@ -115,7 +115,7 @@ export class Answers {
   }
 
   private errorOf(outcome: OutcomeRecord, { operation, subject }: About): IpvsError {
-    return outcomeError(outcome, operation, subject, this.target().dialect)
+    return outcomeError(outcome, operation, subject, this.target.dialect)
   }
 
   /** All requests of the program are answered. */
@@ -138,7 +138,7 @@ export class Answers {
       return
     }
     if (value instanceof FollowUp) {
-      entry.goOn(value, this.target().transportNumber)
+      entry.goOn(value, this.target.transportNumber)
       if (entry.count > 0) this.waiting.push(entry)
       else this.conclude(entry)
       return

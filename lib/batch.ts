@@ -66,6 +66,7 @@ interface Range extends CommandRange {
 /** The calls of a batch from being put into it until each has its outcome; the first is settled as number 0. */
 export class BatchRun implements Settle<unknown> {
   private readonly operations: string[] = []
+  /** Filled as they come, mostly in order. */
   private readonly outcomes: (BatchOutcome | undefined)[] = []
   /** What is to be sent, in order: commands that follow each other go together. */
   private parts: (Range | { readonly program: Program<unknown>; readonly index: number })[] = []
@@ -89,7 +90,6 @@ export class BatchRun implements Settle<unknown> {
    */
   put<A, B, C>(operation: string, build: Build<A, B, C>, a: A, b: B, c: C): void {
     const index = this.operations.push(operation) - 1
-    this.outcomes.push(undefined)
     this.open++
     let built: Command | Program<unknown>
     try {

@@ -21,7 +21,7 @@ import { Staging } from './staging'
 import type { Transport } from './transport'
 
 export interface DispatcherHooks {
-  target(): Target
+  readonly target: Target
   /** Called before the jobs of a turn; undefined where everything may be sent. */
   admission(): Admit | undefined
   /** The family is gone or has another number. Resolves when it is there again, rejects with what to tell callers. */
@@ -62,8 +62,8 @@ export class Dispatcher {
     private readonly transport: Transport,
     private readonly hooks: DispatcherHooks,
   ) {
-    this.staging = new Staging(() => hooks.target().transportNumber, MOST_JOBS)
-    this.answers = new Answers(this.lifetimes, () => hooks.target())
+    this.staging = new Staging(hooks.target.transportNumber, MOST_JOBS)
+    this.answers = new Answers(this.lifetimes, hooks.target)
   }
 
   /** Calls that have not been answered. */
@@ -190,7 +190,7 @@ export class Dispatcher {
     this.staging.startAnew(this.queue.length === 0 ? undefined : job?.packed)
     if (!job) return
     this.running.push(job)
-    const request = job.packed.job(this.hooks.target().dialectNumber)
+    const request = job.packed.job(this.hooks.target.dialectNumber)
     // A transport of somebody's own may throw as well as reject.
     new Promise<void>((resolve) =>
       resolve(this.transport.run(request, (buffer) => this.answers.take(buffer, job))),

@@ -101,11 +101,12 @@ export class Ipvs {
     this.context = { capabilities, force: options.force }
     this.defaults = { timeout: options.timeout, signal: undefined }
     this.dispatcher = new Dispatcher(transport, {
-      target: () => ({
-        dialect: this.dialect,
-        dialectNumber: dialectNumber(this.capabilities),
-        transportNumber: transportNumber(this.capabilities),
-      }),
+      // Stays: reopen() takes nothing else.
+      target: {
+        dialect: capabilities.dialect,
+        dialectNumber: dialectNumber(capabilities),
+        transportNumber: transportNumber(capabilities),
+      },
       admission: () => this.admission(),
       reopen: () => this.reopen(),
     })

@@ -9,7 +9,7 @@ export class Staging {
 
   constructor(
     /** `Transport` of layout.gen. */
-    private readonly transport: () => number,
+    private readonly transport: number,
     private readonly mostSpares: number,
   ) {}
 
@@ -19,7 +19,7 @@ export class Staging {
   }
 
   pack(packed: RequestBuffer, fields: RequestFields): void {
-    packed.push(fields, this.transport())
+    packed.push(fields, this.transport)
   }
 
   /** Packs the request of a call that comes alone; it is the last one of the buffer that is returned. */

@@ -59,11 +59,11 @@ beforeEach(() => {
   hooks = {
     reopens: 0,
     whenReopened: async () => {},
-    target: () => ({
+    target: {
       dialect: 'mainline',
       dialectNumber: Dialect.mainline,
       transportNumber: Transport.netlink,
-    }),
+    },
     admission: () => () => {},
     reopen() {
       hooks.reopens++
