@@ -14,9 +14,13 @@ using netlink::Attribute;
 using netlink::AttributeCursor;
 namespace presence = abi::reply_presence;
 
-// Reads a number that must be there in the size the field has room for.
+// Reads a number, mostly of the size that the field has.
 template <typename T>
 bool take(const Attribute& attribute, T& field) {
+  if (attribute.payload.size() == sizeof field) {
+    field = netlink::load<T>(attribute.payload.data());
+    return true;
+  }
   const auto number = attribute.number();
   if (!number) return false;
   field = static_cast<T>(*number);

@@ -57,12 +57,11 @@ function inOrder(names, direction) {
 
 function summariseDirection({ samples, missing, alone }, direction, size) {
   const rows = inOrder(Object.keys(samples), direction).map((name) => {
-    const [warmUp, ...counted] = samples[name]
+    const [, ...counted] = samples[name]
     const one = row(name, counted, size, alone[name])
     if (alone[name]) {
-      // Nothing was compiled before in `firstMs`; in `firstRoundMs` what the methods before it share was.
+      // In a process of its own: nothing was compiled before.
       one.firstMs = round(scaledMs(alone[name], size))
-      one.firstRoundMs = round(scaledMs(warmUp, size))
     }
     return one
   })

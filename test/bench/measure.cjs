@@ -28,6 +28,7 @@ async function untilTurn() {
  * same once they were made.
  */
 async function timed(work) {
+  // No forced collection before: V8 throws compiled code away with it, and the measurement is of a cold start.
   const whole = await watchLoop()
   const started = performance.now()
   const promise = work()

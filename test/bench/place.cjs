@@ -39,18 +39,27 @@ async function settle() {
   }
 }
 
+/** The client of a kernel without namespaces: it stays open, as that of a control plane does. */
+let shared
+
+async function withSharedClient(work) {
+  shared ??= await Ipvs.open({ timeout })
+  return work(shared)
+}
+
+async function withClientIn(holder, work) {
+  const client = await Ipvs.open({ timeout, netns: holder.pid })
+  try {
+    return await work(client)
+  } finally {
+    await client.close()
+  }
+}
+
 /** { withClient(work), wrap(command), leave() } */
 async function freshPlace(kernel) {
   const holder = kernel.dialect === 'mainline' ? await holdNamespace() : undefined
-  const open = () => Ipvs.open({ timeout, ...(holder ? { netns: holder.pid } : {}) })
-  const withClient = async (work) => {
-    const client = await open()
-    try {
-      return await work(client)
-    } finally {
-      await client.close()
-    }
-  }
+  const withClient = (work) => (holder ? withClientIn(holder, work) : withSharedClient(work))
   const empty = () => withClient((client) => client.flush())
   await empty()
   return {
