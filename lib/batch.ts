@@ -1,5 +1,6 @@
 /** Many operations in one job, each with its own outcome. */
 
+import { invalidValue } from './argument-errors'
 import type { Context } from './context'
 import {
   addDestination,
@@ -11,6 +12,7 @@ import {
 import type { CommandRange, Dispatcher } from './dispatcher'
 import type { Settle } from './entry'
 import type { IpvsError } from './errors'
+import { ownError } from './errors'
 import type { Terms } from './lifetimes'
 import { addLocalAddress, ensureLocalAddress, removeLocalAddress, setLocalAddresses } from './local-addresses'
 import type { Command, Program } from './program'
@@ -89,6 +91,10 @@ export class BatchRun implements Settle<unknown> {
    * alone.
    */
   put<A, B, C>(operation: string, build: Build<A, B, C>, a: A, b: B, c: C): void {
+    if (this.filled) {
+      const hint = 'Put everything in before the function returns; an async one returns at its first await.'
+      throw ownError('ERR_IPVS_CLOSED', { operation, description: 'the batch is sent already', hint })
+    }
     const index = this.operations.push(operation) - 1
     this.open++
     let built: Command | Program<unknown>
@@ -117,11 +123,19 @@ export class BatchRun implements Settle<unknown> {
     this.range.count++
   }
 
-  /** Resolves when all have an outcome. */
-  finish(): Promise<BatchOutcome[]> {
+  /** Lets `build` put calls in. Resolves when all have an outcome; throws what `build` throws. */
+  fill(build: (batch: Batch) => void): Promise<BatchOutcome[]> {
+    let returned: unknown
+    try {
+      returned = build(new Batch(this))
+    } finally {
+      this.filled = true
+    }
+    if (typeof (returned as PromiseLike<unknown> | undefined)?.then === 'function') {
+      throw invalidValue('build', 'must not be async: it has to be done when it returns', build)
+    }
     return new Promise((resolve) => {
       this.ended = resolve
-      this.filled = true
       if (this.open === 0) this.end()
       this.send()
     })

@@ -2,8 +2,8 @@
 
 import { inspect } from 'util'
 import { invalidType } from './argument-errors'
-import type { BatchOutcome } from './batch'
-import { Batch, BatchRun } from './batch'
+import type { Batch, BatchOutcome } from './batch'
+import { BatchRun } from './batch'
 import type { Capabilities } from './capabilities'
 import type { Context, Runner } from './context'
 import { Daemons } from './daemons'
@@ -184,8 +184,7 @@ export class Ipvs {
       const terms = this.terms(options)
       if (typeof build !== 'function') throw invalidType('build', 'function', build)
       const run = new BatchRun(this.context, this.dispatcher, terms)
-      build(new Batch(run))
-      resolve(run.finish())
+      resolve(run.fill(build))
     })
   }
 

@@ -31,7 +31,7 @@ function native() {
 /** One process for each round: how a function is compiled is settled once in each. */
 function round() {
   const output = execFileSync(process.execPath, ['test/bench/border.cjs'], { cwd: root, encoding: 'utf8' })
-  const { floors, pack, unpack, crossing } = JSON.parse(output)
+  const { floors, pack, unpack, crossing, calls } = JSON.parse(output)
   const code = native()
   const rows = {}
   const add = (group, values, floor) => {
@@ -40,6 +40,9 @@ function round() {
   add('pack', { floor: floors.pack, ...pack }, floors.pack)
   add('unpack', { floor: floors.unpack, ...unpack }, floors.unpack)
   add('crossing, without a system call', crossing, floors.pack)
+  for (const [name, { ns, block, blockAfter }] of Object.entries(calls)) {
+    rows[`whole call, answered at once: ${name}`] = { ns, ratio: ns / floors.pack, block, blockAfter }
+  }
   add('on the pool thread: record to message', { encode: code.encode }, floors.pack)
   add('on the pool thread: message to record', { decode: code.decode }, floors.unpack)
   return rows
@@ -50,15 +53,17 @@ const median = (numbers) => [...numbers].sort((a, b) => a - b)[numbers.length >>
 const rounds = Array.from({ length: ROUNDS }, round)
 const rows = Object.fromEntries(
   Object.keys(rounds[0]).map((name) => {
-    const of = (field) => median(rounds.map((one) => one[name][field]))
-    return [name, { ns: Number(of('ns').toFixed(1)), ratio: Number(of('ratio').toFixed(2)) }]
+    const of = (field, digits) => Number(median(rounds.map((one) => one[name][field])).toFixed(digits))
+    const block =
+      'block' in rounds[0][name] ? { block: of('block', 1), blockAfter: of('blockAfter', 1) } : undefined
+    return [name, { ns: of('ns', 1), ratio: of('ratio', 2), ...block }]
   }),
 )
 
 const before = existsSync(stored) ? JSON.parse(readFileSync(stored, 'utf8')) : undefined
 const width = Math.max(...Object.keys(rows).map((name) => name.length))
 console.log(`${''.padEnd(width)}  ns each   x floor   stored`)
-for (const [name, { ns, ratio }] of Object.entries(rows)) {
+for (const [name, { ns, ratio, block, blockAfter }] of Object.entries(rows)) {
   const known = before?.rows[name]?.ratio
   const change = known === undefined ? 1 : ratio / known
   const note = change > NOTABLE ? '  slower' : change < 1 / NOTABLE ? '  faster' : ''
@@ -67,7 +72,11 @@ for (const [name, { ns, ratio }] of Object.entries(rows)) {
     ratio.toFixed(2).padStart(9),
     (known?.toFixed(2) ?? '').padStart(8),
   ]
-  console.log(`${name.padEnd(width)}  ${columns.join(' ')}${note}`)
+  const stood =
+    block === undefined
+      ? ''
+      : `  12,500 calls: loop blocked ${block} ms, ${blockAfter} ms after they were made`
+  console.log(`${name.padEnd(width)}  ${columns.join(' ')}${note}${stood}`)
 }
 const { pack, unpack } = {
   pack: rows['pack: check and pack'].ns,

@@ -2,10 +2,10 @@
 // docs/bench/KERNEL.json and the plots beside it.
 //
 //   npm run bench [-- --kernel fullnat-v3] [--only methods] [--services 500 --destinations 20 --locals 4 --rounds 7]
-//                 [--sizes 100,1000,10000 --growth-rounds 3] [--callers 1000] [--soak 100] [--plots-only]
+//                 [--sizes 100,1000,10000 --growth-rounds 3] [--callers 1000] [--soak 100] [--stored]
 //
 // Parts for --only (several may be given): idle, methods, growth, callers, soak. Parts that did not run keep what the
-// JSON has of them.
+// JSON has of them. With --stored nothing is measured: tables and plots are made of what the JSON has.
 import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -33,7 +33,7 @@ const { values } = parseArgs({
     callers: { type: 'string', default: '1000' },
     soak: { type: 'string', default: '100' },
     out: { type: 'string', default: `${root}docs/bench` },
-    'plots-only': { type: 'boolean', default: false },
+    stored: { type: 'boolean', default: false },
   },
 })
 const unknown = values.only.filter((part) => !partNames.includes(part))
@@ -99,9 +99,12 @@ async function measureAll() {
   }
 }
 
-if (values['plots-only']) {
-  for (const name of values.kernel)
-    if (existsSync(resultFile(name))) writePlots(values.out, name, stored(name))
-} else {
-  await measureAll()
+function showStored() {
+  for (const name of values.kernel.filter((one) => existsSync(resultFile(one)))) {
+    printTable(name, stored(name))
+    writePlots(values.out, name, stored(name))
+  }
 }
+
+if (values.stored) showStored()
+else await measureAll()

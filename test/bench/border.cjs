@@ -1,15 +1,19 @@
 // What the TypeScript half of the border costs on this machine, without a kernel. Prints JSON: nanoseconds for each
 // record, the best of several runs, and for the whole crossing the part of it that is spent on the event loop.
 const { performance } = require('node:perf_hooks')
+const { Ipvs } = require('../../dist')
 const { capabilitiesOf } = require('../../dist/capabilities')
 const { addDestination } = require('../../dist/destinations')
 const { loadAddon } = require('../../dist/native/addon')
 const { decodeDestination, decodeLocalAddress, decodeService } = require('../../dist/records/decode')
-const { Dialect, ReplyHeader } = require('../../dist/records/layout.gen')
+const { Dialect, outcomeFlags, ReplyHeader, RequestHeader } = require('../../dist/records/layout.gen')
 const { packReply } = require('../../dist/records/pack-reply')
 const { Reply } = require('../../dist/records/reply')
 const { emptySections } = require('../../dist/records/reply-fields')
 const { packRequests, RequestBuffer } = require('../../dist/records/request')
+const { FakeKernel } = require('../../dist/testing')
+const { timed } = require('./measure.cjs')
+const { addAll, makeTable } = require('./table.cjs')
 
 const RECORDS = 1000
 const RUNS = 200
@@ -164,9 +168,65 @@ async function crossing() {
   return { whole, 'on the loop': loop }
 }
 
+/** A transport behind which everything succeeds at once: what is left is ours. */
+function answeringTransport(kernel) {
+  const fake = kernel.transport()
+  let known = false
+  return {
+    ...fake,
+    run(job, onReply) {
+      if (!known) {
+        known = true
+        return fake.run(job, onReply)
+      }
+      const count = new DataView(job).getUint32(RequestHeader.count, true)
+      const outcomes = Array.from({ length: count }, (_, operation) => ({
+        ...{ operation, error: 0, syscall: 0, flags: outcomeFlags.sent },
+      }))
+      const answer = packReply({ ...emptySections(), outcomes }, false)
+      return new Promise((resolve) => {
+        setImmediate(() => {
+          onReply(answer)
+          resolve()
+        })
+      })
+    },
+  }
+}
+
+/** The calls of a table of 500 services x 20 destinations, 4 local addresses each, from the call to its promise. */
+async function calls() {
+  const kernel = new FakeKernel({ dialect: 'fullnat-v3', cpus: 2 })
+  const client = await Ipvs.open({ transport: answeringTransport(kernel), timeout: 60000 })
+  const table = makeTable({ fullnat: true }, { services: 500, destinations: 20, locals: 4 })
+  const ways = {
+    'batch()': () => client.batch((b) => addAll(b, table)),
+    'Promise.all': () => {
+      const made = []
+      addAll(client, table, (call) => made.push(call))
+      return Promise.all(made)
+    },
+  }
+  const found = {}
+  for (const [name, way] of Object.entries(ways)) {
+    const samples = []
+    for (let run = 0; run < 60; run++) samples.push((await timed(way)).sample)
+    const warm = samples.slice(20)
+    const middle = (key) => warm.map((sample) => sample[key]).sort((a, b) => a - b)[warm.length >> 1]
+    found[name] = {
+      ns: (middle('ms') * 1e6) / table.size,
+      block: middle('block'),
+      blockAfter: middle('blockAfter'),
+    }
+  }
+  await client.close()
+  return found
+}
+
 async function main() {
   const floors = { pack: packFloor(), unpack: unpackFloor() }
-  console.log(JSON.stringify({ floors, pack: pack(), unpack: unpack(), crossing: await crossing() }))
+  const border = { pack: pack(), unpack: unpack(), crossing: await crossing() }
+  console.log(JSON.stringify({ floors, ...border, calls: await calls() }))
 }
 
 main()

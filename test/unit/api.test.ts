@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import type { Batch } from '../../lib/batch'
 import type { IpvsError } from '../../lib/errors'
 import { replyPresence } from '../../lib/records/layout.gen'
 import type { ServiceInput } from '../../lib/types'
@@ -585,6 +586,38 @@ describe('batch', () => {
     expect((await failure(ipvs.batch(undefined as never))).code).toBe('ERR_INVALID_ARG_TYPE')
     expect(await ipvs.batch(() => {})).toEqual([])
     expect(transport.jobs).toEqual([])
+  })
+
+  it('is over when build returns: what comes later is refused, loudly', async () => {
+    const { ipvs, transport } = await openScripted('mainline')
+    const asynchronous = ipvs.batch(async (batch) => {
+      batch.services.add(WEB)
+      await undefined
+    })
+    expect(await failure(asynchronous)).toMatchObject({ code: 'ERR_INVALID_ARG_VALUE', field: 'build' })
+    expect(transport.jobs).toEqual([])
+    let kept: Batch | undefined
+    await ipvs.batch((batch) => {
+      kept = batch
+    })
+    expect(() => kept?.services.add(WEB)).toThrow(expect.objectContaining({ code: 'ERR_IPVS_CLOSED' }))
+  })
+
+  it('sends full thousands while build goes on, and what it put in before it threw stays done', async () => {
+    const { ipvs, transport } = await openScripted('mainline')
+    const seen: number[] = []
+    const build = ipvs.batch((batch) => {
+      for (let port = 0; port < 2500; port++) {
+        if (port % 500 === 1) seen.push(transport.jobs.length)
+        batch.destinations.add(WEB, { address: '10.0.0.5', port, forwarding: 'masquerade' })
+      }
+      throw new Error('mine')
+    })
+    expect((await failure(build)).message).toBe('mine')
+    expect(seen).toEqual([0, 0, 1, 1, 2])
+    await ipvs.flush()
+    const sent = transport.trips.map(({ length }) => length)
+    expect(sent).toEqual([1000, 1000, 1])
   })
 
   it('has one signal for all', async () => {
