@@ -5,7 +5,8 @@
 //                 [--sizes 100,1000,10000 --growth-rounds 3] [--callers 1000] [--soak 100] [--stored]
 //
 // Parts for --only (several may be given): idle, methods, growth, callers, soak. Parts that did not run keep what the
-// JSON has of them. With --stored nothing is measured: tables and plots are made of what the JSON has.
+// JSON has of them. With --stored nothing is measured: tables and plots are made of what the JSON has. The tables in
+// docs/performance.md are written anew.
 import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -15,10 +16,12 @@ import { parseArgs } from 'node:util'
 import { findKernel, kernelNames } from '../vm/index.mjs'
 import { runInGuest } from './guest.mjs'
 import { writePlots } from './plot.mjs'
+import { writeReport } from './report.mjs'
 import { parts as allParts } from './summary.mjs'
-import { printTable } from './table.mjs'
+import { tableOf } from './table.mjs'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
+const results = `${root}docs/bench`
 const partNames = Object.keys(allParts)
 const { values } = parseArgs({
   options: {
@@ -32,7 +35,7 @@ const { values } = parseArgs({
     'growth-rounds': { type: 'string', default: '3' },
     callers: { type: 'string', default: '1000' },
     soak: { type: 'string', default: '100' },
-    out: { type: 'string', default: `${root}docs/bench` },
+    out: { type: 'string', default: results },
     stored: { type: 'boolean', default: false },
   },
 })
@@ -80,7 +83,7 @@ async function measure(name, floor) {
   const found = Object.entries(results).map(([part, result]) => [part, allParts[part](result)])
   const summary = { machine, ...Object.fromEntries(found) }
   if (found.length > 0) {
-    printTable(name, summary)
+    console.log(tableOf(name, summary))
     store(name, { ...stored(name), ...summary })
     writePlots(values.out, name, stored(name))
   }
@@ -101,10 +104,16 @@ async function measureAll() {
 
 function showStored() {
   for (const name of values.kernel.filter((one) => existsSync(resultFile(one)))) {
-    printTable(name, stored(name))
+    console.log(tableOf(name, stored(name)))
     writePlots(values.out, name, stored(name))
   }
 }
 
 if (values.stored) showStored()
 else await measureAll()
+if (values.out === results) {
+  writeReport(
+    `${root}docs/performance.md`,
+    Object.fromEntries(kernelNames.map((name) => [name, stored(name)])),
+  )
+}

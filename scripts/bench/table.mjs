@@ -1,4 +1,7 @@
-// Prints the summary of one kernel for a terminal.
+// The summary of one kernel as text, for a terminal and for docs/performance.md.
+
+let lines = []
+const print = (text = '') => lines.push(...text.split('\n'))
 
 const number = (value, digits) => {
   if (value === undefined) return ''
@@ -15,7 +18,7 @@ function printColumns(rows) {
   const widths = shown[0].map((_, i) => Math.max(...shown.map((row) => row[i].length)))
   for (const row of shown) {
     const cells = row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]) : cell.padStart(widths[i])))
-    console.log(`  ${cells.join('  ')}`.trimEnd())
+    print(`  ${cells.join('  ')}`.trimEnd())
   }
 }
 
@@ -23,7 +26,7 @@ const blockHeads = ['block ms', 'after calls']
 const blockCells = ({ blockMs, blockAfterMs }) => [fine(blockMs), fine(blockAfterMs)]
 
 function printDirection(title, { rows, missing }, size, own) {
-  console.log(`\n${title}`)
+  print(`\n${title}`)
   const heads = ['ms', 'best', 'first', 'µs each', 'x floor', `x ${own}`, ...blockHeads, 'peak MB']
   printColumns([
     ['', ...heads],
@@ -36,14 +39,14 @@ function printDirection(title, { rows, missing }, size, own) {
     ]),
   ])
   for (const { name, measuredOperations } of rows.filter(({ scaled }) => scaled)) {
-    console.log(`  * ${name}: ${number(measuredOperations, 0)} measured, scaled to all`)
+    print(`  * ${name}: ${number(measuredOperations, 0)} measured, scaled to all`)
   }
   for (const { name, measuredOperations } of rows.filter(
     (row) => !row.scaled && row.measuredOperations < size,
   )) {
-    console.log(`  ${name}: ${number(measuredOperations, 0)} of them, without local addresses`)
+    print(`  ${name}: ${number(measuredOperations, 0)} of them, without local addresses`)
   }
-  for (const [name, reason] of Object.entries(missing)) console.log(`  without ${name}: ${reason}`)
+  for (const [name, reason] of Object.entries(missing)) print(`  without ${name}: ${reason}`)
 }
 
 function printMethods({ services, destinations, locals, size, rounds, write, read }) {
@@ -59,7 +62,7 @@ function printGrowth({ rounds, points }) {
   for (const direction of ['write', 'read']) {
     const names = [...new Set(points.flatMap((point) => Object.keys(point[direction])))]
     const heads = names.flatMap((name) => [name, 'µs each'])
-    console.log(`\ngrowth, ${direction}: ms, median of ${rounds} rounds`)
+    print(`\ngrowth, ${direction}: ms, median of ${rounds} rounds`)
     printColumns([
       ['', ...heads],
       ...points.map((point) => [
@@ -73,20 +76,20 @@ function printGrowth({ rounds, points }) {
       ]),
     ])
     for (const point of points.filter((one) => one.rounds < rounds)) {
-      console.log(
+      print(
         `  ${point.shape} ${point.size}: took so long that there were only ${count(point.rounds, point.rounds === 1 ? 'round' : 'rounds')}`,
       )
     }
     for (const point of points) {
       for (const [name, { reason }] of Object.entries(point[direction])) {
-        if (reason) console.log(`  ${point.shape} ${point.size}, ${name}: ${reason}`)
+        if (reason) print(`  ${point.shape} ${point.size}, ${name}: ${reason}`)
       }
     }
   }
 }
 
 function printCallers(found) {
-  console.log(`\n${count(found.callers, 'callers')} on one client, median of ${found.rounds} rounds`)
+  print(`\n${count(found.callers, 'callers')} on one client, median of ${found.rounds} rounds`)
   const heads = ['calls', 'calls/s', 'latency ms: median', 'p99', 'max', ...blockHeads]
   printColumns([
     ['', ...heads],
@@ -101,7 +104,7 @@ function printCallers(found) {
 
 function printSoak({ services, destinations, rounds, points, slopePerRound }) {
   const size = `${services} services x ${destinations} destinations`
-  console.log(`\nmemory over ${rounds} rounds of write, read, flush: ${size}, MB after a collection`)
+  print(`\nmemory over ${rounds} rounds of write, read, flush: ${size}, MB after a collection`)
   const row = (key) => [
     key,
     ...[points[0], points[1], points.at(-1)].map((point) => number(point[key] / 1048576, 2)),
@@ -113,7 +116,7 @@ function printSoak({ services, destinations, rounds, points, slopePerRound }) {
 }
 
 function printIdle({ blockMs, blockMaxMs, openKb }) {
-  console.log(
+  print(
     `\nidle: the loop of a process that does nothing stands still for up to ${fine(blockMs)} ms ` +
       `(median; most ${fine(blockMaxMs)}); with an open client it takes ${megabytes(openKb)} MB`,
   )
@@ -127,9 +130,11 @@ const printers = {
   soak: printSoak,
 }
 
-/** Prints the parts that there are. */
-export function printTable(name, summary) {
+/** The parts that there are. */
+export function tableOf(name, summary) {
+  lines = []
   const { release, node, cpus } = summary.machine
-  console.log(`\n${name}: Linux ${release}, Node ${node}, ${cpus} CPUs, ${summary.machine.accelerator}`)
-  for (const [part, print] of Object.entries(printers)) if (summary[part]) print(summary[part])
+  print(`\n${name}: Linux ${release}, Node ${node}, ${cpus} CPUs, ${summary.machine.accelerator}`)
+  for (const [part, printPart] of Object.entries(printers)) if (summary[part]) printPart(summary[part])
+  return lines.join('\n')
 }
