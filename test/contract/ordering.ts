@@ -65,6 +65,36 @@ export function orderingContract(harness: Harness): void {
       await ipvs.close()
     })
 
+    it('thousands of calls, in jobs of which several are on their way at a time', async () => {
+      await world.full.services.add(WEB)
+      const recorder = new Recorder()
+      const ipvs = await harness.open({ wrap: recorder.wrap })
+      recorder.clear()
+      await ipvs.destinations.add(WEB, A)
+      // The last one counts, and what fails between them names the right one.
+      const calls = Array.from({ length: 3500 }, (_, weight) =>
+        weight % 700 === 699
+          ? ipvs.destinations.set(WEB, { ...real('198.51.100.2', weight), weight }).catch((error) => error)
+          : ipvs.destinations.set(WEB, { ...A, weight }),
+      )
+      const list = ipvs.destinations.list(WEB)
+      const failed = (await Promise.all(calls)).filter((one) => one !== undefined)
+      expect(failed.map(({ code, destination }) => [code, destination.port])).toEqual(
+        [699, 1399, 2099, 2799, 3499].map((port) => ['ENOENT', port]),
+      )
+      expect((await list).map(({ weight }) => weight)).toEqual([3498])
+      const outcomes = await ipvs.batch((b) => {
+        for (let weight = 0; weight < 2500; weight++) b.destinations.set(WEB, { ...A, weight })
+        b.destinations.remove(WEB, A)
+        b.destinations.ensure(WEB, { ...A, weight: 7 })
+      })
+      expect(outcomes.filter(({ status }) => status === 'rejected')).toEqual([])
+      expect(outcomes[outcomes.length - 1]).toMatchObject({ value: 'added' })
+      expect((await ipvs.destinations.list(WEB)).map(({ weight }) => weight)).toEqual([7])
+      expect(Math.max(...recorder.jobs.map((job) => job.length))).toBe(1000)
+      await ipvs.close()
+    })
+
     it('add, then remove', async () => {
       await world.full.services.add(WEB)
       const { destinations } = world.ipvs
