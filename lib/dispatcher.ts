@@ -147,7 +147,7 @@ export class Dispatcher {
     process.nextTick(() => {
       this.scheduled = false
       this.lifetimes.startClock()
-      this.startAnew()
+      this.startTurn()
     })
   }
 
@@ -175,7 +175,7 @@ export class Dispatcher {
   }
 
   /** A new turn: what may be sent is looked at again. */
-  private startAnew(): void {
+  private startTurn(): void {
     this.admit = undefined
     this.start()
     this.admit = undefined
@@ -217,7 +217,7 @@ export class Dispatcher {
 
   private ended(): void {
     if (!this.closed) {
-      this.startAnew()
+      this.startTurn()
       return
     }
     this.rejectQueue()

@@ -42,12 +42,12 @@ import type { Reply } from './reply'
 const ZERO = BigInt(0)
 
 const u32 = ({ numbers }: Reply, at: number): number => numbers[at >> 2] as number
+const u16 = ({ halves }: Reply, at: number): number => halves[at >> 1] as number
 /** Most counters of a table are 0, and each bigint that is made is an object. */
 const u64 = ({ numbers, words }: Reply, at: number): bigint => {
   const word = at >> 2
   return numbers[word] === 0 && numbers[word + 1] === 0 ? ZERO : (words[word >> 1] as bigint)
 }
-const u16 = ({ halves }: Reply, at: number): number => halves[at >> 1] as number
 
 /** The name that was read last, and its bytes as words: the schedulers of a table repeat themselves. */
 const last = { words: [0, 0, 0, 0], text: '' }
