@@ -1,21 +1,19 @@
 // Boots one kernel with one job and says how that ended. Emulated (TCG) unless IPVS_VM_ACCEL=kvm,
 // so that it works on any machine.
-import { spawn } from 'node:child_process'
-import { createWriteStream, mkdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs'
+import { mkdirSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { finished } from 'node:stream/promises'
 import { run } from './command.mjs'
-import { kernelTrouble } from './console-log.mjs'
+import { runGuest } from './qemu.mjs'
 import { rootImage } from './rootfs.mjs'
 
 const exitOffset = 16 // guest-init adds it to the job's status
 const outMegabytes = 64
-const signals = ['SIGINT', 'SIGTERM', 'SIGHUP']
 
 // nmi_watchdog=0: without it every FULLNAT boot hangs for up to a minute under emulation.
 // loglevel=5 shows warnings and worse; the time stamps tell kernel lines from the job's output.
-// panic=1 and -no-reboot: a dead guest ends QEMU instead of looping.
-const commandLine = 'console=ttyS0 loglevel=5 printk.time=1 panic=1 oops=panic nmi_watchdog=0'
+// panic=1 and -no-reboot: a dead guest ends QEMU instead of looping; so does one whose CPU is locked up.
+const commandLine =
+  'console=ttyS0 loglevel=5 printk.time=1 panic=1 oops=panic softlockup_panic=1 nmi_watchdog=0'
 
 function qemuArguments(kernel, { smp, memory, append, root, job, out }) {
   const accel = process.env.IPVS_VM_ACCEL === 'kvm' ? 'kvm' : 'tcg,thread=multi'
@@ -34,56 +32,7 @@ function qemuArguments(kernel, { smp, memory, append, root, job, out }) {
   ]
 }
 
-/** Runs QEMU; hands over each line of the guest's console; kills it at the deadline. */
-async function runQemu(args, { logFile, limitSeconds, onLine }) {
-  const log = createWriteStream(logFile)
-  const child = spawn('qemu-system-x86_64', args, { stdio: ['ignore', 'pipe', 'pipe'] })
-  const kill = () => child.kill('SIGKILL')
-  // No QEMU outlives the harness.
-  const stop = () => {
-    kill()
-    process.exit(1)
-  }
-  process.once('exit', kill)
-  for (const signal of signals) process.once(signal, stop)
-  let timedOut = false
-  const deadline = setTimeout(() => {
-    timedOut = true
-    kill()
-  }, limitSeconds * 1000)
-
-  let rest = ''
-  child.stdout.setEncoding('utf8')
-  child.stdout.on('data', (data) => {
-    const text = data.replaceAll('\r', '')
-    log.write(text)
-    const lines = (rest + text).split('\n')
-    rest = lines.pop()
-    for (const line of lines) onLine(line)
-  })
-  let complaint = ''
-  child.stderr.setEncoding('utf8')
-  child.stderr.on('data', (data) => {
-    complaint += data
-  })
-
-  try {
-    const code = await new Promise((resolve, reject) => {
-      child.once('error', reject)
-      child.once('close', resolve)
-    })
-    if (rest) onLine(rest)
-    return { code, timedOut, complaint: complaint.trim() }
-  } finally {
-    clearTimeout(deadline)
-    process.removeListener('exit', kill)
-    for (const signal of signals) process.removeListener(signal, stop)
-    log.end()
-    await finished(log)
-  }
-}
-
-function verdict({ code, timedOut }, trouble) {
+function verdict({ code, timedOut, trouble }) {
   // isa-debug-exit: the status is (byte << 1) | 1
   const exitCode = code !== null && code % 2 === 1 ? (code >> 1) - exitOffset : -1
   const ended = exitCode >= 0
@@ -103,6 +52,7 @@ function packFolder(jobDir, workDir) {
  * Boots `kernel` (of findKernel) and runs job.sh of `jobDir` (or of `jobTar`, ready made) in /work.
  * Everything it leaves in /work/out comes back in `outDir`. `workDir` keeps log and disks.
  * `status`: 'exit' (see exitCode), 'panic', 'oops', 'timeout' or 'died' (QEMU ended with no verdict).
+ * A guest that hangs or dies before its user space starts is booted again, and a line says so.
  */
 export async function boot(kernel, options) {
   const { jobDir, jobTar, workDir, smp = 1, memory = 2048, limitSeconds = 600 } = options
@@ -119,12 +69,12 @@ export async function boot(kernel, options) {
 
   const started = Date.now()
   const args = qemuArguments(kernel, { smp, memory, append, root, job, out })
-  const ended = await runQemu(args, { logFile, limitSeconds, onLine })
+  const ended = await runGuest(args, {
+    ...{ logFile, limitSeconds, onLine },
+    again: (sign) => console.log(`${kernel.name} (-smp ${smp}): no user space, booting again: ${sign}`),
+  })
   const seconds = (Date.now() - started) / 1000
-
-  const log = readFileSync(logFile, 'utf8')
-  const trouble = kernelTrouble(log)
-  const result = verdict(ended, trouble)
+  const result = verdict(ended)
   // A guest that died has written nothing there, or half of it: take what there is.
   try {
     run('tar', ['-xf', out, '-C', outDir])
@@ -133,9 +83,9 @@ export async function boot(kernel, options) {
   }
   return {
     ...result,
-    excerpt: trouble?.excerpt,
+    excerpt: ended.trouble?.excerpt,
     complaint: ended.complaint,
-    log,
+    log: ended.log,
     logFile,
     outDir,
     seconds,

@@ -11,7 +11,10 @@ const trouble = [
 const before = 3
 const after = 30
 
-/** { status: 'panic' | 'oops', excerpt } or undefined where the kernel had nothing to complain of. */
+/**
+ * { status: 'panic' | 'oops', sign, excerpt } or undefined where the kernel had nothing to complain of; `sign` is the
+ * line that shows it.
+ */
 export function kernelTrouble(text) {
   const lines = text.split('\n')
   const booted = lines.findIndex((line) => userSpace.test(line))
@@ -22,5 +25,5 @@ export function kernelTrouble(text) {
   if (at < 0) return undefined
   const panicked = fromKernel.some((line) => panic.test(line))
   const excerpt = lines.slice(Math.max(0, at - before), at + after).join('\n')
-  return { status: panicked ? 'panic' : 'oops', excerpt }
+  return { status: panicked ? 'panic' : 'oops', sign: lines[at], excerpt }
 }

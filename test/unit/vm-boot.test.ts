@@ -1,0 +1,82 @@
+// The rule of the test VM that a boot which never came to user space is made again, with programs that play QEMU.
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+// @ts-expect-error: a script without types
+import { runGuest } from '../../scripts/vm/qemu.mjs'
+
+const boots = 3
+const lockup = '[   28.531491] watchdog: BUG: soft lockup - CPU#1 stuck for 26s! [cryptomgr_test:65]'
+
+let folder: string
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'ipvs-boot-'))
+})
+afterEach(() => rmSync(folder, { recursive: true }))
+
+/** Runs guests that are shell text; `$boot` is 1, 2, 3. */
+async function run(script: string) {
+  const count = join(folder, 'count')
+  const program = join(folder, 'qemu')
+  const text = `#!/bin/sh
+boot=$(($(cat ${count} 2>/dev/null || echo 0) + 1)); echo $boot >${count}
+${script}`
+  writeFileSync(program, text, { mode: 0o755 })
+  const lines: string[] = []
+  const signs: string[] = []
+  const ended = await runGuest([], {
+    program,
+    logFile: join(folder, 'log'),
+    limitSeconds: 60,
+    bootSeconds: 3,
+    onLine: (line: string) => lines.push(line),
+    again: (sign: string) => signs.push(sign),
+  })
+  const booted = existsSync(count) ? Number(readFileSync(count, 'utf8')) : 0
+  return { ...ended, lines, signs, boots: booted }
+}
+
+// exec: the shell must not outlive its kill in a child of its own.
+const hang = 'exec sleep 60'
+
+describe('a guest', { timeout: 30_000 }, () => {
+  it('that hangs before user space is booted again, and the sign is told', async () => {
+    const result = await run(`[ $boot = 1 ] && { echo '${lockup}'; ${hang}; }
+echo 'GUEST 6.1.0 up 2.1s'; sleep 1; echo done; exit 33`)
+    expect(result).toMatchObject({ booted: true, timedOut: false, code: 33, boots: 2, signs: [lockup] })
+    expect(result.trouble).toBeUndefined()
+    expect(result.lines.slice(-2)).toEqual(['GUEST 6.1.0 up 2.1s', 'done'])
+  })
+
+  it('that never boots has failed after three times', async () => {
+    const result = await run(`echo "boot $boot"; ${hang}`)
+    expect(result).toMatchObject({ booted: false, timedOut: true, boots, signs: ['boot 1', 'boot 2'] })
+  })
+
+  it('that panics before user space is booted again', async () => {
+    const panic = '[    1.000000] Kernel panic - not syncing: softlockup: hung tasks'
+    const result = await run(`echo '${panic}'; exit 0`)
+    expect(result).toMatchObject({
+      booted: false,
+      timedOut: false,
+      boots,
+      trouble: { status: 'panic', sign: panic },
+    })
+  })
+
+  it('is never booted again once its user space has started', async () => {
+    const result = await run(`echo 'GUEST 6.1.0 up 2.1s'; echo '${lockup}'; exit 0`)
+    expect(result).toMatchObject({
+      booted: true,
+      boots: 1,
+      signs: [],
+      trouble: { status: 'oops', sign: lockup },
+    })
+  })
+
+  it('is not booted again where QEMU cannot start', async () => {
+    const result = await run(`echo 'no such image' >&2; exit 1`)
+    expect(result).toMatchObject({ booted: false, code: 1, boots: 1, complaint: 'no such image', signs: [] })
+  })
+})
