@@ -73,8 +73,13 @@ export class Answers {
     const entry = owners[index]
     if (!entry) return
     owners[index] = undefined
-    if (entry instanceof CommandEntry) this.answerCommand(entry, index, outcome)
-    else this.answerProgram(entry as ProgramEntry, index, outcome)
+    if (entry instanceof CommandEntry) {
+      this.answerCommand(entry, index, outcome)
+      return
+    }
+    const { followers } = entry as ProgramEntry
+    this.answerProgram(entry as ProgramEntry, index, outcome)
+    for (const follower of followers) this.answerProgram(follower, index, outcome)
   }
 
   private answerCommand(entry: CommandEntry, index: number, outcome: OutcomeRecord | undefined): void {
@@ -120,11 +125,11 @@ export class Answers {
 
   /** All requests of the program are answered. */
   private conclude(entry: ProgramEntry): void {
-    const { failed, program } = entry
+    const { failed } = entry
     let value: unknown
     try {
       if (failed) {
-        const recovered = entry.followUp ? undefined : program.recover?.(failed)
+        const recovered = entry.recover?.(failed)
         if (!recovered) {
           this.lifetimes.reject(entry, () => failed)
           return

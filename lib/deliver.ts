@@ -27,6 +27,7 @@ export function deliver(reply: Reply, { owners }: Job): void {
       const entry = owners[index]
       if (entry instanceof ProgramEntry && !entry.settled) {
         entry.received = true
+        for (const follower of entry.followers) follower.received = true
         const request = entry.requests[index - entry.at]
         request?.sinks?.find((sink) => sink.section === name)?.take(reply, from, to)
       }

@@ -3,10 +3,14 @@
 import type { Context, Runner } from './context'
 import { collect, forward } from './context'
 import { ruleDestination, ruleServiceKey, ruleWrites, sameForwarding } from './dialect'
+import type { EnsureStep } from './ensure'
+import { ensureBy } from './ensure'
 import { kernelError } from './kernel-errors'
 import { destinationKeyId, serviceKeyId } from './keys'
-import type { Command, Program, Request } from './program'
-import { FollowUp, nothing } from './program'
+import type { Listed } from './listing'
+import { getFrom, Listing, lookUp } from './listing'
+import type { Command, Program } from './program'
+import { FollowUp, nothing, startWith } from './program'
 import { decodeDestination } from './records/decode'
 import { Operation } from './records/layout.gen'
 import type {
@@ -29,13 +33,8 @@ import {
 
 const ENOENT = 2
 
-/**
- * A list that others change while it is read can lack what was there all the time (ip_vs_ctl.c:ip_vs_genl_dump_dests
- * resumes by position), so a destination counts as missing only when it was not in this many lists.
- */
-const LOOKS = 4
-/** A list no longer than this came in one piece, and nothing was skipped: 2.6.32 sends about 17 at a time. */
-const ONE_PIECE = 8
+const idOf = ({ address, port }: DestinationKey): string => `${address} ${port}`
+const LISTED: Listed<DestinationInfo> = { section: 'destinations', decode: decodeDestination, id: idOf }
 
 const laneOf = (service: NormalizedServiceKey, destination: NormalizedDestinationKey) => ({
   service: serviceKeyId(service.key),
@@ -52,18 +51,9 @@ function write(
 }
 
 /** There is no command to read one destination: the list of the service is read. */
-function listRequest(service: NormalizedServiceKey, found: DestinationInfo[]): Request {
-  return {
-    fields: { operation: Operation.destinationList, service },
-    sinks: [collect('destinations', decodeDestination, found)],
-  }
-}
-
-function find(
-  found: readonly DestinationInfo[],
-  { key }: NormalizedDestinationKey,
-): DestinationInfo | undefined {
-  return found.find(({ address, port }) => address === key.address && port === key.port)
+function listingOf(service: NormalizedServiceKey): Listing<DestinationInfo> {
+  const name = `destinations of ${serviceKeyId(service.key)}`
+  return new Listing(name, { operation: Operation.destinationList, service }, LISTED)
 }
 
 function sameTunnel(
@@ -108,30 +98,21 @@ export function updateDestination(
   const subject = { service: service.key, destination: destination.key }
   ruleWrites(context.capabilities, operation, service, destination)
   ruleServiceKey(context.capabilities, service, operation, destination)
-  const look = (found: DestinationInfo[], looks: number): (() => FollowUp<void>) => {
-    return () => {
-      const info = find(found, destination)
-      if (!info && looks > 1 && found.length > ONE_PIECE) {
-        const again: DestinationInfo[] = []
-        return new FollowUp<void>([listRequest(service, again)], look(again, looks - 1), true)
-      }
-      if (!info) {
-        const { dialect } = context.capabilities
-        throw kernelError({ errno: ENOENT, operation, subject, dialect, sent: false })
-      }
-      const current = checkDestinationInput(info, service).config
-      const config = mergeDestination(current, named, destination, service)
-      ruleDestination(context.capabilities, service, destination, config, operation)
-      return new FollowUp<void>([write(Operation.destinationSet, service, destination, config)], nothing)
+  const goOn = (info: DestinationInfo | undefined): FollowUp<void> => {
+    if (!info) {
+      const { dialect } = context.capabilities
+      throw kernelError({ errno: ENOENT, operation, subject, dialect, sent: false })
     }
+    const current = checkDestinationInput(info, service).config
+    const config = mergeDestination(current, named, destination, service)
+    ruleDestination(context.capabilities, service, destination, config, operation)
+    return new FollowUp<void>([write(Operation.destinationSet, service, destination, config)], nothing)
   }
-  const found: DestinationInfo[] = []
   return {
     operation,
     subject,
     lane: laneOf(service, destination),
-    request: listRequest(service, found),
-    done: look(found, LOOKS),
+    ...startWith(lookUp(() => listingOf(service), idOf(destination.key), goOn, { holds: true })),
   }
 }
 
@@ -144,26 +125,29 @@ export function ensureDestination(
   const service = checkServiceKey(key)
   const { destination, config } = checkDestinationInput(input, service)
   ruleDestination(context.capabilities, service, destination, config, operation)
-  const found: DestinationInfo[] = []
-  const follow = (what: number, result: EnsureResult) =>
-    new FollowUp([write(what, service, destination, config)], () => result)
+  const same = (info: DestinationInfo): boolean =>
+    sameForwarding(context.capabilities.dialect, config.forwarding, info.forwarding) &&
+    info.weight === config.weight &&
+    info.upperThreshold === config.upperThreshold &&
+    info.lowerThreshold === config.lowerThreshold &&
+    (info.forwarding !== 'tunnel' ||
+      sameTunnel(config.tunnel, checkDestinationInput(info, service).config.tunnel))
+  const look = ({ write: follow }: EnsureStep): FollowUp<EnsureResult> => {
+    const listing = listingOf(service)
+    const request = (what: number) => write(what, service, destination, config)
+    const done = () => {
+      const info = listing.get(idOf(destination.key))
+      // No second look before the add: the kernel's answer says whether the list had skipped it.
+      if (!info) return follow(request(Operation.destinationAdd), 'added', 'EEXIST')
+      return same(info) ? 'unchanged' : follow(request(Operation.destinationSet), 'changed', 'ENOENT')
+    }
+    return new FollowUp<EnsureResult>([listing.request], done, true)
+  }
   return {
     operation,
     subject: { service: service.key, destination: destination.key },
     lane: laneOf(service, destination),
-    request: listRequest(service, found),
-    done: () => {
-      const info = find(found, destination)
-      if (!info) return follow(Operation.destinationAdd, 'added')
-      const same =
-        sameForwarding(context.capabilities.dialect, config.forwarding, info.forwarding) &&
-        info.weight === config.weight &&
-        info.upperThreshold === config.upperThreshold &&
-        info.lowerThreshold === config.lowerThreshold &&
-        (info.forwarding !== 'tunnel' ||
-          sameTunnel(config.tunnel, checkDestinationInput(info, service).config.tunnel))
-      return same ? 'unchanged' : follow(Operation.destinationSet, 'changed')
-    },
+    ...startWith(ensureBy(look)),
   }
 }
 
@@ -177,14 +161,7 @@ export function getDestination(
   const destination = checkDestinationKey(target)
   const subject = { service: service.key, destination: destination.key }
   ruleServiceKey(context.capabilities, service, operation, destination)
-  const found: DestinationInfo[] = []
-  return {
-    operation,
-    subject,
-    request: listRequest(service, found),
-    done: () => find(found, destination),
-    recover: (error) => (error.code === 'ESRCH' ? { value: undefined } : undefined),
-  }
+  return { operation, subject, ...startWith(getFrom(() => listingOf(service), idOf(destination.key))) }
 }
 
 function listDestinations(context: Context, key: ServiceKey): Program<DestinationInfo[]> {
@@ -195,7 +172,10 @@ function listDestinations(context: Context, key: ServiceKey): Program<Destinatio
   return {
     operation,
     subject: { service: service.key },
-    request: listRequest(service, found),
+    request: {
+      fields: { operation: Operation.destinationList, service },
+      sinks: [collect('destinations', decodeDestination, found)],
+    },
     done: () => found,
   }
 }

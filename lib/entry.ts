@@ -2,7 +2,8 @@
 
 import type { IpvsError } from './errors'
 import { ownError } from './errors'
-import type { FollowUp, Program, Request } from './program'
+import type { Listing } from './listing'
+import type { FollowUp, Program, Recover, Request } from './program'
 import { RequestBuffer } from './records/request'
 import type { About } from './records/request-subject'
 
@@ -137,6 +138,9 @@ export class ProgramEntry extends Entry {
   requests: readonly Request[]
   /** What comes after them, when all have succeeded. */
   next: () => unknown
+  recover: Recover<unknown> | undefined
+  /** Those that get the answer of its request too, because they read the same. */
+  followers: ProgramEntry[] = []
   failed: IpvsError | undefined
   /** One of `requests` met a family that is gone. */
   stale = false
@@ -155,6 +159,7 @@ export class ProgramEntry extends Entry {
     super(term, packed)
     this.requests = [program.request]
     this.next = () => program.done()
+    this.recover = program.recover
     this.holds = program.lane !== undefined
   }
 
@@ -178,6 +183,11 @@ export class ProgramEntry extends Entry {
     this.settle.reject(error(this.program), 0)
   }
 
+  /** What it reads, where others may read it along. */
+  get listing(): Listing<unknown> | undefined {
+    return this.requests[0]?.listing
+  }
+
   /** The family is there again. */
   again(): void {
     this.stale = false
@@ -185,11 +195,12 @@ export class ProgramEntry extends Entry {
   }
 
   /** Its requests are answered, and have led to these. */
-  goOn({ requests, done, holds }: FollowUp<unknown>, transport: number): void {
+  goOn({ requests, done, holds, recover }: FollowUp<unknown>, transport: number): void {
     // What was read so far has changed nothing.
     if (!this.followUp) this.reached = false
     this.requests = requests
     this.next = done
+    this.recover = recover
     this.failed = undefined
     this.followUp = true
     this.received = false

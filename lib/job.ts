@@ -2,7 +2,7 @@
 
 import type { Entry } from './entry'
 import { CommandEntry, ProgramEntry, timeoutError } from './entry'
-import { conflicts } from './program'
+import { Lanes } from './lanes'
 import { JOB_REQUESTS, RequestBuffer } from './records/request'
 import type { About } from './records/request-subject'
 
@@ -28,12 +28,41 @@ export interface Filled {
 }
 
 /** Behind a read that may lead to a write, only reads of the same kind on other objects. */
-function mayJoin(entry: Entry, holding: readonly ProgramEntry[]): boolean {
+function mayJoin(entry: Entry, lanes: Lanes): boolean {
   if (!(entry instanceof ProgramEntry) || !entry.holds) return false
   const { lane } = entry.program
-  return (
-    lane !== undefined && !holding.some((other) => other.program.lane && conflicts(other.program.lane, lane))
-  )
+  return lane !== undefined && !lanes.conflict(lane)
+}
+
+/**
+ * Lists that a job reads, and who reads them. Until a command comes nothing changes between one read and the next; what a
+ * read-modify-write sends besides reads is about other objects than those that go with it (`mayJoin`).
+ */
+class Readers {
+  private readonly byName = new Map<string, ProgramEntry>()
+
+  /** True where another entry of the job reads for this one, too. */
+  share(entry: Entry): boolean {
+    if (!(entry instanceof ProgramEntry)) {
+      this.byName.clear()
+      return false
+    }
+    const { listing } = entry
+    if (!listing) {
+      if (!entry.holds) this.byName.clear()
+      return false
+    }
+    const reader = this.byName.get(listing.name)
+    // With another deadline or signal one could end without the other.
+    if (reader?.listing && reader.term === entry.term) {
+      listing.follow(reader.listing)
+      reader.followers.push(entry)
+      return true
+    }
+    listing.startAnew()
+    this.byName.set(listing.name, entry)
+    return false
+  }
 }
 
 /** The entries of `entry` that may be sent; the others are refused. */
@@ -62,7 +91,8 @@ function admitted(entry: Entry, admit: Admit, refuse: Refuse): Entry[] {
 }
 
 /** The requests of all entries in one buffer: where they stand together in one already, it is taken as it is. */
-function gather(entries: readonly Entry[], total: number): RequestBuffer {
+function gather(entries: readonly Entry[]): RequestBuffer {
+  const total = entries.reduce((sum, { count }) => sum + count, 0)
   const source = (entries[0] as Entry).packed
   let end = 0
   let whole = source.count === total
@@ -89,11 +119,15 @@ export function fillJob(
   refuse: Refuse,
 ): Filled {
   const entries: Entry[] = []
-  const holding: ProgramEntry[] = []
+  /** Those of them whose requests are sent. */
+  const senders: Entry[] = []
+  const lanes = new Lanes()
+  const readers = new Readers()
+  let holds = false
   let total = 0
   let taken = 0
   for (const entry of queue) {
-    if (total >= JOB_REQUESTS || (holding.length > 0 && !mayJoin(entry, holding))) break
+    if (total >= JOB_REQUESTS || (holds && !mayJoin(entry, lanes))) break
     taken++
     if (entry.settled) continue
     if (entry.term.deadline <= now) {
@@ -101,22 +135,29 @@ export function fillJob(
       continue
     }
     for (const one of admit ? admitted(entry, admit, refuse) : [entry]) {
-      if (one instanceof ProgramEntry && one.holds) holding.push(one)
+      if (one instanceof ProgramEntry) {
+        one.followers = []
+        if (one.program.lane && one.holds) lanes.add(one.program.lane)
+        holds ||= one.holds
+      }
       entries.push(one)
+      if (!readers.share(one)) senders.push(one)
       total += one.count
     }
   }
   if (total === 0) return { job: undefined, taken }
-  const packed = gather(entries, total)
+  const packed = gather(senders)
   const owners: (Entry | undefined)[] = []
   for (const entry of entries) {
-    const timeout = Math.ceil(entry.term.deadline - now)
     entry.inJob = true
     entry.open = entry.count
+  }
+  for (const entry of senders) {
+    const timeout = Math.ceil(entry.term.deadline - now)
     for (let i = 0; i < entry.count; i++) {
       packed.setTimeoutAt(entry.at + i, timeout)
       owners.push(entry)
     }
   }
-  return { job: { packed, entries, owners, holds: holding.length > 0 }, taken }
+  return { job: { packed, entries, owners, holds }, taken }
 }

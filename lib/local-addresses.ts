@@ -1,13 +1,17 @@
 /** Local addresses (laddr) of a FULLNAT service: what its connections come from, seen by the destinations. */
 
-import { lastByte, parseAddress } from './address'
+import { parseAddress } from './address'
 import type { Context, Runner } from './context'
 import { collect, forward } from './context'
 import { ruleLocalAddress, ruleWrites } from './dialect'
 import { ownError } from './errors'
 import { serviceKeyId } from './keys'
+import type { Listed } from './listing'
+import { getFrom, Listing } from './listing'
+import type { LocalAddressCoverage } from './local-address-cpus'
+import { coverage } from './local-address-cpus'
 import type { Command, Program, Request } from './program'
-import { FollowUp, nothing } from './program'
+import { FollowUp, nothing, startWith } from './program'
 import { decodeLocalAddress } from './records/decode'
 import { Operation } from './records/layout.gen'
 import type { CpuState } from './transport'
@@ -21,21 +25,19 @@ export interface LocalAddressChanges {
   readonly removed: readonly string[]
 }
 
-/** Where the local addresses of a service live on fullnat-v3. */
-export interface LocalAddressCoverage {
-  /** CPUs `reserve_core` to the last, with the addresses that serve them. */
-  readonly cpus: readonly { readonly cpu: number; readonly addresses: readonly string[] }[]
-  /** CPUs without an address: every connection whose first packet arrives there is lost without an answer. */
-  readonly uncovered: readonly number[]
-}
-
-/** The CPU that a local address of fullnat-v3 serves (ip_vs_ctl.c:laddr_to_cpuid); `reserved` < `online`. */
-export function localAddressCpu(lastByte: number, online: number, reserved: number): number {
-  return (lastByte % (online - reserved)) + reserved
-}
-
 function write(operation: number, service: NormalizedServiceKey, target: NormalizedLocalAddress): Command {
   return { fields: { operation, service, target } }
+}
+
+const LISTED: Listed<LocalAddressInfo> = {
+  section: 'localAddresses',
+  decode: decodeLocalAddress,
+  id: ({ address }) => address,
+}
+
+function listingOf(service: NormalizedServiceKey): Listing<LocalAddressInfo> {
+  const name = `local addresses of ${serviceKeyId(service.key)}`
+  return new Listing(name, { operation: Operation.localAddressList, service }, LISTED)
 }
 
 function listRequest(service: NormalizedServiceKey, found: LocalAddressInfo[]): Request {
@@ -77,16 +79,22 @@ export function ensureLocalAddress(
   const subject = { service: service.key, localAddress: text }
   ruleWrites(capabilities, operation, service, local)
   ruleLocalAddress(capabilities, service, operation, local)
-  const found: LocalAddressInfo[] = []
+  const listing = listingOf(service)
   return {
     operation,
     subject,
     lane: { service: serviceKeyId(service.key), object: `local address ${text}` },
-    request: listRequest(service, found),
+    request: listing.request,
     done: () =>
-      found.some((info) => info.address === text)
+      listing.get(text)
         ? 'unchanged'
-        : new FollowUp([write(Operation.localAddressAdd, service, local)], () => 'added' as const),
+        : new FollowUp<'added' | 'unchanged'>(
+            [write(Operation.localAddressAdd, service, local)],
+            () => 'added',
+            false,
+            // Somebody else was faster, or the list had skipped it.
+            ({ code }) => (code === 'EEXIST' ? { value: 'unchanged' } : undefined),
+          ),
   }
 }
 
@@ -149,49 +157,32 @@ function readProgram<T>(
   operation: string,
   key: ServiceKey,
   read: (found: LocalAddressInfo[]) => T,
-  address?: string,
 ): Program<T> {
   const service = checkServiceKey(key)
-  const local = address === undefined ? undefined : checkLocalAddress(address, service)
-  const subject = { service: service.key, localAddress: local?.text }
-  ruleLocalAddress(capabilities, service, operation, local)
+  ruleLocalAddress(capabilities, service, operation)
   const found: LocalAddressInfo[] = []
   return {
     operation,
-    subject,
+    subject: { service: service.key },
     request: listRequest(service, found),
     done: () => read(found),
   }
 }
 
 function getLocalAddress(
-  context: Context,
-  service: ServiceKey,
+  { capabilities }: Context,
+  key: ServiceKey,
   address: string,
 ): Program<LocalAddressInfo | undefined> {
-  const canonical = checkLocalAddress(address, checkServiceKey(service)).text
+  const operation = 'localAddresses.get'
+  const service = checkServiceKey(key)
+  const local = checkLocalAddress(address, service)
+  ruleLocalAddress(capabilities, service, operation, local)
   return {
-    ...readProgram(
-      context,
-      'localAddresses.get',
-      service,
-      (found) => found.find((info) => info.address === canonical),
-      address,
-    ),
-    recover: (error) => (error.code === 'ESRCH' ? { value: undefined } : undefined),
+    operation,
+    subject: { service: service.key, localAddress: local.text },
+    ...startWith(getFrom(() => listingOf(service), local.text)),
   }
-}
-
-function coverage(found: readonly LocalAddressInfo[], state: CpuState): LocalAddressCoverage {
-  const cpus: { cpu: number; addresses: string[] }[] = []
-  for (let cpu = state.reserved; cpu < state.online; cpu++) cpus.push({ cpu, addresses: [] })
-  for (const { address } of found) {
-    const packed = parseAddress(address)
-    if (!packed) continue
-    const cpu = localAddressCpu(lastByte(packed), state.online, state.reserved)
-    cpus[cpu - state.reserved]?.addresses.push(address)
-  }
-  return { cpus, uncovered: cpus.filter(({ addresses }) => addresses.length === 0).map(({ cpu }) => cpu) }
 }
 
 function coverageProgram(

@@ -4,6 +4,8 @@
  */
 
 import type { ErrorSubject, IpvsError } from './errors'
+import type { Lane } from './lanes'
+import type { Listing } from './listing'
 import type { DataSection, Reply } from './records/reply'
 import type { RequestFields } from './records/request'
 
@@ -25,16 +27,12 @@ export interface Request extends Command {
   readonly sinks?: readonly RecordSink[]
   /** An errno that counts as success: what was to be done, another program has done. */
   readonly tolerate?: 'ENOENT' | 'EEXIST'
+  /** What it reads, where calls of the same tick can share it; the only request of its step then. */
+  readonly listing?: Listing<unknown>
 }
 
-/**
- * What a read-modify-write holds on to. Two of them may go together unless they are about the same object; an empty
- * `object` is the service itself with all in it, an empty `service` is everything.
- */
-export interface Lane {
-  readonly service: string
-  readonly object: string
-}
+/** Turns a failure into a result; returns undefined to let it stand. */
+export type Recover<T> = (error: IpvsError) => { readonly value: T | FollowUp<T> } | undefined
 
 /** Requests that the answers before made necessary. They go before every operation that was called later. */
 export class FollowUp<T> {
@@ -42,8 +40,9 @@ export class FollowUp<T> {
     readonly requests: readonly Request[],
     /** Called when all of them have succeeded. */
     readonly done: () => T | FollowUp<T>,
-    /** `done` may lead to further requests, which have to come before operations that were called later, too. */
+    /** They may lead to further requests, which have to come before operations that were called later, too. */
     readonly holds = false,
+    readonly recover?: Recover<T>,
   ) {}
 }
 
@@ -56,14 +55,12 @@ export interface Program<T> {
   readonly lane?: Lane
   /** Called when the request has succeeded. May throw. */
   done(): T | FollowUp<T>
-  /** Turns a failure into a result; returns undefined to let it stand. */
-  recover?(error: IpvsError): { readonly value: T | FollowUp<T> } | undefined
+  readonly recover?: Recover<T> | undefined
 }
 
-export function conflicts(one: Lane, other: Lane): boolean {
-  if (one.service === '' || other.service === '') return true
-  if (one.service !== other.service) return false
-  return one.object === '' || other.object === '' || one.object === other.object
+/** A program begins with the same as others go on with. */
+export function startWith<T>({ requests: [request], done, recover }: FollowUp<T>) {
+  return { request: request as Request, done, recover }
 }
 
 /** For programs that have no result. */

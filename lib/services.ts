@@ -12,10 +12,12 @@ import {
   serviceFlags,
   serviceFlagsMask,
 } from './dialect'
+import type { EnsureStep } from './ensure'
+import { ensureBy } from './ensure'
 import { serviceKeyId } from './keys'
 import { PROTOCOLS } from './numbers'
 import type { Change, Command, Program, Request } from './program'
-import { FollowUp, nothing } from './program'
+import { FollowUp, nothing, startWith } from './program'
 import { decodeDestination, decodeService } from './records/decode'
 import { Operation, Transport } from './records/layout.gen'
 import type {
@@ -140,22 +142,25 @@ export function ensureService(context: Context, input: ServiceInput): Program<En
   const operation = 'services.ensure'
   const { service, config } = checkServiceInput(input)
   ruleService(context.capabilities, service, config, operation)
-  const found: ServiceInfo[] = []
-  const follow = (what: number, wanted: NormalizedServiceConfig, result: EnsureResult) =>
-    new FollowUp([write(context, what, service, wanted)], () => result)
+  const look = ({ write: follow }: EnsureStep): FollowUp<EnsureResult> => {
+    const found: ServiceInfo[] = []
+    const done = () => {
+      const current = configOf(found[0] as ServiceInfo)
+      if (sameConfig(context, config, current)) return 'unchanged'
+      const establishedTimeout = config.establishedTimeout ?? current.establishedTimeout
+      const changed = { ...config, establishedTimeout }
+      return follow(write(context, Operation.serviceSet, service, changed), 'changed', ESRCH)
+    }
+    const add = () => follow(write(context, Operation.serviceAdd, service, config), 'added', 'EEXIST')
+    return new FollowUp<EnsureResult>([readRequest(service, found)], done, true, ({ code }) =>
+      code === ESRCH ? { value: add() } : undefined,
+    )
+  }
   return {
     operation,
     subject: { service: service.key },
     lane: laneOf(service),
-    request: readRequest(service, found),
-    done: () => {
-      const current = configOf(found[0] as ServiceInfo)
-      if (sameConfig(context, config, current)) return 'unchanged'
-      const establishedTimeout = config.establishedTimeout ?? current.establishedTimeout
-      return follow(Operation.serviceSet, { ...config, establishedTimeout }, 'changed')
-    },
-    recover: (error) =>
-      error.code === ESRCH ? { value: follow(Operation.serviceAdd, config, 'added') } : undefined,
+    ...startWith(ensureBy(look)),
   }
 }
 

@@ -29,9 +29,19 @@ async function pythonFor(kernel) {
   }
 }
 
+/** A Go program is a matter of Go's own tools, so a ready one is taken (test/bench/moby-peer.go). */
+function mobyFor(kernel) {
+  const path = process.env.IPVS_BENCH_MOBY
+  if (kernel.name !== 'mainline') return { files: {} }
+  if (!path) return { files: {}, missing: 'IPVS_BENCH_MOBY names no program' }
+  return { files: { 'project/test/bench/moby-peer': path } }
+}
+
 /** { failed, log, machine, results: { part: what it wrote } } */
 export async function runInGuest({ kernel, project, floor, parts, options, onLine }) {
   const python = await pythonFor(kernel)
+  const moby = mobyFor(kernel)
+  const missing = { pythonMissing: python.missing, mobyMissing: moby.missing }
   const ended = await bootJob({
     kernel,
     project,
@@ -39,9 +49,9 @@ export async function runInGuest({ kernel, project, floor, parts, options, onLin
     memory: megabytes,
     limitSeconds,
     packages: [],
-    env: { BENCH_OPTIONS: JSON.stringify({ ...options, pythonMissing: python.missing }) },
+    env: { BENCH_OPTIONS: JSON.stringify({ ...options, ...missing }) },
     script: script(parts, python.unpacks),
-    files: { 'project/test/bench/floor': floor, ...python.files },
+    files: { 'project/test/bench/floor': floor, ...moby.files, ...python.files },
     onLine,
   })
   const file = (name) => join(ended.outDir, name)

@@ -1,4 +1,4 @@
-// What the library is measured beside, each a program of its own: the floor, the kernel's ipvsadm, pyroute2.
+// What the library is measured beside, each a program of its own: the floor, the kernel's ipvsadm, moby/ipvs, pyroute2.
 //
 // A program is { command, input?, table?, operations, part?, tells?, lines? }. `part`: it does a part of the work, to be
 // scaled; `table`: that part, where a reader wants no other table.
@@ -11,6 +11,7 @@ const { options } = require('./options.cjs')
 const { partOf, restoreLines } = require('./table.cjs')
 
 const floor = join(__dirname, 'floor')
+const mobyPeer = join(__dirname, 'moby-peer')
 const oracle = process.env.IPVS_ORACLE
 const python = '/work/python'
 /** Processes of `one ipvsadm per operation`: enough to see what one costs. */
@@ -80,6 +81,18 @@ function ipvsadm(table) {
   }
 }
 
+/** It asks the kernel for what only mainline has. */
+function moby(kernel, table) {
+  if (kernel.dialect !== 'mainline') return {}
+  if (!existsSync(mobyPeer)) return { missing: { 'moby/ipvs': options.mobyMissing } }
+  const common = { operations: table.size, tells: true }
+  const writes = words([mobyPeer, 'write', table.services.length, table.destinations.length])
+  return {
+    writers: { 'moby/ipvs': { command: writes, ...common } },
+    readers: { 'moby/ipvs': { command: [mobyPeer, 'read'], ...common } },
+  }
+}
+
 function pyroute2(kernel, table) {
   if (kernel.dialect !== 'mainline') return {}
   if (!existsSync(python)) return { missing: { pyroute2: options.pythonMissing } }
@@ -96,6 +109,7 @@ function pyroute2(kernel, table) {
 function allPrograms(kernel, table) {
   const all = [
     { writers: { floor: floorWrite(table) }, readers: { floor: floorRead(table) } },
+    moby(kernel, table),
     ipvsadm(table),
     pyroute2(kernel, table),
   ]

@@ -19,7 +19,7 @@ import {
   serviceFlagsMask,
 } from '../../lib/dialect'
 import type { IpvsError } from '../../lib/errors'
-import { localAddressCpu } from '../../lib/local-addresses'
+import { localAddressCpu } from '../../lib/local-address-cpus'
 import type { CpuState, KernelFiles } from '../../lib/transport'
 import type { Dialect } from '../../lib/types'
 import {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { conflicts, type Lane } from '../../lib/program'
+import { type Lane, Lanes } from '../../lib/lanes'
 
-describe('conflicts', () => {
+describe('lanes conflict', () => {
   const lane = (service: string, object: string): Lane => ({ service, object })
   it.each<[string, Lane, Lane, boolean]>([
     ['the same object', lane('a', 'x'), lane('a', 'x'), true],
@@ -12,7 +12,18 @@ describe('conflicts', () => {
     ['the same object of two services', lane('a', 'x'), lane('b', 'x'), false],
     ['everything and an object', lane('', ''), lane('b', 'x'), true],
   ])('%s', (_, one, other, expected) => {
-    expect(conflicts(one, other)).toBe(expected)
-    expect(conflicts(other, one)).toBe(expected)
+    for (const [held, wanted] of [
+      [one, other],
+      [other, one],
+    ] as const) {
+      const lanes = new Lanes()
+      lanes.add(lane('z', 'x'))
+      lanes.add(held)
+      expect(lanes.conflict(wanted)).toBe(expected)
+    }
+  })
+
+  it('not where nothing is held', () => {
+    expect(new Lanes().conflict(lane('', ''))).toBe(false)
   })
 })
