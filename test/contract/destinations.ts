@@ -11,7 +11,7 @@ import {
   useWorld,
   WEB,
 } from './harness'
-import { Recorder } from './recorder'
+import { Recorder, Rival } from './recorder'
 
 const A = { address: '198.51.100.1', port: 8080 } as const
 const ABOUT = 'tcp 192.0.2.1:80 -> 198.51.100.1:8080'
@@ -199,6 +199,53 @@ export function destinationsContract(harness: Harness): void {
         expect(recorder.writes).toEqual(['destinationSet'])
         await ipvs.destinations.set(WEB, wanted)
       }
+      await ipvs.close()
+    })
+
+    it('ensure looks again when another program was faster', async () => {
+      await world.full.services.add(WEB)
+      const rival = new Rival()
+      const ipvs = await harness.open({ wrap: rival.wrap })
+      const wanted = { ...A, forwarding: 'masquerade', weight: 5 } as const
+      const { destinations } = world.full
+      rival.before('destinationAdd', () => destinations.add(WEB, wanted))
+      expect(await ipvs.destinations.ensure(WEB, wanted)).toBe('unchanged')
+      rival.before('destinationSet', () => destinations.remove(WEB, A))
+      expect(await ipvs.destinations.ensure(WEB, { ...wanted, weight: 6 })).toBe('added')
+      await destinations.remove(WEB, A)
+      rival.before('destinationAdd', () => destinations.add(WEB, wanted))
+      expect(await ipvs.destinations.ensure(WEB, { ...wanted, weight: 7 })).toBe('changed')
+      expect(await destinations.list(WEB)).toMatchObject([{ weight: 7 }])
+      await ipvs.close()
+    })
+
+    it('ensure gives up when another program is faster each time', async () => {
+      await world.full.services.add(WEB)
+      const rival = new Rival()
+      const recorder = new Recorder()
+      const ipvs = await harness.open({ wrap: (inner) => recorder.wrap(rival.wrap(inner)) })
+      const wanted = { ...A, forwarding: 'masquerade', weight: 5 } as const
+      const flip = async () => {
+        const { destinations } = world.full
+        if (await destinations.get(WEB, A)) await destinations.remove(WEB, A)
+        else await destinations.add(WEB, { ...wanted, weight: 1 })
+      }
+      const every = (input: typeof wanted) => {
+        let operation = 'destinationAdd'
+        const act = async () => {
+          await flip()
+          operation = operation === 'destinationAdd' ? 'destinationSet' : 'destinationAdd'
+          rival.before(operation, act, rival.times)
+        }
+        rival.before(operation, act, 10)
+        return ipvs.destinations.ensure(WEB, input)
+      }
+      recorder.clear()
+      await expectFailure(every(wanted), { code: 'ENOENT', operation: 'destinations.ensure', about: ABOUT })
+      expect(recorder.operations).toEqual([
+        ...['destinationList', 'destinationAdd', 'destinationList', 'destinationSet'],
+        ...['destinationList', 'destinationAdd', 'destinationList', 'destinationSet'],
+      ])
       await ipvs.close()
     })
 

@@ -9,7 +9,7 @@ import {
   useWorld,
   WEB,
 } from './harness'
-import { Recorder } from './recorder'
+import { Recorder, Rival } from './recorder'
 
 const L1 = '10.77.1.1'
 const L2 = '10.77.1.2'
@@ -126,6 +126,32 @@ export function localAddressesContract(harness: Harness): void {
       await expectFailure(localAddresses.coverage(NOWHERE), { ...all, operation: 'localAddresses.coverage' })
       const iterate = collect(localAddresses.iterate(NOWHERE))
       await expectFailure(iterate, { ...all, operation: 'localAddresses.iterate' })
+    })
+
+    it('ensure of what another program has just added is unchanged', async () => {
+      await world.full.services.add(WEB)
+      const rival = new Rival()
+      const ipvs = await harness.open({ wrap: rival.wrap })
+      rival.before('localAddressAdd', () => world.full.localAddresses.add(WEB, L1))
+      expect(await ipvs.localAddresses.ensure(WEB, L1)).toBe('unchanged')
+      expect(rival.times).toBe(0)
+      await ipvs.close()
+    })
+
+    it('ensures and gets of one service read its list once', async () => {
+      await world.full.services.add(WEB)
+      const recorder = new Recorder()
+      const ipvs = await harness.open({ wrap: recorder.wrap })
+      const wanted = Array.from({ length: 40 }, (_, i) => `10.77.2.${i + 1}`)
+      recorder.clear()
+      const ensured = await Promise.all(wanted.map((address) => ipvs.localAddresses.ensure(WEB, address)))
+      expect(new Set(ensured)).toEqual(new Set(['added']))
+      expect(recorder.operations).toEqual(['localAddressList', ...wanted.map(() => 'localAddressAdd')])
+      recorder.clear()
+      const found = await Promise.all(wanted.map((address) => ipvs.localAddresses.get(WEB, address)))
+      expect(found.map((info) => info?.address)).toEqual(wanted)
+      expect(recorder.operations).toEqual(['localAddressList'])
+      await ipvs.close()
     })
 
     it('ensure adds once, and sends nothing for what is there', async () => {

@@ -178,6 +178,47 @@ export function orderingContract(harness: Harness): void {
       await ipvs.close()
     })
 
+    it('calls that look into the same list read it once', async () => {
+      await world.full.services.add(WEB)
+      const inputs = Array.from({ length: 300 }, (_, i) => real('198.51.100.1', 1 + i))
+      await world.full.batch((b) => {
+        for (const input of inputs.slice(1)) b.destinations.add(WEB, input)
+      })
+      const recorder = new Recorder()
+      const ipvs = await harness.open({ wrap: recorder.wrap })
+      const jobsOf = async <T>(call: (input: (typeof inputs)[0]) => Promise<T>) => {
+        recorder.clear()
+        const results = await Promise.all(inputs.map(call))
+        const count = (name: string) => recorder.operations.filter((one) => one === name).length
+        const reads = count('destinationList')
+        return { results, reads, writes: recorder.writes.length, jobs: recorder.jobs.length }
+      }
+      const ensured = await jobsOf((input) => ipvs.destinations.ensure(WEB, input))
+      expect(ensured).toMatchObject({ reads: 1, writes: 1, jobs: 2 })
+      expect(ensured.results).toEqual(inputs.map((_, i) => (i === 0 ? 'added' : 'unchanged')))
+      const updated = await jobsOf((input) => ipvs.destinations.update(WEB, input, { weight: input.port }))
+      expect(updated).toMatchObject({ reads: 1, writes: 300, jobs: 2 })
+      const got = await jobsOf((input) => ipvs.destinations.get(WEB, input))
+      expect(got).toMatchObject({ reads: 1, writes: 0, jobs: 1 })
+      expect(got.results.map((info) => [info?.port, info?.weight])).toEqual(
+        inputs.map(({ port }) => [port, port]),
+      )
+      await ipvs.close()
+    })
+
+    it('a list is read anew behind a change', async () => {
+      await world.full.services.add(WEB)
+      const { destinations } = world.ipvs
+      const [before, , between, , after] = await Promise.all([
+        destinations.get(WEB, A),
+        destinations.add(WEB, A),
+        destinations.get(WEB, A),
+        destinations.remove(WEB, A),
+        destinations.get(WEB, A),
+      ])
+      expect([before, between, after]).toMatchObject([undefined, { address: A.address }, undefined])
+    })
+
     it('an operation behind an ensure sees what it did', async () => {
       await world.full.services.add(WEB)
       const { destinations } = world.ipvs

@@ -11,7 +11,7 @@ import {
   useWorld,
   WEB,
 } from './harness'
-import { Recorder } from './recorder'
+import { Recorder, Rival } from './recorder'
 
 const keyOf = ({ protocol, address, port }: ServiceInfo) => `${protocol} ${address} ${port}`
 
@@ -167,6 +167,21 @@ export function servicesContract(harness: Harness): void {
       expect(await ipvs.services.ensure({ ...wanted, scheduler: 'rr' })).toBe('changed')
       expect(recorder.writes).toEqual(['serviceSet'])
       expect(await ipvs.services.get(WEB)).toMatchObject({ scheduler: 'rr', persistence: { timeout: 300 } })
+      await ipvs.close()
+    })
+
+    itWrites('ensure looks again when another program was faster', async () => {
+      const rival = new Rival()
+      const ipvs = await harness.open({ wrap: rival.wrap })
+      const { services } = world.full
+      rival.before('serviceAdd', () => services.add({ ...WEB, scheduler: 'rr' }))
+      expect(await ipvs.services.ensure({ ...WEB, scheduler: 'rr' })).toBe('unchanged')
+      rival.before('serviceSet', () => services.remove(WEB))
+      expect(await ipvs.services.ensure({ ...WEB, scheduler: 'wrr' })).toBe('added')
+      await services.remove(WEB)
+      rival.before('serviceAdd', () => services.add({ ...WEB, scheduler: 'rr' }))
+      expect(await ipvs.services.ensure({ ...WEB, scheduler: 'wrr' })).toBe('changed')
+      expect(await services.list()).toMatchObject([{ scheduler: 'wrr' }])
       await ipvs.close()
     })
 

@@ -146,6 +146,28 @@ export function trapsContract(harness: Harness): void {
       await ipvs.close()
     })
 
+    it('get and ensure look again for a destination that a dump skipped (abi.md §2.10)', async () => {
+      await world.full.services.add(WEB)
+      await world.full.batch(({ destinations }) => {
+        for (let port = 1; port <= 40; port++) destinations.add(WEB, real('198.51.100.1', port))
+      })
+      const skipper = new Skipper()
+      const ipvs = await harness.open({ wrap: skipper.wrap })
+      const first = (await ipvs.destinations.list(WEB))[0] as DestinationInfo
+      skipper.count = 3
+      expect(await ipvs.destinations.get(WEB, first)).toEqual(first)
+      expect(skipper.count).toBe(0)
+      const wanted = real(first.address, first.port)
+      skipper.count = 2
+      expect(await ipvs.destinations.ensure(WEB, wanted)).toBe('unchanged')
+      expect(skipper.count).toBe(0)
+      skipper.count = 2
+      expect(await ipvs.destinations.ensure(WEB, { ...wanted, weight: 7 })).toBe('changed')
+      expect(await world.full.destinations.get(WEB, first)).toMatchObject({ weight: 7 })
+      expect(await ipvs.destinations.get(WEB, { address: '198.51.100.2', port: 1 })).toBeUndefined()
+      await ipvs.close()
+    })
+
     it('thresholds of a listed destination can be sent back (abi.md §4.4)', async () => {
       await world.full.services.add(WEB)
       const input = { ...A, forwarding: 'masquerade', upperThreshold: 2147483647, lowerThreshold: 1 } as const

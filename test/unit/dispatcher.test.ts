@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { Dispatcher, type DispatcherHooks } from '../../lib/dispatcher'
 import { type IpvsError, ownError } from '../../lib/errors'
 import type { Lane } from '../../lib/lanes'
+import { Listing } from '../../lib/listing'
 import { FollowUp, type Program, type Request } from '../../lib/program'
 import { Dialect, Operation, Transport } from '../../lib/records/layout.gen'
 import { outcomeFlags, writeReply } from './support/border'
@@ -241,6 +242,104 @@ describe('read-modify-write', () => {
     const later = run(simple('info', 'later'))
     expect((await failure(run(broken))).code).toBe('ERR_IPVS_UNSUPPORTED')
     expect(await later).toBe('later')
+  })
+})
+
+describe('a list that several calls read', () => {
+  const listed = {
+    section: 'infos',
+    decode: () => ({ id: 'x' }),
+    id: ({ id }: { id: string }) => id,
+  } as const
+  const listing = (name = 'one') => new Listing(name, READ.fields, listed)
+  const RECORDS = { infos: [{ version: 1 }] }
+  /** Looks something up. */
+  const look = (name?: string): Program<unknown> => {
+    const list = listing(name)
+    return {
+      operation: 'destinations.get',
+      subject: {},
+      request: list.request,
+      done: () => [list.get('x'), list.size],
+    }
+  }
+  /** Looks something up, then writes. */
+  const ensure = (object: string): Program<unknown> => {
+    const { request } = listing()
+    return { ...modify({ service: 'a', object }), request }
+  }
+
+  beforeEach(() => {
+    transport.script = ({ operation }) => (operation === 'serviceGet' ? RECORDS : undefined)
+  })
+
+  it('is read once, also by those that go on to write', async () => {
+    const found = await Promise.all([run(look()), run(look()), run(look())])
+    expect(found).toEqual([1, 2, 3].map(() => [{ id: 'x' }, 1]))
+    expect(transport.trips).toEqual([['serviceGet']])
+    await Promise.all(['x', 'y', 'z'].map((object) => run(ensure(object))))
+    expect(transport.trips.slice(1)).toEqual([['serviceGet'], ['serviceSet', 'serviceSet', 'serviceSet']])
+    expect(dispatcher.pending).toBe(0)
+  })
+
+  it('is another one for another service, and after a command', async () => {
+    const command = new Promise<void>((resolve, reject) => {
+      void run(look())
+      void run(look('two'))
+      void run(look())
+      dispatcher.send(WRITE.fields, { timeout: 1000, signal: undefined }, () => resolve(), reject)
+      void run(look())
+      void run(look('two'))
+    })
+    await command
+    expect(transport.trips).toEqual([['serviceGet', 'serviceGet', 'serviceSet', 'serviceGet', 'serviceGet']])
+  })
+
+  it('is not shared by calls with different options', async () => {
+    const { signal } = new AbortController()
+    await Promise.all([run(look()), run(look(), 2000), run(look(), 2000, signal), run(look(), 2000, signal)])
+    expect(transport.trips).toEqual([['serviceGet', 'serviceGet', 'serviceGet']])
+  })
+
+  it('fails for all of them', async () => {
+    transport.script = () => ({ errno: 1 })
+    const failed = await Promise.all([failure(run(look())), failure(run(look()))])
+    expect(failed).toMatchObject([{ code: 'EPERM' }, { code: 'EPERM' }])
+  })
+
+  it('is given up by all of them', async () => {
+    transport.hold()
+    const controller = new AbortController()
+    const failed = [1, 2].map(() => failure(run(look(), 1000, controller.signal)))
+    const other = run(look())
+    await transport.arrived(1)
+    expect(dispatcher.pending).toBe(3)
+    controller.abort()
+    expect(await Promise.all(failed)).toMatchObject([{ code: 'ABORT_ERR' }, { code: 'ABORT_ERR' }])
+    transport.release()
+    expect(await other).toEqual([{ id: 'x' }, 1])
+    expect(transport.trips).toEqual([['serviceGet', 'serviceGet']])
+  })
+
+  it('is read again by all of them where the family is gone', async () => {
+    let times = 0
+    transport.script = () =>
+      times++ === 0 ? { errno: 2, flags: outcomeFlags.sent | outcomeFlags.familyChanged } : RECORDS
+    expect(await Promise.all([run(look()), run(look())])).toEqual([1, 2].map(() => [{ id: 'x' }, 1]))
+    expect(transport.trips).toEqual([['serviceGet'], ['serviceGet']])
+    expect(hooks.reopens).toBe(1)
+  })
+
+  it('has no answer for any of them where the transport gives none', async () => {
+    transport.script = () => null
+    const failed = await Promise.all([failure(run(look())), failure(run(look()))])
+    expect(failed.map(({ code }) => code)).toEqual(['ERR_IPVS_MALFORMED_REPLY', 'ERR_IPVS_MALFORMED_REPLY'])
+  })
+
+  it('is shared by a thousand at most', async () => {
+    const calls = Array.from({ length: 2500 }, () => run(look()))
+    expect(await Promise.all(calls)).toHaveLength(2500)
+    expect(transport.trips).toEqual([['serviceGet'], ['serviceGet'], ['serviceGet']])
   })
 })
 
