@@ -11,7 +11,9 @@ import { FollowUp } from './program'
 import { outcomeFlags } from './records/layout.gen'
 import type { OutcomeRecord } from './records/reply'
 import { Reply } from './records/reply'
+import type { RequestBuffer } from './records/request'
 import type { About } from './records/request-subject'
+import type { Staging } from './staging'
 import type { Dialect } from './types'
 
 /** What the kernel is taken for. */
@@ -24,15 +26,28 @@ export interface Target {
 }
 
 export class Answers {
-  /** Entries that go on with further requests. */
-  waiting: Entry[] = []
+  /** Entries that go on with further requests, which stand together in `packed`. */
+  private waiting: Entry[] = []
+  private packed: RequestBuffer
   /** What met a family that is gone. */
   stale: Entry[] = []
 
   constructor(
     private readonly lifetimes: Lifetimes,
     private readonly target: Target,
-  ) {}
+    private readonly staging: Staging,
+  ) {
+    this.packed = staging.buffer()
+  }
+
+  /** The entries that go on, since this was asked last. */
+  takeWaiting(): Entry[] {
+    const { waiting } = this
+    if (waiting.length === 0) return waiting
+    this.waiting = []
+    this.packed = this.staging.buffer()
+    return waiting
+  }
 
   /** Never throws: it is called from the addon. */
   take(buffer: ArrayBuffer, job: Job): void {
@@ -143,7 +158,7 @@ export class Answers {
       return
     }
     if (value instanceof FollowUp) {
-      entry.goOn(value, this.target.transportNumber)
+      entry.goOn(value, this.packed, this.target.transportNumber)
       if (entry.count > 0) this.waiting.push(entry)
       else this.conclude(entry)
       return

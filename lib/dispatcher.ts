@@ -63,7 +63,7 @@ export class Dispatcher {
     private readonly hooks: DispatcherHooks,
   ) {
     this.staging = new Staging(hooks.target.transportNumber, MOST_JOBS)
-    this.answers = new Answers(this.lifetimes, hooks.target)
+    this.answers = new Answers(this.lifetimes, hooks.target, this.staging)
   }
 
   /** Calls that have not been answered. */
@@ -206,11 +206,10 @@ export class Dispatcher {
   private finish(job: Job): void {
     this.answers.endJob(job)
     this.running.splice(this.running.indexOf(job), 1)
-    const { waiting, stale } = this.answers
+    const { stale } = this.answers
     // What is sent again is still in it.
     if (stale.length === 0) this.staging.giveBack(job.packed)
-    this.answers.waiting = []
-    this.enqueueFirst(waiting)
+    this.enqueueFirst(this.answers.takeWaiting())
     if (stale.length > 0 && this.running.length === 0) this.retry(stale)
     else this.ended()
   }

@@ -4,7 +4,7 @@ import type { IpvsError } from './errors'
 import { ownError } from './errors'
 import type { Listing } from './listing'
 import type { FollowUp, Program, Recover, Request } from './program'
-import { RequestBuffer } from './records/request'
+import type { RequestBuffer } from './records/request'
 import type { About } from './records/request-subject'
 
 /** Takes the results of one call, or of the calls of a batch: `index` says which. */
@@ -194,8 +194,12 @@ export class ProgramEntry extends Entry {
     this.failed = undefined
   }
 
-  /** Its requests are answered, and have led to these. */
-  goOn({ requests, done, holds, recover }: FollowUp<unknown>, transport: number): void {
+  /** Its requests are answered, and have led to these, which are packed behind what there is in `packed`. */
+  goOn(
+    { requests, done, holds, recover }: FollowUp<unknown>,
+    packed: RequestBuffer,
+    transport: number,
+  ): void {
     // What was read so far has changed nothing.
     if (!this.followUp) this.reached = false
     this.requests = requests
@@ -206,10 +210,10 @@ export class ProgramEntry extends Entry {
     this.received = false
     this.holds = holds
     this.inJob = false
-    this.packed = new RequestBuffer(requests.length)
-    for (const { fields } of requests) this.packed.push(fields, transport)
-    this.at = 0
+    this.packed = packed
+    this.at = packed.count
     this.count = requests.length
+    for (const { fields } of requests) packed.push(fields, transport)
   }
 }
 
