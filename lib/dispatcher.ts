@@ -10,7 +10,7 @@ import type { Entry, Settle } from './entry'
 import { abortError, CommandEntry, closedError, ProgramEntry, Promises } from './entry'
 import type { IpvsError } from './errors'
 import { ownError } from './errors'
-import type { Admit, Job } from './job'
+import type { Admission, Job } from './job'
 import { fillJob } from './job'
 import type { Terms } from './lifetimes'
 import { Lifetimes } from './lifetimes'
@@ -23,7 +23,7 @@ import type { Transport } from './transport'
 export interface DispatcherHooks {
   readonly target: Target
   /** Called before the jobs of a turn; undefined where everything may be sent. */
-  admission(): Admit | undefined
+  admission(): Admission | undefined
   /** The family is gone or has another number. Resolves when it is there again, rejects with what to tell callers. */
   reopen(): Promise<void>
 }
@@ -54,7 +54,7 @@ export class Dispatcher {
   private reopening = false
   private scheduled = false
   /** What may be sent by the jobs that are handed over while the caller still makes calls. */
-  private admit: { readonly admit: Admit | undefined } | undefined
+  private admission: { readonly value: Admission | undefined } | undefined
   private closed = false
   private idle: (() => void)[] = []
 
@@ -176,14 +176,14 @@ export class Dispatcher {
 
   /** A new turn: what may be sent is looked at again. */
   private startTurn(): void {
-    this.admit = undefined
+    this.admission = undefined
     this.start()
-    this.admit = undefined
+    this.admission = undefined
   }
 
   private startJob(): void {
-    this.admit ??= { admit: this.hooks.admission() }
-    const { job, taken } = fillJob(this.queue, performance.now(), this.admit.admit, (entry, error) =>
+    this.admission ??= { value: this.hooks.admission() }
+    const { job, taken } = fillJob(this.queue, performance.now(), this.admission.value, (entry, error) =>
       this.lifetimes.reject(entry, error),
     )
     for (const entry of this.queue.splice(0, taken)) this.queued -= entry.count

@@ -11,7 +11,7 @@ import { Destinations } from './destinations'
 import { ruleReserveCore } from './dialect'
 import { Dispatcher } from './dispatcher'
 import { ownError } from './errors'
-import type { Admit } from './job'
+import type { Admission } from './job'
 import type { Terms } from './lifetimes'
 import { LocalAddresses } from './local-addresses'
 import { openNativeTransport } from './native/native-transport'
@@ -232,12 +232,11 @@ export class Ipvs {
   }
 
   /** Looks at the CPUs once for a job: whoever lowers or raises reserve_core meanwhile is an administrator. */
-  private admission(): Admit | undefined {
+  private admission(): Admission | undefined {
     if (!this.capabilities.perCpuLocalAddresses) return undefined
     let state: CpuState | undefined
     let looked = false
-    return (entry, index) => {
-      if (entry.packed.operationAt(index) !== Operation.localAddressAdd) return
+    const admit: Admission['admit'] = (entry, index) => {
       if (!looked) state = this.transport.readCpuState()
       looked = true
       ruleReserveCore(state, () => {
@@ -246,6 +245,7 @@ export class Ipvs {
         return { operation, subject: { ...subject, ...entry.packed.describe(index).subject } }
       })
     }
+    return { operation: Operation.localAddressAdd, admit }
   }
 
   private async reopen(): Promise<void> {

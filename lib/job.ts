@@ -6,8 +6,13 @@ import { Lanes } from './lanes'
 import { JOB_REQUESTS, RequestBuffer } from './records/request'
 import type { About } from './records/request-subject'
 
-/** Throws for a request that must not be sent now. */
-export type Admit = (entry: Entry, index: number) => void
+/** What must not be sent at all times. */
+export interface Admission {
+  /** `Operation` of layout.gen. */
+  readonly operation: number
+  /** Throws for a request of that operation that must not be sent now. */
+  admit(entry: Entry, index: number): void
+}
 
 /** Rejects all calls of an entry. */
 export type Refuse = (entry: Entry, error: (about: About) => unknown) => void
@@ -66,13 +71,15 @@ class Readers {
 }
 
 /** The entries of `entry` that may be sent; the others are refused. */
-function admitted(entry: Entry, admit: Admit, refuse: Refuse): Entry[] {
+function admitted(entry: Entry, { operation, admit }: Admission, refuse: Refuse): Entry[] {
   const refused: { index: number; error: unknown }[] = []
-  for (let index = entry.at; index < entry.at + entry.count; index++) {
+  const { at, count, packed } = entry
+  const end = at + count
+  for (let i = packed.find(operation, at, end); i < end; i = packed.find(operation, i + 1, end)) {
     try {
-      admit(entry, index)
+      admit(entry, i)
     } catch (error) {
-      refused.push({ index, error })
+      refused.push({ index: i, error })
     }
   }
   const [first] = refused
@@ -82,7 +89,7 @@ function admitted(entry: Entry, admit: Admit, refuse: Refuse): Entry[] {
     return []
   }
   const kept: Entry[] = []
-  for (let index = entry.at; index < entry.at + entry.count; index++) {
+  for (let index = at; index < end; index++) {
     const found = refused.find((one) => one.index === index)
     if (found) entry.reject(index, found.error)
     else kept.push(entry.single(index))
@@ -115,7 +122,7 @@ function gather(entries: readonly Entry[]): RequestBuffer {
 export function fillJob(
   queue: readonly Entry[],
   now: number,
-  admit: Admit | undefined,
+  admission: Admission | undefined,
   refuse: Refuse,
 ): Filled {
   const entries: Entry[] = []
@@ -134,7 +141,7 @@ export function fillJob(
       refuse(entry, (about) => timeoutError(entry, about))
       continue
     }
-    for (const one of admit ? admitted(entry, admit, refuse) : [entry]) {
+    for (const one of admission ? admitted(entry, admission, refuse) : [entry]) {
       if (one instanceof ProgramEntry) {
         one.followers = []
         if (one.program.lane && one.holds) lanes.add(one.program.lane)
@@ -154,10 +161,8 @@ export function fillJob(
   }
   for (const entry of senders) {
     const timeout = Math.ceil(entry.term.deadline - now)
-    for (let i = 0; i < entry.count; i++) {
-      packed.setTimeoutAt(entry.at + i, timeout)
-      owners.push(entry)
-    }
+    packed.setTimeouts(entry.at, entry.at + entry.count, timeout)
+    for (let i = 0; i < entry.count; i++) owners.push(entry)
   }
   return { job: { packed, entries, owners, holds }, taken }
 }

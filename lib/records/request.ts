@@ -110,14 +110,22 @@ export class RequestBuffer {
     return this.used >= JOB_REQUESTS
   }
 
-  /** `Operation` of layout.gen. */
-  operationAt(index: number): number {
-    return this.halves[(RequestHeader.size + index * Request.size + Request.operation) >> 1] as number
+  /** The first request of `operation` (of layout.gen) from `index` on and before `end`, else `end`. */
+  find(operation: number, index: number, end: number): number {
+    const { halves } = this
+    const stride = Request.size >> 1
+    const first = (RequestHeader.size + Request.operation) >> 1
+    let found = index
+    while (found < end && halves[first + found * stride] !== operation) found++
+    return found
   }
 
-  /** Milliseconds that are left for a request. */
-  setTimeoutAt(index: number, milliseconds: number): void {
-    this.words[(RequestHeader.size + index * Request.size + Request.timeoutMs) >> 2] = milliseconds
+  /** Milliseconds that are left for the requests from `index` on and before `end`. */
+  setTimeouts(index: number, end: number, milliseconds: number): void {
+    const { words } = this
+    const stride = Request.size >> 2
+    const first = (RequestHeader.size + Request.timeoutMs) >> 2
+    for (let i = index; i < end; i++) words[first + i * stride] = milliseconds
   }
 
   /** What a request is, read back from its record. */
@@ -275,7 +283,7 @@ export function packRequests(requests: readonly PackedRequest[], dialect: number
   const packed = new RequestBuffer(requests.length)
   requests.forEach(({ fields, transport, timeout }, index) => {
     packed.push(fields, transport)
-    packed.setTimeoutAt(index, timeout)
+    packed.setTimeouts(index, index + 1, timeout)
   })
   return packed.job(dialect)
 }

@@ -66,7 +66,7 @@ beforeEach(() => {
       dialectNumber: Dialect.mainline,
       transportNumber: Transport.netlink,
     },
-    admission: () => () => {},
+    admission: () => ({ operation: Operation.localAddressAdd, admit: () => {} }),
     reopen() {
       hooks.reopens++
       return hooks.whenReopened()
@@ -142,11 +142,14 @@ describe('jobs', () => {
   })
 
   it('leave out a request that may not be sent now, and send the others', async () => {
-    hooks.admission = () => (entry, index) => {
-      const { operation } = entry.about(index)
-      if (operation === 'localAddresses.add') throw ownError('ERR_IPVS_RESERVE_CORE', { operation })
-    }
-    const refused = failure(run(simple('localAddresses.add', 1)))
+    hooks.admission = () => ({
+      operation: Operation.localAddressAdd,
+      admit: (entry, index) => {
+        throw ownError('ERR_IPVS_RESERVE_CORE', { operation: entry.about(index).operation })
+      },
+    })
+    const local: Request = { fields: { operation: Operation.localAddressAdd } }
+    const refused = failure(run(simple('localAddresses.add', 1, local)))
     expect(await run(simple('info', 2))).toBe(2)
     expect(await refused).toMatchObject({ code: 'ERR_IPVS_RESERVE_CORE', sent: false })
     expect(transport.trips).toEqual([['info']])
