@@ -62,7 +62,7 @@ void Connection::begin(const abi::Request& request, Reply& reply) {
   if (sys::now_ms() >= deadline(request)) return finish(reply, {ETIMEDOUT, abi::Syscall::kNone}, flags::kTimedOut);
   if (operation == Operation::kProbe) return probe(request, reply);
   if (sockopt) {
-    sockopt_.run(request, static_cast<std::uint32_t>(position_), job_.dialect, reply);
+    sockopt_.run(request, static_cast<std::uint32_t>(position_), deadline(request), job_.dialect, reply);
     ++position_;
     return;
   }

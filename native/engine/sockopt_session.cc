@@ -7,6 +7,7 @@
 
 #include "abi/kernel.h"
 #include "engine/snapshot.h"
+#include "sys/clock.h"
 
 namespace ipvs::engine {
 namespace {
@@ -96,7 +97,8 @@ void SockoptSession::probe(abi::ProbeRecord& record) {
   record.sockopt_local_address_error = socket_.get(kernel::kSoGetLaddrs, laddrs).value;
 }
 
-void SockoptSession::run(const abi::Request& request, std::uint32_t operation, abi::Dialect dialect, Reply& reply) {
+void SockoptSession::run(const abi::Request& request, std::uint32_t operation, std::uint64_t deadline_ms,
+                         abi::Dialect dialect, Reply& reply) {
   const auto finish = [&](Error error, std::uint16_t flags) {
     reply.outcomes.push_back({operation, error.value, static_cast<std::uint16_t>(error.where), flags, 0});
   };
@@ -108,11 +110,14 @@ void SockoptSession::run(const abi::Request& request, std::uint32_t operation, a
     return finish({EAFNOSUPPORT, abi::Syscall::kNone}, abi::outcome_flags::kUnencodable);
   }
   if (const Error error = ready(); error.value != 0) return finish(error, 0);
-  finish(execute(request, operation, layout_of(dialect), reply), abi::outcome_flags::kSent);
+  namespace flags = abi::outcome_flags;
+  const Error error = execute(request, operation, deadline_ms, layout_of(dialect), reply);
+  const std::uint16_t late = error.value == ETIMEDOUT ? flags::kTimedOut : std::uint16_t{0};
+  finish(error, static_cast<std::uint16_t>(flags::kSent | late));
 }
 
-Error SockoptSession::execute(const abi::Request& request, std::uint32_t operation, const sockopt::Layout& layout,
-                              Reply& reply) {
+Error SockoptSession::execute(const abi::Request& request, std::uint32_t operation, std::uint64_t deadline_ms,
+                              const sockopt::Layout& layout, Reply& reply) {
   const auto what = static_cast<Operation>(request.operation);
   const auto set = [&](Bytes bytes) { return socket_.set(option_of(what), bytes); };
   std::uint16_t protocol = request.protocol;
@@ -180,7 +185,7 @@ Error SockoptSession::execute(const abi::Request& request, std::uint32_t operati
       return {};
     }
     case Operation::kSnapshot:
-      return snapshot(request, operation, layout, reply);
+      return snapshot(request, operation, deadline_ms, layout, reply);
     case Operation::kProbe:
       break;
   }
@@ -263,11 +268,12 @@ Error SockoptSession::list_daemons(std::uint32_t operation, Reply& reply) {
   return {};
 }
 
-Error SockoptSession::snapshot(const abi::Request& request, std::uint32_t operation, const sockopt::Layout& layout,
-                               Reply& reply) {
+Error SockoptSession::snapshot(const abi::Request& request, std::uint32_t operation, std::uint64_t deadline_ms,
+                               const sockopt::Layout& layout, Reply& reply) {
   const std::size_t first = reply.services.size();
   if (const Error error = list_services(operation, layout, reply); error.value != 0) return error;
   for (std::size_t i = first; i < reply.services.size(); ++i) {
+    if (sys::now_ms() >= deadline_ms) return {ETIMEDOUT, abi::Syscall::kGetsockopt};
     const Owner owner{operation, static_cast<std::uint32_t>(i - first)};
     const abi::ServiceRecord service = reply.services[i];
     const auto skip_vanished = [](Error error) { return error.value == ESRCH ? Error{} : error; };

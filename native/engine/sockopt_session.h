@@ -11,8 +11,10 @@ class SockoptSession {
  public:
   explicit SockoptSession(const sys::Namespace& where) : where_(where) {}
 
-  // Executes one request and appends its records and its outcome.
-  void run(const abi::Request& request, std::uint32_t operation, abi::Dialect dialect, Reply& reply);
+  // Executes one request and appends its records and its outcome. A call cannot be interrupted: the deadline is looked
+  // at between the many of a snapshot.
+  void run(const abi::Request& request, std::uint32_t operation, std::uint64_t deadline_ms, abi::Dialect dialect,
+           Reply& reply);
 
   // What the unprivileged look of abi.md 9.1 sees; neither option changes or logs anything.
   void probe(abi::ProbeRecord& record);
@@ -27,8 +29,8 @@ class SockoptSession {
   };
 
   [[nodiscard]] sys::Error ready();
-  [[nodiscard]] sys::Error execute(const abi::Request& request, std::uint32_t operation, const sockopt::Layout& layout,
-                                   Reply& reply);
+  [[nodiscard]] sys::Error execute(const abi::Request& request, std::uint32_t operation, std::uint64_t deadline_ms,
+                                   const sockopt::Layout& layout, Reply& reply);
   [[nodiscard]] sys::Error stored_protocol(const abi::Request& request, const sockopt::Layout& layout,
                                            std::uint16_t& protocol);
   [[nodiscard]] sys::Error get_service(const abi::Request& request, const sockopt::Layout& layout,
@@ -38,8 +40,8 @@ class SockoptSession {
                                              const sockopt::Layout& layout, Reply& reply);
   [[nodiscard]] sys::Error list_local_addresses(const abi::Request& request, const Owner& owner, Reply& reply);
   [[nodiscard]] sys::Error list_daemons(std::uint32_t operation, Reply& reply);
-  [[nodiscard]] sys::Error snapshot(const abi::Request& request, std::uint32_t operation, const sockopt::Layout& layout,
-                                    Reply& reply);
+  [[nodiscard]] sys::Error snapshot(const abi::Request& request, std::uint32_t operation, std::uint64_t deadline_ms,
+                                    const sockopt::Layout& layout, Reply& reply);
 
   const sys::Namespace& where_;
   sys::InetSocket socket_;

@@ -14,7 +14,7 @@ const { sizes, growthRounds } = options
 /** A peer that takes longer is left out, at this size and the larger ones. */
 const limitMs = 60000
 /** A size whose first rounds took this long gets no more of them. */
-const enoughMs = 120000
+const enoughMs = 400000
 /** Small tables that are written and read before each sample of ours, for the reason that methods.cjs gives. */
 const warmUps = 10
 const warmServices = 100

@@ -2,12 +2,14 @@
 #include <netinet/in.h>
 
 #include <cerrno>
+#include <functional>
 
 #include "check.h"
 #include "fake_kernel.h"
 #include "interpose.h"
 #include "requests.h"
 #include "sockopt/layouts.h"
+#include "sys/clock.h"
 
 namespace ipvs::test {
 namespace {
@@ -42,6 +44,7 @@ class Table {
   std::size_t services = 1;
   std::size_t dests = 0;
   std::size_t laddrs = 0;
+  std::function<void()> list_dests = [] {};  // while the kernel does
 
  private:
   static Bytes bytes_of(const void* value, std::size_t size) {
@@ -76,6 +79,7 @@ class Table {
         std::memcpy(at + 44, &dests, sizeof(std::uint32_t));
         return 0;
       case 1156:
+        list_dests();
         fill(at, 24, layout_.dest_entry, dests, length);
         return exists ? 0 : ESRCH;
       case 1160:
@@ -263,6 +267,23 @@ TEST("snapshot: destinations and local addresses of each service, which may vani
   check_only(reply, 0, flags::kSent, Syscall::kNone);
   CHECK_EQ(reply.services.size(), std::size_t{3});
   CHECK(reply.destinations.empty());
+}
+
+TEST("snapshot: a deadline that passes between two services ends it") {
+  Table table(sockopt::kFullnat);
+  table.services = 3;
+  table.dests = 2;
+  abi::Request request = plain(Operation::kSnapshot);
+  request.timeout_ms = kShort;
+  const std::uint64_t late = sys::now_ms() + 2 * kShort;
+  std::size_t lists = 0;
+  table.list_dests = [&] {
+    ++lists;
+    while (lists == 2 && sys::now_ms() < late) {
+    }
+  };
+  check_only(run(request, Dialect::kFullnatV2), ETIMEDOUT, flags::kSent | flags::kTimedOut, Syscall::kGetsockopt);
+  CHECK_EQ(lists, std::size_t{2});
 }
 
 }  // namespace
