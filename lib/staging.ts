@@ -36,7 +36,7 @@ export class Staging {
 
   /** Nobody needs what is in it any more. To get the memory anew costs more than to clear it. */
   giveBack(packed: RequestBuffer): void {
-    if (this.spare.length >= this.mostSpares) return
+    if (packed.oversized || this.spare.length >= this.mostSpares) return
     packed.clear()
     this.spare.push(packed)
   }

@@ -110,6 +110,11 @@ export class RequestBuffer {
     return this.used >= JOB_REQUESTS
   }
 
+  /** Has more room than a job needs: it was filled by a program with thousands of requests. */
+  get oversized(): boolean {
+    return this.buffer.byteLength > RequestHeader.size + JOB_REQUESTS * Request.size
+  }
+
   /** The first request of `operation` (of layout.gen) from `index` on and before `end`, else `end`. */
   find(operation: number, index: number, end: number): number {
     const { halves } = this

@@ -1,0 +1,38 @@
+import { describe, expect, it } from 'vitest'
+import { Operation, Transport } from '../../lib/records/layout.gen'
+import { JOB_REQUESTS } from '../../lib/records/request'
+import { Staging } from '../../lib/staging'
+
+const FLUSH = { operation: Operation.flush }
+
+describe('a buffer that comes back', () => {
+  const staging = () => new Staging(Transport.netlink, 2)
+
+  it('is empty and used again', () => {
+    const buffers = staging()
+    const first = buffers.stage(FLUSH)
+    buffers.startAnew()
+    buffers.giveBack(first)
+    expect(first.count).toBe(0)
+    expect(buffers.buffer()).toBe(first)
+  })
+
+  it('is forgotten where there are enough', () => {
+    const buffers = staging()
+    const given = [1, 2, 3].map(() => buffers.buffer())
+    for (const one of given) buffers.giveBack(one)
+    expect([buffers.buffer(), buffers.buffer()]).toEqual([given[1], given[0]])
+    expect(given).not.toContain(buffers.buffer())
+  })
+
+  it('is forgotten where it is larger than a job: fullnat-v2 removes a service with thousands of requests', () => {
+    const buffers = staging()
+    const [full, oversized] = [buffers.buffer(), buffers.buffer()]
+    for (let i = 0; i < JOB_REQUESTS; i++) buffers.pack(full, FLUSH)
+    for (let i = 0; i < JOB_REQUESTS + 1; i++) buffers.pack(oversized, FLUSH)
+    buffers.giveBack(oversized)
+    buffers.giveBack(full)
+    expect(buffers.buffer()).toBe(full)
+    expect(buffers.buffer()).not.toBe(oversized)
+  })
+})
