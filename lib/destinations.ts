@@ -225,7 +225,11 @@ export class Destinations {
     )
   }
 
-  /** `undefined` where there is no such destination, or no such service. Reads the list of the service. */
+  /**
+   * `undefined` where there is no such destination, or no such service. Reads the list of the service, once for all calls
+   * of a tick that look into it; a long one that lacks the destination is read up to four times, since a list can miss
+   * what others move while it is read (ip_vs_ctl.c:ip_vs_genl_dump_dests).
+   */
   get(
     service: ServiceKey,
     destination: DestinationKey,
@@ -260,7 +264,8 @@ export class Destinations {
 
   /**
    * Adds the destination, or sets what differs; sends nothing where nothing differs. A FULLNAT kernel's `'local'` for an
-   * address of its own counts as what was asked for.
+   * address of its own counts as what was asked for. Looks again where another program was faster, and rejects with
+   * `EEXIST` or `ENOENT` when that happened four times. Reads the list of the service, once for all calls of a tick.
    */
   ensure(service: ServiceKey, destination: DestinationInput, options?: CallOptions): Promise<EnsureResult> {
     return this.runner.run((context) => ensureDestination(context, service, destination), options)

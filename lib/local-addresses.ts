@@ -269,7 +269,7 @@ export class LocalAddresses {
     return this.runner.run((context) => setLocalAddresses(context, service, addresses), options)
   }
 
-  /** Adds the address unless the service has it. */
+  /** Adds the address unless the service has it. Reads the list of the service, once for all calls of a tick. */
   ensure(service: ServiceKey, address: string, options?: CallOptions): Promise<'added' | 'unchanged'> {
     return this.runner.run((context) => ensureLocalAddress(context, service, address), options)
   }

@@ -283,7 +283,10 @@ export class Services {
     return this.runner.run((context) => updateService(context, service, change), options)
   }
 
-  /** Adds the service, or sets what differs. Sends nothing where nothing differs. */
+  /**
+   * Adds the service, or sets what differs. Sends nothing where nothing differs. Looks again where another program was
+   * faster, and rejects with `EEXIST` or `ESRCH` when that happened four times.
+   */
   ensure(service: ServiceInput, options?: CallOptions): Promise<EnsureResult> {
     return this.runner.run((context) => ensureService(context, service), options)
   }

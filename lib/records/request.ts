@@ -162,9 +162,10 @@ export class RequestBuffer {
     const needed = RequestHeader.size + (this.used + more) * Request.size
     if (needed <= this.buffer.byteLength) return
     const { bytes } = this
+    const grown = Math.max(this.used, FIRST_CAPACITY) * GROWTH
     // A full job is sent without another copy.
-    const grown = Math.min(Math.max(this.used, FIRST_CAPACITY) * GROWTH, JOB_REQUESTS)
-    this.buffer = this.allocate(Math.max(grown, this.used + more))
+    const capacity = this.used < JOB_REQUESTS ? Math.min(grown, JOB_REQUESTS) : grown
+    this.buffer = this.allocate(Math.max(capacity, this.used + more))
     this.bytes.set(bytes)
   }
 

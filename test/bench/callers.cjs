@@ -7,7 +7,7 @@ const { askKernel, inFreshPlace } = require('./place.cjs')
 const { makeTable } = require('./table.cjs')
 
 const { callers } = options
-const rounds = 3
+const rounds = 7
 const destinationsEach = 5
 const newWeight = 7
 

@@ -1,6 +1,6 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { Operation, Transport } from '../../lib/records/layout.gen'
-import { JOB_REQUESTS } from '../../lib/records/request'
+import { JOB_REQUESTS, RequestBuffer } from '../../lib/records/request'
 import { Staging } from '../../lib/staging'
 
 const FLUSH = { operation: Operation.flush }
@@ -35,4 +35,13 @@ describe('a buffer that comes back', () => {
     expect(buffers.buffer()).toBe(full)
     expect(buffers.buffer()).not.toBe(oversized)
   })
+})
+
+it('a buffer grows a few times only, far beyond a job as well', () => {
+  const allocate = vi.spyOn(RequestBuffer.prototype as unknown as { allocate(): ArrayBuffer }, 'allocate')
+  const buffer = new RequestBuffer()
+  for (let i = 0; i < 30 * JOB_REQUESTS; i++) buffer.push(FLUSH, Transport.netlink)
+  expect(buffer.count).toBe(30 * JOB_REQUESTS)
+  expect(allocate.mock.calls.length).toBeLessThan(10)
+  allocate.mockRestore()
 })
