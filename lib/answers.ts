@@ -54,11 +54,16 @@ export class Answers {
     try {
       const reply = new Reply(buffer)
       deliver(reply, job)
-      const { count } = reply.outcomes
-      for (let i = 0; i < count; i++) {
-        const index = reply.succeeded(i)
-        if (index >= 0) this.answer(job, index, undefined)
-        else this.answer(job, reply.outcome(i).operation, reply.outcome(i))
+      const { outcomes } = reply
+      for (let i = 0; i < outcomes.count; ) {
+        const successes = reply.successes(i)
+        if (successes > 0) {
+          this.succeed(job, reply.operationOf(outcomes, i), successes)
+          i += successes
+        } else {
+          const outcome = reply.outcome(i++)
+          this.answer(job, outcome.operation, outcome)
+        }
       }
     } catch (error) {
       this.breakAll(job, error)
@@ -83,6 +88,23 @@ export class Answers {
     }
   }
 
+  /** Requests of a job that stand together. */
+  private succeed(job: Job, from: number, count: number): void {
+    const { owners } = job
+    const end = from + count
+    for (let at = from; at < end; ) {
+      const entry = owners[at]
+      if (!(entry instanceof CommandEntry) || entry.settled) {
+        this.answer(job, at++, undefined)
+        continue
+      }
+      const first = at
+      while (at < end && owners[at] === entry) owners[at++] = undefined
+      entry.resolve(first, at - first)
+      if (entry.open === 0) this.lifetimes.detach(entry)
+    }
+  }
+
   /** `outcome` is undefined for plain success. */
   private answer({ owners }: Job, index: number, outcome: OutcomeRecord | undefined): void {
     const entry = owners[index]
@@ -100,7 +122,7 @@ export class Answers {
   private answerCommand(entry: CommandEntry, index: number, outcome: OutcomeRecord | undefined): void {
     if (entry.settled) return
     if (!outcome) {
-      entry.resolve(index)
+      entry.resolve(index, 1)
     } else if ((outcome.flags & outcomeFlags.familyChanged) !== 0 && !entry.retried) {
       entry.open--
       // It goes on under the entry that takes its place.
@@ -110,7 +132,7 @@ export class Answers {
     } else if (outcome.error !== 0) {
       entry.reject(index, this.errorOf(outcome, entry.about(index)))
     } else {
-      entry.resolve(index)
+      entry.resolve(index, 1)
     }
     if (entry.open === 0) this.lifetimes.detach(entry)
   }

@@ -10,7 +10,7 @@ import {
   updateDestination,
 } from './destinations'
 import type { CommandRange, Dispatcher } from './dispatcher'
-import type { Settle } from './entry'
+import type { Settle, SettleCommands } from './entry'
 import type { IpvsError } from './errors'
 import { ownError } from './errors'
 import type { Terms } from './lifetimes'
@@ -53,9 +53,8 @@ type Fulfilled = Extract<BatchOutcome, { status: 'fulfilled' }>
 /** Frozen, because it stands for every success of the operation: a batch can have thousands. */
 const successes: { [operation: string]: Fulfilled } = Object.create(null)
 
-function fulfilled(operation: string, value: unknown): Fulfilled {
-  if (value !== undefined) return { status: 'fulfilled', operation, value }
-  successes[operation] ??= Object.freeze({ status: 'fulfilled', operation, value })
+function success(operation: string): Fulfilled {
+  successes[operation] ??= Object.freeze({ status: 'fulfilled', operation, value: undefined })
   return successes[operation] as Fulfilled
 }
 
@@ -66,8 +65,9 @@ interface Range extends CommandRange {
 }
 
 /** The calls of a batch from being put into it until each has its outcome; the first is settled as number 0. */
-export class BatchRun implements Settle<unknown> {
-  private readonly operations: string[] = []
+export class BatchRun implements SettleCommands {
+  /** What each call gets if all goes well and there is nothing to tell. */
+  private readonly expected: Fulfilled[] = []
   /** Filled as they come, mostly in order. */
   private readonly outcomes: (BatchOutcome | undefined)[] = []
   /** What is to be sent, in order: commands that follow each other go together. */
@@ -95,7 +95,7 @@ export class BatchRun implements Settle<unknown> {
       const hint = 'Put everything in before the function returns; an async one returns at its first await.'
       throw ownError('ERR_IPVS_CLOSED', { operation, description: 'the batch is sent already', hint })
     }
-    const index = this.operations.push(operation) - 1
+    const index = this.expected.push(success(operation)) - 1
     this.open++
     let built: Command | Program<unknown>
     try {
@@ -151,18 +151,22 @@ export class BatchRun implements Settle<unknown> {
     }
   }
 
-  resolve(value: unknown, index: number): void {
-    this.settle(index, fulfilled(this.operations[index] as string, value))
+  resolve(from: number, count: number): void {
+    for (let i = from; i < from + count; i++) this.settle(i, this.expected[i] as Fulfilled)
   }
 
   reject(error: unknown, index: number): void {
-    const operation = this.operations[index] as string
+    const { operation } = this.expected[index] as Fulfilled
     this.settle(index, { status: 'rejected', operation, error: error as TypeError & { code: string } })
   }
 
   private settleAs(index: number): Settle<unknown> {
+    const { operation } = this.expected[index] as Fulfilled
     return {
-      resolve: (value) => this.resolve(value, index),
+      resolve: (value) => {
+        if (value === undefined) this.resolve(index, 1)
+        else this.settle(index, { status: 'fulfilled', operation, value })
+      },
       reject: (error) => this.reject(error, index),
     }
   }

@@ -6,7 +6,7 @@
 import { performance } from 'perf_hooks'
 import type { Target } from './answers'
 import { Answers } from './answers'
-import type { Entry, Settle } from './entry'
+import type { Entry, Settle, SettleCommands } from './entry'
 import { abortError, CommandEntry, closedError, ProgramEntry, Promises } from './entry'
 import type { IpvsError } from './errors'
 import { ownError } from './errors'
@@ -105,7 +105,7 @@ export class Dispatcher {
     this.enqueue(entry)
   }
 
-  sendRange({ packed, at, count, base }: CommandRange, terms: Terms, settle: Settle<undefined>): void {
+  sendRange({ packed, at, count, base }: CommandRange, terms: Terms, settle: SettleCommands): void {
     this.enqueue(new CommandEntry(this.lifetimes.termFor(terms), packed, at, count, settle, base))
   }
 

@@ -7,14 +7,20 @@ import type { FollowUp, Program, Recover, Request } from './program'
 import type { RequestBuffer } from './records/request'
 import type { About } from './records/request-subject'
 
-/** Takes the results of one call, or of the calls of a batch: `index` says which. */
+/** Takes the result of a program. */
 export interface Settle<T> {
-  resolve(value: T, index: number): void
+  resolve(value: T): void
+  reject(error: unknown): void
+}
+
+/** Takes the results of commands by their numbers: most succeed, and many at a time. */
+export interface SettleCommands {
+  resolve(from: number, count: number): void
   reject(error: unknown, index: number): void
 }
 
 /** The promises of calls that came one after the other. */
-export class Promises implements Settle<undefined> {
+export class Promises implements SettleCommands {
   private readonly resolves: ((value: undefined) => void)[] = []
   private readonly rejects: ((error: unknown) => void)[] = []
 
@@ -23,8 +29,8 @@ export class Promises implements Settle<undefined> {
     this.rejects.push(reject)
   }
 
-  resolve(value: undefined, index: number): void {
-    this.resolves[index]?.(value)
+  resolve(from: number, count: number): void {
+    for (let i = from; i < from + count; i++) this.resolves[i]?.(undefined)
   }
 
   reject(error: unknown, index: number): void {
@@ -82,7 +88,7 @@ export class CommandEntry extends Entry {
     packed: RequestBuffer,
     at: number,
     count: number,
-    private readonly settle: Settle<undefined>,
+    private readonly settle: SettleCommands,
     /** What `settle` calls the first of them. */
     private readonly base: number,
   ) {
@@ -110,9 +116,9 @@ export class CommandEntry extends Entry {
     this.open++
   }
 
-  resolve(index: number): void {
-    this.open--
-    this.settle.resolve(undefined, this.base + index - this.at)
+  resolve(index: number, count: number): void {
+    this.open -= count
+    this.settle.resolve(this.base + index - this.at, count)
   }
 
   reject(index: number, error: unknown): void {
@@ -176,11 +182,11 @@ export class ProgramEntry extends Entry {
   }
 
   resolve(value: unknown): void {
-    this.settle.resolve(value, 0)
+    this.settle.resolve(value)
   }
 
   rejectAll(error: (about: About) => unknown): void {
-    this.settle.reject(error(this.program), 0)
+    this.settle.reject(error(this.program))
   }
 
   /** What it reads, where others may read it along. */

@@ -105,13 +105,19 @@ export class Reply {
     return this.numbers[(start + index * stride + operation) >> 2] as number
   }
 
-  /** Index of the request when its outcome is plain success, -1 when there is more to say. */
-  succeeded(index: number): number {
-    const at = (this.outcomes.start + index * Outcome.size) >> 2
-    const { numbers } = this
-    const flags = (numbers[at + (Outcome.flags >> 2)] as number) >>> ((Outcome.flags & 2) * 8)
-    const plain = numbers[at + (Outcome.error >> 2)] === 0 && (flags & 0xffff) === outcomeFlags.sent
-    return plain ? (numbers[at + (Outcome.operation >> 2)] as number) : -1
+  /** How many outcomes from `index` on are plain success, of requests that follow each other. */
+  successes(index: number): number {
+    const { count, start, stride } = this.outcomes
+    const { numbers, halves } = this
+    const first = this.operationOf(this.outcomes, index)
+    let found = index
+    for (let at = start + index * stride; found < count; at += stride) {
+      if (halves[(at + Outcome.flags) >> 1] !== outcomeFlags.sent || numbers[(at + Outcome.error) >> 2] !== 0)
+        break
+      if (numbers[(at + Outcome.operation) >> 2] !== first + found - index) break
+      found++
+    }
+    return found - index
   }
 
   outcome(index: number): OutcomeRecord {

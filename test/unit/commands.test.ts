@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import type { Batch } from '../../lib/batch'
 import type { IpvsError } from '../../lib/errors'
 import { JOB_REQUESTS } from '../../lib/records/request'
-import { outcomeFlags } from './support/border'
+import { outcomeFlags, writeReply } from './support/border'
 import { EEXIST, ENOENT, failure, openScripted } from './support/scripted-transport'
 
 const WEB = { protocol: 'tcp', address: '192.0.2.1', port: 80 } as const
@@ -83,6 +83,23 @@ describe('a command', () => {
     expect(removals.map(({ scheduler, weight, fwmark }) => [scheduler, weight, fwmark])).toEqual(
       Array(3).fill(['', 0, 0]),
     )
+  })
+
+  it('is settled once, however often and in which order outcomes come', async () => {
+    const { ipvs, transport } = await openScripted('mainline')
+    const outcome = (operation: number, error = 0) => ({ operation, error, flags: outcomeFlags.sent })
+    transport.intercept = async (_, onReply) => {
+      onReply(writeReply({ outcomes: [outcome(3), outcome(1), outcome(1, ENOENT), outcome(1)] }, true))
+      // The run of successes goes over what has been settled and past the end of the job.
+      onReply(writeReply({ outcomes: [0, 1, 2, 3, 4, 5].map((operation) => outcome(operation)) }))
+    }
+    const single = ipvs.destinations.add(WEB, masq(1))
+    const outcomes = await ipvs.batch((b) => {
+      for (const last of [2, 3, 4]) b.destinations.add(WEB, masq(last))
+    })
+    expect(await single).toBeUndefined()
+    expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled', 'fulfilled'])
+    await ipvs.close()
   })
 
   it('that fails leaves those beside it alone, whoever sent them', async () => {
