@@ -84,7 +84,10 @@ export function lookUp<T, R>(
   return look(LOOKS)
 }
 
-/** Looks one thing up for `get`: undefined where it is missing, or its service. */
+/**
+ * Looks one thing up for `get`: undefined where it is missing, or its service. Later calls do not wait for it, so a second
+ * look can see what they have done.
+ */
 export function getFrom<T>(make: () => Listing<T>, id: string): FollowUp<T | undefined> {
   return lookUp<T, T | undefined>(make, id, (item) => item, {
     holds: false,
