@@ -88,7 +88,7 @@ export class Answers {
     }
   }
 
-  /** Requests of a job that stand together. */
+  /** Plain success of `count` requests from `from` on. */
   private succeed(job: Job, from: number, count: number): void {
     const { owners } = job
     const end = from + count

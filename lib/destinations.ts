@@ -3,7 +3,7 @@
 import type { Context, Runner } from './context'
 import { collect, forward } from './context'
 import { ruleDestination, ruleServiceKey, ruleWrites, sameForwarding } from './dialect'
-import type { EnsureStep } from './ensure'
+import type { EnsureWrite } from './ensure'
 import { ensureBy } from './ensure'
 import { kernelError } from './kernel-errors'
 import { destinationKeyId, serviceKeyId } from './keys'
@@ -132,7 +132,7 @@ export function ensureDestination(
     info.lowerThreshold === config.lowerThreshold &&
     (info.forwarding !== 'tunnel' ||
       sameTunnel(config.tunnel, checkDestinationInput(info, service).config.tunnel))
-  const look = ({ write: follow }: EnsureStep): FollowUp<EnsureResult> => {
+  const look = (follow: EnsureWrite): FollowUp<EnsureResult> => {
     const listing = listingOf(service)
     const request = (what: number) => write(what, service, destination, config)
     const done = () => {

@@ -7,23 +7,25 @@ import type { EnsureResult } from './types'
 /** How often `ensure` looks, while others add and remove what it has just seen. */
 const LOOKS = 4
 
-export interface EnsureStep {
-  /** Writes what was missing or different; `beaten` is the kernel's answer where that is no longer so. */
-  write(request: Request, result: EnsureResult, beaten: 'EEXIST' | 'ENOENT' | 'ESRCH'): FollowUp<EnsureResult>
-}
+/** Writes what was missing or different; `beaten` is the kernel's answer where that is no longer so. */
+export type EnsureWrite = (
+  request: Request,
+  result: EnsureResult,
+  beaten: 'EEXIST' | 'ENOENT' | 'ESRCH',
+) => FollowUp<EnsureResult>
 
-/** `look` reads, and decides by what it has read; it is called for each look. */
+/** `look` reads, and goes on with what `follow` makes where something is to be written; it is called for each look. */
 export function ensureBy(
-  look: (step: EnsureStep) => FollowUp<EnsureResult>,
+  look: (follow: EnsureWrite) => FollowUp<EnsureResult>,
   looks = LOOKS,
 ): FollowUp<EnsureResult> {
-  return look({
-    write: (request, result, beaten) =>
+  return look(
+    (request, result, beaten) =>
       new FollowUp<EnsureResult>(
         [request],
         () => result,
         true,
         ({ code }) => (code === beaten && looks > 1 ? { value: ensureBy(look, looks - 1) } : undefined),
       ),
-  })
+  )
 }

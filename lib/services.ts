@@ -12,7 +12,7 @@ import {
   serviceFlags,
   serviceFlagsMask,
 } from './dialect'
-import type { EnsureStep } from './ensure'
+import type { EnsureWrite } from './ensure'
 import { ensureBy } from './ensure'
 import { serviceKeyId } from './keys'
 import { PROTOCOLS } from './numbers'
@@ -142,7 +142,7 @@ export function ensureService(context: Context, input: ServiceInput): Program<En
   const operation = 'services.ensure'
   const { service, config } = checkServiceInput(input)
   ruleService(context.capabilities, service, config, operation)
-  const look = ({ write: follow }: EnsureStep): FollowUp<EnsureResult> => {
+  const look = (follow: EnsureWrite): FollowUp<EnsureResult> => {
     const found: ServiceInfo[] = []
     const done = () => {
       const current = configOf(found[0] as ServiceInfo)

@@ -6,7 +6,7 @@
 //
 // Parts for --only (several may be given): idle, methods, growth, callers, soak. Parts that did not run keep what the
 // JSON has of them. With --stored nothing is measured: tables and plots are made of what the JSON has. The tables in
-// docs/performance.md are written anew.
+// docs/performance.md are written anew. IPVS_BENCH_MOBY names test/bench/moby-peer.go as a program, to be measured beside us.
 import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
