@@ -1,4 +1,4 @@
-// Writes lib/records/layout.gen.ts from the layout that the built addon exports.
+// Writes lib/border/layout.gen.ts from the layout that the built addon exports.
 //
 //   node scripts/gen-layout.mjs           write
 //   node scripts/gen-layout.mjs --check   fail when the file differs
@@ -7,7 +7,7 @@ import { createRequire } from 'node:module'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
-export const target = `${root}lib/records/layout.gen.ts`
+export const target = `${root}lib/border/layout.gen.ts`
 
 const camel = (name) => name.replace(/_(\w)/g, (_, letter) => letter.toUpperCase())
 const plain = (name) => camel(name.replace(/^k([A-Z])/, (_, letter) => letter.toLowerCase()))
@@ -36,7 +36,7 @@ if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) 
   const source = layoutSource(addon)
   if (process.argv.includes('--check')) {
     if (readFileSync(target, 'utf8') !== source) {
-      console.error('lib/records/layout.gen.ts is not what native/abi/layout.h says: run npm run build')
+      console.error('lib/border/layout.gen.ts is not what native/abi/layout.h says: run npm run build')
       process.exit(1)
     }
   } else {

@@ -20,7 +20,7 @@ const LIMITS = [
   { folders: ['lib'], ends: /\.ts$/, lines: 315 },
 ]
 // Written by a program, or data.
-const UNLIMITED = ['lib/records/layout.gen.ts']
+const UNLIMITED = ['lib/border/layout.gen.ts']
 
 const inRoot = (path) => `${root}${path}`
 const read = (path) => readFileSync(inRoot(path), 'utf8')

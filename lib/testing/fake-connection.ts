@@ -1,13 +1,13 @@
 /** A connection as the user of a fake kernel holds it. */
 
-import { formatPacked } from '../address'
-import { PROTOCOL_NAMES } from '../numbers'
-import type { DestinationKey, Protocol } from '../types'
-import type { ConnectionObject, ConnectionState, Endpoint, Refusal } from './connection-objects'
-import { establish, finish, reset } from './connections'
-import type { KernelState } from './state'
-import type { TrafficCounts } from './traffic'
-import { connectionTraffic } from './traffic'
+import { formatPacked } from '../model/address'
+import { PROTOCOL_NAMES } from '../model/numbers'
+import type { DestinationKey, Protocol } from '../model/types'
+import type { ConnectionObject, ConnectionState, Endpoint, Refusal } from './state/connection-objects'
+import type { KernelState } from './state/state'
+import { establish, finish, reset } from './traffic/connections'
+import type { TrafficCounts } from './traffic/packets'
+import { connectionTraffic } from './traffic/packets'
 
 const endpointOf = ({ address, port }: Endpoint): DestinationKey => ({ address: formatPacked(address), port })
 

@@ -3,15 +3,15 @@
  * needed; docs/testing.md is the guide.
  */
 
-export type { ConnectOptions } from './arrivals'
-export type { ConnectionState, Refusal } from './connection-objects'
-export type { KernelDump } from './dump-format'
-export type { ErrnoName } from './errno'
+export type { ErrnoName } from '../kernel/errno'
 export { ConnectionRefused, FakeConnection } from './fake-connection'
 export type { Attempt } from './fake-kernel'
 export { FakeKernel } from './fake-kernel'
 export type { FakeTransportOptions } from './fake-transport'
-export type { ChunkGap, DumpKind, Fault, FaultOptions, FaultTarget } from './faults'
+export type { ChunkGap, DumpKind, Fault, FaultOptions, FaultTarget } from './faults/faults'
+export type { FakeOperation, FakeRequest } from './faults/request-log'
 export type { FakeDialect, FakeKernelOptions } from './options'
-export type { FakeOperation, FakeRequest } from './request-log'
-export type { TrafficCounts } from './traffic'
+export type { ConnectionState, Refusal } from './state/connection-objects'
+export type { KernelDump } from './state-file/dump-format'
+export type { ConnectOptions } from './traffic/arrivals'
+export type { TrafficCounts } from './traffic/packets'

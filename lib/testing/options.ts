@@ -1,10 +1,10 @@
 /** What a fake kernel can be told about itself and the machine around it. */
 
-import { parseAddress } from '../address'
-import { invalidValue, outOfRange } from '../argument-errors'
-import type { Dialect } from '../types'
-import { checkProperties, PropertyNames } from '../validate/properties'
-import { checkInteger, checkName, INT_MAX } from '../validate/values'
+import { invalidValue, outOfRange } from '../errors/argument-errors'
+import { checkProperties, PropertyNames } from '../input/properties'
+import { checkInteger, checkName, INT_MAX } from '../input/values'
+import { parseAddress } from '../model/address'
+import type { Dialect } from '../model/types'
 
 export type FakeDialect = Exclude<Dialect, 'unknown'>
 

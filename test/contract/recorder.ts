@@ -1,11 +1,11 @@
 // Transports that stand between the library and the kernel: one that notes what passes, one that holds it up.
 
 import type { Transport } from '../../lib'
-import { Operation, ReplyHeader, Request, RequestHeader } from '../../lib/records/layout.gen'
-import { Reply } from '../../lib/records/reply'
+import { Operation, ReplyHeader, Request, RequestHeader } from '../../lib/border/layout.gen'
+import { Reply } from '../../lib/border/reply'
 
 export interface SentRequest {
-  /** `'serviceAdd'`: a name of `Operation` in lib/records/layout.gen.ts. */
+  /** `'serviceAdd'`: a name of `Operation` in lib/border/layout.gen.ts. */
   readonly operation: string
   readonly presence: number
   readonly flags: number

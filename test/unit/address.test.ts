@@ -14,7 +14,7 @@ import {
   type PackedAddress,
   parseAddress,
   parseIpv4Mask,
-} from '../../lib/address'
+} from '../../lib/model/address'
 
 const parse = (text: string) => parseAddress(text) as PackedAddress
 

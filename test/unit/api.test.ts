@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
-import type { Batch } from '../../lib/batch'
-import type { IpvsError } from '../../lib/errors'
-import { replyPresence } from '../../lib/records/layout.gen'
-import type { ServiceInput } from '../../lib/types'
+import { replyPresence } from '../../lib/border/layout.gen'
+import type { Batch } from '../../lib/client/batch'
+import type { IpvsError } from '../../lib/errors/ipvs-error'
+import type { ServiceInput } from '../../lib/model/types'
 import type { ReadRequest } from './support/border'
 import {
   type Answer,

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import type { Batch } from '../../lib/batch'
-import type { IpvsError } from '../../lib/errors'
-import { JOB_REQUESTS } from '../../lib/records/request'
+import { JOB_REQUESTS } from '../../lib/border/request'
+import type { Batch } from '../../lib/client/batch'
+import type { IpvsError } from '../../lib/errors/ipvs-error'
 import { outcomeFlags, writeReply } from './support/border'
 import { EEXIST, ENOENT, failure, openScripted } from './support/scripted-transport'
 

@@ -1,6 +1,10 @@
 import { describe, expect, it } from 'vitest'
-import { type Capabilities, capabilitiesOf } from '../../lib/capabilities'
-import { chooseTransport, detect, isForeignNamespace, type Signals } from '../../lib/detect'
+import type { CpuState, KernelFiles } from '../../lib/border/transport'
+import { localAddressCpu } from '../../lib/client/local-address-coverage'
+import type { IpvsError } from '../../lib/errors/ipvs-error'
+import { checkDaemonInput, checkDestinationInput, checkServiceInput, checkServiceKey } from '../../lib/input'
+import { type Capabilities, capabilitiesOf } from '../../lib/kernel/capabilities'
+import { chooseTransport, detect, isForeignNamespace, type Signals } from '../../lib/kernel/detect'
 import {
   keepsEstablishedTimeout,
   removesDestinationsFirst,
@@ -17,17 +21,8 @@ import {
   sameForwarding,
   serviceFlags,
   serviceFlagsMask,
-} from '../../lib/dialect'
-import type { IpvsError } from '../../lib/errors'
-import { localAddressCpu } from '../../lib/local-address-cpus'
-import type { CpuState, KernelFiles } from '../../lib/transport'
-import type { Dialect } from '../../lib/types'
-import {
-  checkDaemonInput,
-  checkDestinationInput,
-  checkServiceInput,
-  checkServiceKey,
-} from '../../lib/validate'
+} from '../../lib/kernel/rules'
+import type { Dialect } from '../../lib/model/types'
 
 const bits = (...commands: number[]) =>
   commands.reduce((mask, command) => mask | (BigInt(1) << BigInt(command)), BigInt(0))

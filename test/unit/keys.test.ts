@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { canonicalAddress } from '../../lib/address'
+import { canonicalAddress } from '../../lib/model/address'
 import {
   destinationKeyId,
   formatDestinationKey,
@@ -8,8 +8,8 @@ import {
   parseDestinationKey,
   parseServiceKey,
   serviceKeyId,
-} from '../../lib/keys'
-import type { DestinationKey, ServiceKey } from '../../lib/types'
+} from '../../lib/model/keys'
+import type { DestinationKey, ServiceKey } from '../../lib/model/types'
 
 const sameService = (one: ServiceKey, other: ServiceKey) => serviceKeyId(one) === serviceKeyId(other)
 const sameDestination = (one: DestinationKey, other: DestinationKey) =>

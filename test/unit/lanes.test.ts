@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { type Lane, Lanes } from '../../lib/lanes'
+import { type Lane, Lanes } from '../../lib/dispatch/object-locks'
 
 describe('lanes conflict', () => {
   const lane = (service: string, object: string): Lane => ({ service, object })

@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
-import * as layout from '../../lib/records/layout.gen'
+import * as layout from '../../lib/border/layout.gen'
 // @ts-expect-error: a script without types
 import { layoutSource, target } from '../../scripts/gen-layout.mjs'
 

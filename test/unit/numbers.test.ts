@@ -14,7 +14,7 @@ import {
   TUNNEL_FLAGS,
   TUNNEL_TYPE_NAMES,
   TUNNEL_TYPES,
-} from '../../lib/numbers'
+} from '../../lib/model/numbers'
 
 describe('numbers', () => {
   it.each<[string, Record<string, number>, Record<number, string>]>([

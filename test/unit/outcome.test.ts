@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { outcomeError, syscallName } from '../../lib/outcome'
-import { outcomeFlags, Syscall } from '../../lib/records/layout.gen'
+import { outcomeFlags, Syscall } from '../../lib/border/layout.gen'
+import { outcomeError, syscallName } from '../../lib/kernel/outcome-error'
 
 const service = { protocol: 'tcp', address: '192.0.2.1', port: 80 } as const
 const outcome = (errno: number, ...flags: (keyof typeof outcomeFlags)[]) =>

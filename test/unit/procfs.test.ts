@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { detect } from '../../lib/detect'
-import { parseCpuList, parseExtStatsRows, readCpuState, readKernelFiles } from '../../lib/procfs/kernel-files'
+import { parseCpuList, parseExtStatsRows, readCpuState, readKernelFiles } from '../../lib/host/kernel-files'
+import { detect } from '../../lib/kernel/detect'
 import { FULLNAT_COMMANDS } from './support/scripted-transport'
 
 const golden = (name: string) => readFileSync(new URL(`../golden/proc/${name}`, import.meta.url), 'utf8')

@@ -1,6 +1,5 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import type { IpvsError } from '../../lib/errors'
 import {
   decodeDaemon,
   decodeDestination,
@@ -9,9 +8,10 @@ import {
   decodeProbe,
   decodeService,
   decodeTimeouts,
-} from '../../lib/records/decode'
-import { ReplyHeader, replyPresence } from '../../lib/records/layout.gen'
-import { Reply } from '../../lib/records/reply'
+} from '../../lib/border/decode'
+import { ReplyHeader, replyPresence } from '../../lib/border/layout.gen'
+import { Reply } from '../../lib/border/reply'
+import type { IpvsError } from '../../lib/errors/ipvs-error'
 import { type Fields, type ReplySections, SECTIONS, type SectionName, writeReply } from './support/border'
 import {
   addressBytes,

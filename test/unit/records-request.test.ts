@@ -1,15 +1,15 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { serviceFlags, serviceFlagsMask } from '../../lib/dialect'
-import { Dialect, LAYOUT_HASH, Operation, Transport } from '../../lib/records/layout.gen'
-import { packRequests, type RequestFields } from '../../lib/records/request'
+import { Dialect, LAYOUT_HASH, Operation, Transport } from '../../lib/border/layout.gen'
+import { packRequests, type RequestFields } from '../../lib/border/request'
 import {
   checkDaemonInput,
   checkDestinationInput,
   checkLocalAddress,
   checkServiceInput,
   checkServiceKey,
-} from '../../lib/validate'
+} from '../../lib/input'
+import { serviceFlags, serviceFlagsMask } from '../../lib/kernel/rules'
 import { type ReadRequest, readJob } from './support/border'
 
 const HEADER = 16

@@ -2,8 +2,6 @@
 
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import type { PackedAddress } from '../../lib/address'
-import { formatIpv4Mask, formatPacked } from '../../lib/address'
 import {
   decodeDaemon,
   decodeDestination,
@@ -12,15 +10,17 @@ import {
   decodeProbe,
   decodeService,
   decodeTimeouts,
-} from '../../lib/records/decode'
-import { Border, Operation, Request, RequestHeader } from '../../lib/records/layout.gen'
-import { packReply } from '../../lib/records/pack-reply'
-import { Reply } from '../../lib/records/reply'
-import type { ReplySections, StatsFields } from '../../lib/records/reply-fields'
-import { emptySections } from '../../lib/records/reply-fields'
-import type { RequestFields } from '../../lib/records/request'
-import { packRequests } from '../../lib/records/request'
-import { unpackRequests } from '../../lib/records/unpack-request'
+} from '../../lib/border/decode'
+import { Border, Operation, Request, RequestHeader } from '../../lib/border/layout.gen'
+import { packReply } from '../../lib/border/pack-reply'
+import { Reply } from '../../lib/border/reply'
+import type { ReplySections, StatsFields } from '../../lib/border/reply-fields'
+import { emptySections } from '../../lib/border/reply-fields'
+import type { RequestFields } from '../../lib/border/request'
+import { packRequests } from '../../lib/border/request'
+import { unpackRequests } from '../../lib/border/unpack-request'
+import type { PackedAddress } from '../../lib/model/address'
+import { formatIpv4Mask, formatPacked } from '../../lib/model/address'
 
 const u16 = fc.nat(0xffff)
 const u32 = fc.nat(0xffffffff)

@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from 'vitest'
-import { Operation, Transport } from '../../lib/records/layout.gen'
-import { JOB_REQUESTS, RequestBuffer } from '../../lib/records/request'
-import { Staging } from '../../lib/staging'
+import { Operation, Transport } from '../../lib/border/layout.gen'
+import { JOB_REQUESTS, RequestBuffer } from '../../lib/border/request'
+import { Staging } from '../../lib/dispatch/buffer-pool'
 
 const FLUSH = { operation: Operation.flush }
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { Stream } from '../../lib/stream'
+import { Stream } from '../../lib/dispatch/record-iterator'
 
 /** A stream whose source is in the hands of the test. */
 function scripted() {

@@ -1,6 +1,5 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import type { AddressServiceInfo, DestinationInfo, FwmarkServiceInfo, Stats } from '../../lib/types'
 import {
   checkCallOptions,
   checkDaemonInput,
@@ -16,7 +15,8 @@ import {
   checkServiceKey,
   checkTimeouts,
   mergeDestination,
-} from '../../lib/validate'
+} from '../../lib/input'
+import type { AddressServiceInfo, DestinationInfo, FwmarkServiceInfo, Stats } from '../../lib/model/types'
 
 const tcp = { protocol: 'tcp', address: '192.0.2.1', port: 80 }
 const udp = { ...tcp, protocol: 'udp' }

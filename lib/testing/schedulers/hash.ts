@@ -1,8 +1,8 @@
 /** dh and sh (ip_vs_dh.c, ip_vs_sh.c): a table of 256 places that the destinations are dealt out to. */
 
-import type { DestinationObject } from '../objects'
-import type { Packet, Scheduler, SchedulerView } from './types'
-import { foldAddress, takes } from './types'
+import type { DestinationObject } from '../state/objects'
+import type { Packet, Scheduler, SchedulerView } from '../state/scheduler-types'
+import { foldAddress, takes } from '../state/scheduler-types'
 
 const BITS = 8
 const SIZE = 1 << BITS

@@ -1,10 +1,10 @@
 /** lblc and lblcr (ip_vs_lblc.c, ip_vs_lblcr.c): one destination, or a set of them, for each virtual address. */
 
-import { addressId, type DestinationObject } from '../objects'
+import { addressId, type DestinationObject } from '../state/objects'
+import type { Scheduler, SchedulerState, SchedulerView } from '../state/scheduler-types'
+import { takes } from '../state/scheduler-types'
 import type { Overhead } from './least'
 import { connectionOverhead, leastWeighted } from './least'
-import type { Scheduler, SchedulerState, SchedulerView } from './types'
-import { takes } from './types'
 
 /** Milliseconds: the sysctls lblc_expiration and lblcr_expiration, one day. */
 const EXPIRATION = 86_400_000

@@ -1,9 +1,9 @@
 /** mh (mainline ip_vs_mh.c): Maglev hashing, with the kernel's own keys and its default table of 4093 places. */
 
-import type { DestinationObject } from '../objects'
+import type { DestinationObject } from '../state/objects'
+import type { Scheduler, SchedulerView } from '../state/scheduler-types'
+import { foldAddress, takes } from '../state/scheduler-types'
 import { siphash13 } from './siphash'
-import type { Scheduler, SchedulerView } from './types'
-import { foldAddress, takes } from './types'
 
 /** CONFIG_IP_VS_MH_TAB_INDEX 12: the fifth of its primes, and 6 bits of weight. */
 const SIZE = 4093

@@ -1,9 +1,9 @@
 /** fo, ovf and twos (ip_vs_fo.c, ip_vs_ovf.c, ip_vs_twos.c), and none: mainline has them, 2.6.32 has not. */
 
-import type { DestinationObject } from '../objects'
+import type { DestinationObject } from '../state/objects'
+import type { Scheduler, SchedulerView } from '../state/scheduler-types'
+import { takes } from '../state/scheduler-types'
 import { connectionOverhead } from './least'
-import type { Scheduler, SchedulerView } from './types'
-import { takes } from './types'
 
 function heaviest(destinations: readonly DestinationObject[]): DestinationObject | undefined {
   let best: DestinationObject | undefined

@@ -1,8 +1,8 @@
 /** rr (ip_vs_rr.c) and wrr (ip_vs_wrr.c). */
 
-import type { DestinationObject } from '../objects'
-import type { Change, Scheduler, SchedulerState, SchedulerView } from './types'
-import { takes } from './types'
+import type { DestinationObject } from '../state/objects'
+import type { Change, Scheduler, SchedulerState, SchedulerView } from '../state/scheduler-types'
+import { takes } from '../state/scheduler-types'
 
 /** `id` of the destination that was taken last; 0 is the head of the list. */
 interface Ring extends SchedulerState {

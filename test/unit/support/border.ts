@@ -1,6 +1,5 @@
 /** The other side of the border: reads packed jobs and writes replies, for tests. */
 
-import { formatAddress } from '../../../lib/address'
 import {
   Border,
   DaemonRecord,
@@ -21,7 +20,8 @@ import {
   Stats,
   TimeoutsRecord,
   Transport,
-} from '../../../lib/records/layout.gen'
+} from '../../../lib/border/layout.gen'
+import { formatAddress } from '../../../lib/model/address'
 
 const LITTLE = true
 

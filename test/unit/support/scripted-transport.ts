@@ -1,10 +1,10 @@
 /** A transport that answers packed jobs as a script says: no kernel, no addon. */
 
-import { parseAddress } from '../../../lib/address'
-import type { IpvsError } from '../../../lib/errors'
-import { Ipvs, type OpenOptions } from '../../../lib/ipvs'
-import { replyPresence } from '../../../lib/records/layout.gen'
-import type { CpuState, KernelFiles, Transport } from '../../../lib/transport'
+import { replyPresence } from '../../../lib/border/layout.gen'
+import type { CpuState, KernelFiles, Transport } from '../../../lib/border/transport'
+import { Ipvs, type OpenOptions } from '../../../lib/client/ipvs'
+import type { IpvsError } from '../../../lib/errors/ipvs-error'
+import { parseAddress } from '../../../lib/model/address'
 import {
   type Fields,
   outcomeFlags,

@@ -2,9 +2,9 @@
 
 import { readFileSync } from 'node:fs'
 import type { Capabilities, Ipvs, Timeouts, Transport, TransportKind } from '../../../lib'
-import { parseCpuList } from '../../../lib/procfs/kernel-files'
-import { ProbeRecord, ReplyHeader } from '../../../lib/records/layout.gen'
-import { Reply } from '../../../lib/records/reply'
+import { ProbeRecord, ReplyHeader } from '../../../lib/border/layout.gen'
+import { Reply } from '../../../lib/border/reply'
+import { parseCpuList } from '../../../lib/host/kernel-files'
 import type { Harness, HarnessOpenOptions } from '../../contract/harness'
 import { library, openNativeTransport } from './library'
 import { INTERFACE, OWN, prepareNetwork } from './network'

@@ -10,6 +10,6 @@ export const project = resolve(import.meta.dirname, '../../..')
 
 export const library: typeof import('../../../lib') = require(join(project, 'dist'))
 
-export const { openNativeTransport }: typeof import('../../../lib/native/native-transport') = require(
+export const { openNativeTransport }: typeof import('../../../lib/host/native-transport') = require(
   join(project, 'dist/native/native-transport'),
 )

@@ -1,0 +1,281 @@
+/** Destinations (real servers) of a service. */
+
+import { decodeDestination } from '../border/decode'
+import { Operation } from '../border/layout.gen'
+import type { Command, Program } from '../dispatch/call-plan'
+import { FollowUp, nothing, startWith } from '../dispatch/call-plan'
+import type { Listed } from '../dispatch/shared-list'
+import { getFrom, Listing, lookUp } from '../dispatch/shared-list'
+import type { NormalizedDestinationConfig, NormalizedDestinationKey, NormalizedServiceKey } from '../input'
+import {
+  checkDestinationChange,
+  checkDestinationInput,
+  checkDestinationKey,
+  checkServiceKey,
+  mergeDestination,
+} from '../input'
+import { kernelError } from '../kernel/errno-meanings'
+import { ruleDestination, ruleServiceKey, ruleWrites, sameForwarding } from '../kernel/rules'
+import { destinationKeyId, serviceKeyId } from '../model/keys'
+import type {
+  CallOptions,
+  DestinationConfig,
+  DestinationInfo,
+  DestinationInput,
+  DestinationKey,
+  EnsureResult,
+  ServiceKey,
+} from '../model/types'
+import type { EnsureWrite } from './ensure-loop'
+import { ensureBy } from './ensure-loop'
+import type { Context, Runner } from './operation'
+import { collect, forward } from './operation'
+
+const ENOENT = 2
+
+const idOf = ({ address, port }: DestinationKey): string => `${address} ${port}`
+const LISTED: Listed<DestinationInfo> = { section: 'destinations', decode: decodeDestination, id: idOf }
+
+const laneOf = (service: NormalizedServiceKey, destination: NormalizedDestinationKey) => ({
+  service: serviceKeyId(service.key),
+  object: `destination ${destinationKeyId(destination.key)}`,
+})
+
+function write(
+  operation: number,
+  service: NormalizedServiceKey,
+  target: NormalizedDestinationKey,
+  destination: NormalizedDestinationConfig,
+): Command {
+  return { fields: { operation, service, target, destination } }
+}
+
+/** There is no command to read one destination: the list of the service is read. */
+function listingOf(service: NormalizedServiceKey): Listing<DestinationInfo> {
+  const name = `destinations of ${serviceKeyId(service.key)}`
+  return new Listing(name, { operation: Operation.destinationList, service }, LISTED)
+}
+
+function sameTunnel(
+  wanted: NormalizedDestinationConfig['tunnel'],
+  current: NormalizedDestinationConfig['tunnel'],
+): boolean {
+  // Nothing named is IP-in-IP, which mainline reports as type 0.
+  const plain = { type: 0, port: 0, flags: 0 }
+  const [one, other] = [wanted ?? plain, current ?? plain]
+  return one.type === other.type && one.port === other.port && one.flags === other.flags
+}
+
+function writeCommand(
+  { capabilities }: Context,
+  operation: string,
+  what: number,
+  key: ServiceKey,
+  input: DestinationInput,
+): Command {
+  const service = checkServiceKey(key)
+  const { destination, config } = checkDestinationInput(input, service)
+  ruleDestination(capabilities, service, destination, config, operation)
+  return write(what, service, destination, config)
+}
+
+export const addDestination = (context: Context, service: ServiceKey, input: DestinationInput) =>
+  writeCommand(context, 'destinations.add', Operation.destinationAdd, service, input)
+
+export const setDestination = (context: Context, service: ServiceKey, input: DestinationInput) =>
+  writeCommand(context, 'destinations.set', Operation.destinationSet, service, input)
+
+export function updateDestination(
+  context: Context,
+  key: ServiceKey,
+  target: DestinationKey,
+  change: Partial<DestinationConfig>,
+): Program<void> {
+  const operation = 'destinations.update'
+  const service = checkServiceKey(key)
+  const destination = checkDestinationKey(target)
+  const named = checkDestinationChange(change)
+  const subject = { service: service.key, destination: destination.key }
+  ruleWrites(context.capabilities, operation, service, destination)
+  ruleServiceKey(context.capabilities, service, operation, destination)
+  const goOn = (info: DestinationInfo | undefined): FollowUp<void> => {
+    if (!info) {
+      const { dialect } = context.capabilities
+      throw kernelError({ errno: ENOENT, operation, subject, dialect, sent: false })
+    }
+    const current = checkDestinationInput(info, service).config
+    const config = mergeDestination(current, named, destination, service)
+    ruleDestination(context.capabilities, service, destination, config, operation)
+    return new FollowUp<void>([write(Operation.destinationSet, service, destination, config)], nothing)
+  }
+  return {
+    operation,
+    subject,
+    lane: laneOf(service, destination),
+    ...startWith(lookUp(() => listingOf(service), idOf(destination.key), goOn, { holds: true })),
+  }
+}
+
+export function ensureDestination(
+  context: Context,
+  key: ServiceKey,
+  input: DestinationInput,
+): Program<EnsureResult> {
+  const operation = 'destinations.ensure'
+  const service = checkServiceKey(key)
+  const { destination, config } = checkDestinationInput(input, service)
+  ruleDestination(context.capabilities, service, destination, config, operation)
+  const same = (info: DestinationInfo): boolean =>
+    sameForwarding(context.capabilities.dialect, config.forwarding, info.forwarding) &&
+    info.weight === config.weight &&
+    info.upperThreshold === config.upperThreshold &&
+    info.lowerThreshold === config.lowerThreshold &&
+    (info.forwarding !== 'tunnel' ||
+      sameTunnel(config.tunnel, checkDestinationInput(info, service).config.tunnel))
+  const look = (follow: EnsureWrite): FollowUp<EnsureResult> => {
+    const listing = listingOf(service)
+    const request = (what: number) => write(what, service, destination, config)
+    const done = () => {
+      const info = listing.get(idOf(destination.key))
+      // No second look before the add: the kernel's answer says whether the list had skipped it.
+      if (!info) return follow(request(Operation.destinationAdd), 'added', 'EEXIST')
+      return same(info) ? 'unchanged' : follow(request(Operation.destinationSet), 'changed', 'ENOENT')
+    }
+    return new FollowUp<EnsureResult>([listing.request], done, true)
+  }
+  return {
+    operation,
+    subject: { service: service.key, destination: destination.key },
+    lane: laneOf(service, destination),
+    ...startWith(ensureBy(look)),
+  }
+}
+
+export function getDestination(
+  context: Context,
+  key: ServiceKey,
+  target: DestinationKey,
+): Program<DestinationInfo | undefined> {
+  const operation = 'destinations.get'
+  const service = checkServiceKey(key)
+  const destination = checkDestinationKey(target)
+  const subject = { service: service.key, destination: destination.key }
+  ruleServiceKey(context.capabilities, service, operation, destination)
+  return { operation, subject, ...startWith(getFrom(() => listingOf(service), idOf(destination.key))) }
+}
+
+function listDestinations(context: Context, key: ServiceKey): Program<DestinationInfo[]> {
+  const operation = 'destinations.list'
+  const service = checkServiceKey(key)
+  ruleServiceKey(context.capabilities, service, operation)
+  const found: DestinationInfo[] = []
+  return {
+    operation,
+    subject: { service: service.key },
+    request: {
+      fields: { operation: Operation.destinationList, service },
+      sinks: [collect('destinations', decodeDestination, found)],
+    },
+    done: () => found,
+  }
+}
+
+function streamDestinations(
+  context: Context,
+  key: ServiceKey,
+  push: (items: readonly DestinationInfo[]) => void,
+): Program<void> {
+  const operation = 'destinations.iterate'
+  const service = checkServiceKey(key)
+  ruleServiceKey(context.capabilities, service, operation)
+  return {
+    operation,
+    subject: { service: service.key },
+    request: {
+      fields: { operation: Operation.destinationList, service },
+      sinks: [forward('destinations', decodeDestination, push)],
+    },
+    done: nothing,
+  }
+}
+
+export function removeDestination(context: Context, key: ServiceKey, target: DestinationKey): Command {
+  const operation = 'destinations.remove'
+  const service = checkServiceKey(key)
+  const destination = checkDestinationKey(target)
+  ruleWrites(context.capabilities, operation, service, destination)
+  ruleServiceKey(context.capabilities, service, operation, destination)
+  return { fields: { operation: Operation.destinationRemove, service, target: destination } }
+}
+
+/** `ipvs.destinations` */
+export class Destinations {
+  constructor(private readonly runner: Runner) {}
+
+  /** All destinations of a service. Rejects with `ESRCH` where there is no such service. */
+  list(service: ServiceKey, options?: CallOptions): Promise<DestinationInfo[]> {
+    return this.runner.run((context) => listDestinations(context, service), options)
+  }
+
+  /** All destinations of a service, as they come. Rejects with `ESRCH` where there is no such service. */
+  iterate(service: ServiceKey, options?: CallOptions): AsyncIterableIterator<DestinationInfo> {
+    return this.runner.stream<DestinationInfo>(
+      (context, push) => streamDestinations(context, service, push),
+      options,
+    )
+  }
+
+  /**
+   * `undefined` where there is no such destination, or no such service. Reads the list of the service, once for all calls
+   * of a tick that look into it; a long one that lacks the destination is read up to four times, since a list can miss
+   * what others move while it is read (ip_vs_ctl.c:ip_vs_genl_dump_dests).
+   */
+  get(
+    service: ServiceKey,
+    destination: DestinationKey,
+    options?: CallOptions,
+  ): Promise<DestinationInfo | undefined> {
+    return this.runner.run((context) => getDestination(context, service, destination), options)
+  }
+
+  /**
+   * Rejects with `EEXIST` where there is one already, with `ESRCH` where there is no such service, with `EINVAL` for an
+   * address that is neither local nor unicast. On FULLNAT kernels a destination with an address of the director itself
+   * becomes `'local'`, whatever was asked for.
+   */
+  add(service: ServiceKey, destination: DestinationInput, options?: CallOptions): Promise<void> {
+    return this.runner.send(addDestination, options, service, destination)
+  }
+
+  /** Replaces the configuration. Rejects with `ENOENT` where there is no such destination. */
+  set(service: ServiceKey, destination: DestinationInput, options?: CallOptions): Promise<void> {
+    return this.runner.send(setDestination, options, service, destination)
+  }
+
+  /** Changes the named properties and leaves the others. Rejects with `ENOENT` where there is no such destination. */
+  update(
+    service: ServiceKey,
+    destination: DestinationKey,
+    change: Partial<DestinationConfig>,
+    options?: CallOptions,
+  ): Promise<void> {
+    return this.runner.run((context) => updateDestination(context, service, destination, change), options)
+  }
+
+  /**
+   * Adds the destination, or sets what differs; sends nothing where nothing differs. A FULLNAT kernel's `'local'` for an
+   * address of its own counts as what was asked for. Looks again where another program was faster, and rejects with
+   * `EEXIST` or `ENOENT` when that happened four times. Reads the list of the service, once for all calls of a tick.
+   */
+  ensure(service: ServiceKey, destination: DestinationInput, options?: CallOptions): Promise<EnsureResult> {
+    return this.runner.run((context) => ensureDestination(context, service, destination), options)
+  }
+
+  /**
+   * Removes the destination. Packets of its connections are dropped from then on: to drain it, set its weight to 0
+   * first. Added again before they have expired, it takes their counts over (ip_vs_ctl.c:ip_vs_trash_get_dest). Rejects with `ENOENT` where there is no such destination.
+   */
+  remove(service: ServiceKey, destination: DestinationKey, options?: CallOptions): Promise<void> {
+    return this.runner.send(removeDestination, options, service, destination)
+  }
+}

@@ -1,0 +1,294 @@
+/** Local addresses (laddr) of a FULLNAT service: what its connections come from, seen by the destinations. */
+
+import { decodeLocalAddress } from '../border/decode'
+import { Operation } from '../border/layout.gen'
+import type { CpuState } from '../border/transport'
+import type { Command, Program, Request } from '../dispatch/call-plan'
+import { FollowUp, nothing, startWith } from '../dispatch/call-plan'
+import type { Listed } from '../dispatch/shared-list'
+import { getFrom, Listing } from '../dispatch/shared-list'
+import { ownError } from '../errors/ipvs-error'
+import type { NormalizedLocalAddress, NormalizedServiceKey } from '../input'
+import { checkLocalAddress, checkLocalAddresses, checkServiceKey } from '../input'
+import { ruleLocalAddress, ruleWrites } from '../kernel/rules'
+import { parseAddress } from '../model/address'
+import { serviceKeyId } from '../model/keys'
+import type { CallOptions, LocalAddressInfo, ServiceKey } from '../model/types'
+import type { LocalAddressCoverage } from './local-address-coverage'
+import { coverage } from './local-address-coverage'
+import type { Context, Runner } from './operation'
+import { collect, forward } from './operation'
+
+/** What `set` did. */
+export interface LocalAddressChanges {
+  readonly added: readonly string[]
+  readonly removed: readonly string[]
+}
+
+function write(operation: number, service: NormalizedServiceKey, target: NormalizedLocalAddress): Command {
+  return { fields: { operation, service, target } }
+}
+
+const LISTED: Listed<LocalAddressInfo> = {
+  section: 'localAddresses',
+  decode: decodeLocalAddress,
+  id: ({ address }) => address,
+}
+
+function listingOf(service: NormalizedServiceKey): Listing<LocalAddressInfo> {
+  const name = `local addresses of ${serviceKeyId(service.key)}`
+  return new Listing(name, { operation: Operation.localAddressList, service }, LISTED)
+}
+
+function listRequest(service: NormalizedServiceKey, found: LocalAddressInfo[]): Request {
+  return {
+    fields: { operation: Operation.localAddressList, service },
+    sinks: [collect('localAddresses', decodeLocalAddress, found)],
+  }
+}
+
+function changeCommand(
+  { capabilities }: Context,
+  operation: string,
+  what: number,
+  key: ServiceKey,
+  address: string,
+): Command {
+  const service = checkServiceKey(key)
+  const local = checkLocalAddress(address, service)
+  ruleWrites(capabilities, operation, service, local)
+  ruleLocalAddress(capabilities, service, operation, local)
+  return write(what, service, local)
+}
+
+export const addLocalAddress = (context: Context, service: ServiceKey, address: string) =>
+  changeCommand(context, 'localAddresses.add', Operation.localAddressAdd, service, address)
+
+export const removeLocalAddress = (context: Context, service: ServiceKey, address: string) =>
+  changeCommand(context, 'localAddresses.remove', Operation.localAddressRemove, service, address)
+
+export function ensureLocalAddress(
+  { capabilities }: Context,
+  key: ServiceKey,
+  address: string,
+): Program<'added' | 'unchanged'> {
+  const operation = 'localAddresses.ensure'
+  const service = checkServiceKey(key)
+  const local = checkLocalAddress(address, service)
+  const { text } = local
+  const subject = { service: service.key, localAddress: text }
+  ruleWrites(capabilities, operation, service, local)
+  ruleLocalAddress(capabilities, service, operation, local)
+  const listing = listingOf(service)
+  return {
+    operation,
+    subject,
+    lane: { service: serviceKeyId(service.key), object: `local address ${text}` },
+    request: listing.request,
+    done: () =>
+      listing.get(text)
+        ? 'unchanged'
+        : new FollowUp<'added' | 'unchanged'>(
+            [write(Operation.localAddressAdd, service, local)],
+            () => 'added',
+            false,
+            // Somebody else was faster, or the list had skipped it.
+            ({ code }) => (code === 'EEXIST' ? { value: 'unchanged' } : undefined),
+          ),
+  }
+}
+
+export function setLocalAddresses(
+  { capabilities }: Context,
+  key: ServiceKey,
+  addresses: readonly string[],
+): Program<LocalAddressChanges> {
+  const operation = 'localAddresses.set'
+  const service = checkServiceKey(key)
+  const wanted = checkLocalAddresses(addresses, service)
+  const subject = { service: service.key }
+  ruleWrites(capabilities, operation, service)
+  ruleLocalAddress(capabilities, service, operation)
+  const found: LocalAddressInfo[] = []
+  return {
+    operation,
+    subject,
+    // All local addresses of the service, but nothing else of it.
+    lane: { service: serviceKeyId(service.key), object: '' },
+    request: listRequest(service, found),
+    done: () => {
+      const current = new Set(found.map((info) => info.address))
+      const missing = wanted.filter(({ text }) => !current.has(text))
+      const keep = new Set(wanted.map(({ text }) => text))
+      const extra = found
+        .filter((info) => !keep.has(info.address))
+        .map((info) => checkLocalAddressOf(info, service))
+      const changes = {
+        added: missing.map(({ text }) => text),
+        removed: extra.map(({ text }) => text),
+      }
+      const add = (local: NormalizedLocalAddress): Request => ({
+        ...write(Operation.localAddressAdd, service, local),
+        tolerate: 'EEXIST',
+      })
+      const remove = (local: NormalizedLocalAddress): Request => ({
+        ...write(Operation.localAddressRemove, service, local),
+        tolerate: 'ENOENT',
+      })
+      // First what is new, so that the service is never left without an address; and nothing goes if something
+      // could not come.
+      return new FollowUp<LocalAddressChanges>(
+        missing.map(add),
+        () => new FollowUp<LocalAddressChanges>(extra.map(remove), () => changes),
+        extra.length > 0,
+      )
+    },
+  }
+}
+
+/** An address that was read; the kernel accepts ones that we would not add. */
+function checkLocalAddressOf(info: LocalAddressInfo, service: NormalizedServiceKey): NormalizedLocalAddress {
+  const address = parseAddress(info.address)
+  return address ? { address, text: info.address } : checkLocalAddress(info.address, service)
+}
+
+function readProgram<T>(
+  { capabilities }: Context,
+  operation: string,
+  key: ServiceKey,
+  read: (found: LocalAddressInfo[]) => T,
+): Program<T> {
+  const service = checkServiceKey(key)
+  ruleLocalAddress(capabilities, service, operation)
+  const found: LocalAddressInfo[] = []
+  return {
+    operation,
+    subject: { service: service.key },
+    request: listRequest(service, found),
+    done: () => read(found),
+  }
+}
+
+function getLocalAddress(
+  { capabilities }: Context,
+  key: ServiceKey,
+  address: string,
+): Program<LocalAddressInfo | undefined> {
+  const operation = 'localAddresses.get'
+  const service = checkServiceKey(key)
+  const local = checkLocalAddress(address, service)
+  ruleLocalAddress(capabilities, service, operation, local)
+  return {
+    operation,
+    subject: { service: service.key, localAddress: local.text },
+    ...startWith(getFrom(() => listingOf(service), local.text)),
+  }
+}
+
+function coverageProgram(
+  context: Context,
+  service: ServiceKey,
+  cpuState: () => CpuState | undefined,
+): Program<LocalAddressCoverage> {
+  const operation = 'localAddresses.coverage'
+  const state = context.capabilities.perCpuLocalAddresses ? cpuState() : { online: 1, reserved: 0 }
+  if (!state) {
+    throw ownError('ERR_IPVS_UNSUPPORTED', {
+      operation,
+      description: 'the CPUs of this machine cannot be told: /sys or /proc/sys is not readable',
+    })
+  }
+  return readProgram(context, operation, service, (found) => coverage(found, state))
+}
+
+function streamProgram(
+  { capabilities }: Context,
+  key: ServiceKey,
+  push: (items: readonly LocalAddressInfo[]) => void,
+): Program<void> {
+  const operation = 'localAddresses.iterate'
+  const service = checkServiceKey(key)
+  ruleLocalAddress(capabilities, service, operation)
+  return {
+    operation,
+    subject: { service: service.key },
+    request: {
+      fields: { operation: Operation.localAddressList, service },
+      sinks: [forward('localAddresses', decodeLocalAddress, push)],
+    },
+    done: nothing,
+  }
+}
+
+/** `ipvs.localAddresses`. Everything here rejects with `ERR_IPVS_UNSUPPORTED` on kernels without FULLNAT. */
+export class LocalAddresses {
+  constructor(
+    private readonly runner: Runner,
+    private readonly cpuState: () => CpuState | undefined,
+  ) {}
+
+  /** All local addresses of a service. Rejects with `ESRCH` where there is no such service. */
+  list(service: ServiceKey, options?: CallOptions): Promise<LocalAddressInfo[]> {
+    return this.runner.run(
+      (context) => readProgram(context, 'localAddresses.list', service, (found) => found),
+      options,
+    )
+  }
+
+  /** All local addresses of a service, as they come. Rejects with `ESRCH` where there is no such service. */
+  iterate(service: ServiceKey, options?: CallOptions): AsyncIterableIterator<LocalAddressInfo> {
+    return this.runner.stream<LocalAddressInfo>(
+      (context, push) => streamProgram(context, service, push),
+      options,
+    )
+  }
+
+  /** `undefined` where the service has no such local address, or there is no such service. */
+  get(service: ServiceKey, address: string, options?: CallOptions): Promise<LocalAddressInfo | undefined> {
+    return this.runner.run((context) => getLocalAddress(context, service, address), options)
+  }
+
+  /**
+   * Adds one address, of the service's family. Rejects with `EEXIST` where the service has it already, with `ESRCH`
+   * where there is no such service, with `ERR_IPVS_RESERVE_CORE` on fullnat-v3 while `reserve_core` leaves no CPU (the
+   * kernel would divide by zero).
+   */
+  add(service: ServiceKey, address: string, options?: CallOptions): Promise<void> {
+    return this.runner.send(addLocalAddress, options, service, address)
+  }
+
+  /**
+   * Makes these the local addresses of the service: adds what is missing, then removes what is too much. What stays is
+   * not touched, so its connections and its port counter go on. Nothing is removed when an address cannot be added.
+   */
+  set(
+    service: ServiceKey,
+    addresses: readonly string[],
+    options?: CallOptions,
+  ): Promise<LocalAddressChanges> {
+    return this.runner.run((context) => setLocalAddresses(context, service, addresses), options)
+  }
+
+  /** Adds the address unless the service has it. Reads the list of the service, once for all calls of a tick. */
+  ensure(service: ServiceKey, address: string, options?: CallOptions): Promise<'added' | 'unchanged'> {
+    return this.runner.run((context) => ensureLocalAddress(context, service, address), options)
+  }
+
+  /**
+   * Removes one address. Its connections go on until they expire; new ones do not take it. With none left the clients of
+   * FULLNAT destinations time out (`conn_sched_unreach` of /proc/net/ip_vs_ext_stats counts them). Rejects with
+   * `ENOENT` where the service does not have it.
+   */
+  remove(service: ServiceKey, address: string, options?: CallOptions): Promise<void> {
+    return this.runner.send(removeLocalAddress, options, service, address)
+  }
+
+  /**
+   * Which CPUs the addresses serve: on fullnat-v3 each lives on one, chosen by its last byte, and a CPU without one
+   * loses every connection (ip_vs_ctl.c:laddr_to_cpuid, ip_vs_conn.c:ip_vs_get_laddr). fullnat-v2 has one list for
+   * all, shown as CPU 0.
+   */
+  coverage(service: ServiceKey, options?: CallOptions): Promise<LocalAddressCoverage> {
+    return this.runner.run((context) => coverageProgram(context, service, this.cpuState), options)
+  }
+}

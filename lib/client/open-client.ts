@@ -1,0 +1,99 @@
+/** Finding out what answers on the other side of a transport. */
+
+import { execFile } from 'child_process'
+import type { Probe } from '../border/decode'
+import { decodeProbe } from '../border/decode'
+import { Dialect, Operation, Syscall, Transport as TransportNumber } from '../border/layout.gen'
+import { Reply } from '../border/reply'
+import { packRequests } from '../border/request'
+import type { Transport } from '../border/transport'
+import { ownError } from '../errors/ipvs-error'
+import type { NormalizedOpenOptions } from '../input'
+import type { Capabilities } from '../kernel/capabilities'
+import { capabilitiesOf } from '../kernel/capabilities'
+import type { Signals } from '../kernel/detect'
+import { chooseTransport, detect } from '../kernel/detect'
+import { kernelError } from '../kernel/errno-meanings'
+import { outcomeError, syscallName } from '../kernel/outcome-error'
+
+const DIALECTS = {
+  unknown: Dialect.unknown,
+  mainline: Dialect.mainline,
+  'fullnat-v2': Dialect.fullnatV2,
+  'fullnat-v3': Dialect.fullnatV3,
+} as const
+
+/** `Dialect` of layout.gen. */
+export const dialectNumber = ({ dialect }: Capabilities): number => DIALECTS[dialect]
+
+/** `Transport` of layout.gen. */
+export const transportNumber = ({ transport }: Capabilities): number => TransportNumber[transport]
+
+async function runProbe(transport: Transport, timeout: number): Promise<Probe> {
+  const request = { fields: { operation: Operation.probe }, transport: TransportNumber.netlink, timeout }
+  let probe: Probe | undefined
+  let failed: Error | undefined
+  await transport.run(packRequests([request], Dialect.unknown), (buffer) => {
+    try {
+      const reply = new Reply(buffer)
+      if (reply.probes.count > 0) probe = decodeProbe(reply, 0)
+      const outcome = reply.outcomes.count > 0 ? reply.outcome(0) : undefined
+      if (outcome && outcome.error !== 0) failed = outcomeError(outcome, 'open', {}, 'unknown')
+    } catch (error) {
+      failed = error as Error
+    }
+  })
+  if (failed) throw failed
+  if (!probe) throw ownError('ERR_IPVS_MALFORMED_REPLY', { operation: 'open' })
+  // The namespace could not be entered: nothing that was seen is about it.
+  if (probe.netlinkSyscall === Syscall.open || probe.netlinkSyscall === Syscall.setns) {
+    const syscall = syscallName(probe.netlinkSyscall)
+    throw kernelError({
+      errno: probe.netlinkError,
+      syscall,
+      operation: 'open',
+      dialect: 'unknown',
+      sent: false,
+    })
+  }
+  return probe
+}
+
+function loadModule(): Promise<void> {
+  return new Promise((resolve, reject) => {
+    execFile('modprobe', ['-q', 'ip_vs'], (cause) => {
+      if (!cause) {
+        resolve()
+        return
+      }
+      const description = 'the kernel module ip_vs is not loaded, and modprobe failed'
+      const hint = 'Run modprobe ip_vs by hand and see what it says; root and the kernel modules are needed.'
+      reject(ownError('ERR_IPVS_NOT_LOADED', { operation: 'open', description, hint, cause }))
+    })
+  })
+}
+
+async function look(transport: Transport, timeout: number): Promise<Signals> {
+  const probe = await runProbe(transport, timeout)
+  return {
+    commands: probe.familyId === 0 ? undefined : probe.commands,
+    familyId: probe.familyId,
+    sockoptVersionError: probe.sockoptVersionError,
+    sockoptLocalAddressError: probe.sockoptLocalAddressError,
+    files: await transport.readKernelFiles(),
+  }
+}
+
+/** Throws ERR_IPVS_NOT_LOADED, ERR_IPVS_NAMESPACE, ERR_IPVS_UNSUPPORTED, ERR_IPVS_UNKNOWN_DIALECT or ERR_IPVS_TIMEOUT. */
+export async function identify(transport: Transport, options: NormalizedOpenOptions): Promise<Capabilities> {
+  const requested = typeof options.transport === 'string' ? options.transport : 'auto'
+  let signals = await look(transport, options.timeout)
+  if (options.loadModule && signals.commands === undefined && signals.sockoptVersionError === ENOPROTOOPT) {
+    await loadModule()
+    signals = await look(transport, options.timeout)
+  }
+  const chosen = chooseTransport(requested, signals, options.force)
+  return capabilitiesOf(detect(signals).dialect, chosen, signals.files, options.force)
+}
+
+const ENOPROTOOPT = 92

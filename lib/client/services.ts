@@ -1,0 +1,302 @@
+/** Virtual services. */
+
+import { decodeDestination, decodeService } from '../border/decode'
+import { Operation, Transport } from '../border/layout.gen'
+import type { Change, Command, Program, Request } from '../dispatch/call-plan'
+import { FollowUp, nothing, startWith } from '../dispatch/call-plan'
+import type { NormalizedServiceConfig, NormalizedServiceKey } from '../input'
+import { checkDestinationKey, checkServiceChange, checkServiceInput, checkServiceKey } from '../input'
+import {
+  keepsEstablishedTimeout,
+  removesDestinationsFirst,
+  removesServiceBySockopt,
+  ruleService,
+  ruleServiceKey,
+  ruleWrites,
+  serviceFlags,
+  serviceFlagsMask,
+} from '../kernel/rules'
+import { serviceKeyId } from '../model/keys'
+import { PROTOCOLS } from '../model/numbers'
+import type {
+  CallOptions,
+  DestinationInfo,
+  EnsureResult,
+  ServiceConfig,
+  ServiceInfo,
+  ServiceInput,
+  ServiceKey,
+} from '../model/types'
+import type { EnsureWrite } from './ensure-loop'
+import { ensureBy } from './ensure-loop'
+import type { Context, Runner } from './operation'
+import { collect, forward } from './operation'
+
+const ESRCH = 'ESRCH'
+
+const laneOf = (service: NormalizedServiceKey) => ({ service: serviceKeyId(service.key), object: '' })
+
+function write(
+  { capabilities }: Context,
+  operation: number,
+  service: NormalizedServiceKey,
+  config: NormalizedServiceConfig,
+): Command {
+  const { dialect } = capabilities
+  return {
+    fields: {
+      operation,
+      service,
+      config,
+      flags: serviceFlags(dialect, config),
+      flagsMask: serviceFlagsMask(dialect),
+    },
+  }
+}
+
+/** The configuration of a service that was read. */
+function configOf(info: ServiceInfo): NormalizedServiceConfig {
+  return checkServiceInput(info, 'service').config
+}
+
+function readRequest(service: NormalizedServiceKey, found: ServiceInfo[]): Request {
+  return {
+    fields: { operation: Operation.serviceGet, service },
+    sinks: [collect('services', decodeService, found)],
+  }
+}
+
+/** Whether a SET must carry an established timeout that the caller did not name. */
+function mustKeepTimeout(
+  { capabilities }: Context,
+  service: NormalizedServiceKey,
+  config: NormalizedServiceConfig,
+): boolean {
+  if (!keepsEstablishedTimeout(capabilities.dialect) || config.establishedTimeout !== undefined) return false
+  return service.kind === 'fwmark' || service.protocol === PROTOCOLS.tcp
+}
+
+function sameConfig(
+  { capabilities }: Context,
+  wanted: NormalizedServiceConfig,
+  current: NormalizedServiceConfig,
+): boolean {
+  const { dialect } = capabilities
+  return (
+    wanted.scheduler === current.scheduler &&
+    serviceFlags(dialect, wanted) === serviceFlags(dialect, current) &&
+    wanted.engine === current.engine &&
+    wanted.persistenceTimeout === current.persistenceTimeout &&
+    (!wanted.persistent || wanted.netmask === current.netmask) &&
+    (wanted.establishedTimeout === undefined || wanted.establishedTimeout === current.establishedTimeout)
+  )
+}
+
+export function addService(context: Context, input: ServiceInput): Command {
+  const operation = 'services.add'
+  const { service, config } = checkServiceInput(input)
+  ruleService(context.capabilities, service, config, operation)
+  return write(context, Operation.serviceAdd, service, config)
+}
+
+export function setService(context: Context, input: ServiceInput): Change {
+  const operation = 'services.set'
+  const { service, config } = checkServiceInput(input)
+  ruleService(context.capabilities, service, config, operation)
+  if (!mustKeepTimeout(context, service, config)) return write(context, Operation.serviceSet, service, config)
+  const found: ServiceInfo[] = []
+  return {
+    operation,
+    subject: { service: service.key },
+    lane: laneOf(service),
+    request: readRequest(service, found),
+    done: () => {
+      const establishedTimeout = found[0]?.establishedTimeout
+      const kept = { ...config, establishedTimeout }
+      return new FollowUp<void>([write(context, Operation.serviceSet, service, kept)], nothing)
+    },
+  }
+}
+
+export function updateService(context: Context, key: ServiceKey, change: ServiceConfig): Program<void> {
+  const operation = 'services.update'
+  const service = checkServiceKey(key)
+  const named = checkServiceChange(change, service)
+  ruleWrites(context.capabilities, operation, service)
+  ruleServiceKey(context.capabilities, service, operation)
+  const found: ServiceInfo[] = []
+  return {
+    operation,
+    subject: { service: service.key },
+    lane: laneOf(service),
+    request: readRequest(service, found),
+    done: () => {
+      const config = { ...configOf(found[0] as ServiceInfo), ...named }
+      ruleService(context.capabilities, service, config, operation)
+      return new FollowUp<void>([write(context, Operation.serviceSet, service, config)], nothing)
+    },
+  }
+}
+
+export function ensureService(context: Context, input: ServiceInput): Program<EnsureResult> {
+  const operation = 'services.ensure'
+  const { service, config } = checkServiceInput(input)
+  ruleService(context.capabilities, service, config, operation)
+  const look = (follow: EnsureWrite): FollowUp<EnsureResult> => {
+    const found: ServiceInfo[] = []
+    const done = () => {
+      const current = configOf(found[0] as ServiceInfo)
+      if (sameConfig(context, config, current)) return 'unchanged'
+      const establishedTimeout = config.establishedTimeout ?? current.establishedTimeout
+      const changed = { ...config, establishedTimeout }
+      return follow(write(context, Operation.serviceSet, service, changed), 'changed', ESRCH)
+    }
+    const add = () => follow(write(context, Operation.serviceAdd, service, config), 'added', 'EEXIST')
+    return new FollowUp<EnsureResult>([readRequest(service, found)], done, true, ({ code }) =>
+      code === ESRCH ? { value: add() } : undefined,
+    )
+  }
+  return {
+    operation,
+    subject: { service: service.key },
+    lane: laneOf(service),
+    ...startWith(ensureBy(look)),
+  }
+}
+
+export function getService(context: Context, key: ServiceKey): Program<ServiceInfo | undefined> {
+  const operation = 'services.get'
+  const service = checkServiceKey(key)
+  ruleServiceKey(context.capabilities, service, operation)
+  const found: ServiceInfo[] = []
+  return {
+    operation,
+    subject: { service: service.key },
+    request: readRequest(service, found),
+    done: () => found[0],
+    recover: (error) => (error.code === ESRCH ? { value: undefined } : undefined),
+  }
+}
+
+function listServices(): Program<ServiceInfo[]> {
+  const found: ServiceInfo[] = []
+  return {
+    operation: 'services.list',
+    subject: {},
+    request: {
+      fields: { operation: Operation.serviceList },
+      sinks: [collect('services', decodeService, found)],
+    },
+    done: () => found,
+  }
+}
+
+function streamServices(push: (items: readonly ServiceInfo[]) => void): Program<void> {
+  return {
+    operation: 'services.iterate',
+    subject: {},
+    request: {
+      fields: { operation: Operation.serviceList },
+      sinks: [forward('services', decodeService, push)],
+    },
+    done: nothing,
+  }
+}
+
+export function removeService(context: Context, key: ServiceKey): Change {
+  const operation = 'services.remove'
+  const service = checkServiceKey(key)
+  const { capabilities } = context
+  const subject = { service: service.key }
+  ruleWrites(capabilities, operation, service)
+  ruleServiceKey(capabilities, service, operation)
+  const remove: Command = {
+    fields: {
+      operation: Operation.serviceRemove,
+      service,
+      ...(removesServiceBySockopt(capabilities.dialect, service, capabilities.transport)
+        ? { transport: Transport.sockopt }
+        : {}),
+    },
+  }
+  if (!removesDestinationsFirst(capabilities.dialect)) return remove
+  const found: DestinationInfo[] = []
+  return {
+    operation,
+    subject,
+    lane: laneOf(service),
+    request: {
+      fields: { operation: Operation.destinationList, service },
+      sinks: [collect('destinations', decodeDestination, found)],
+    },
+    done: () => new FollowUp<void>([...removalsOf(service, found), remove], nothing),
+  }
+}
+
+/**
+ * Removes destinations that were read, those that are still there. The kernel lists the newest first; the oldest goes
+ * first, because fullnat-v2 frees the counters of a destination by a walk that starts there (mm/percpu.c:pcpu_free_area):
+ * less than half the time.
+ */
+export function removalsOf(service: NormalizedServiceKey, found: readonly DestinationInfo[]): Request[] {
+  const remove = (info: DestinationInfo): Request => ({
+    fields: { operation: Operation.destinationRemove, service, target: checkDestinationKey(info) },
+    tolerate: 'ENOENT',
+  })
+  return found.map(remove).reverse()
+}
+
+/** `ipvs.services` */
+export class Services {
+  constructor(private readonly runner: Runner) {}
+
+  /** All services. An empty table is an empty array. */
+  list(options?: CallOptions): Promise<ServiceInfo[]> {
+    return this.runner.run(() => listServices(), options)
+  }
+
+  /** All services, as they come. The kernel can skip one that moves while it is read; none comes twice. */
+  iterate(options?: CallOptions): AsyncIterableIterator<ServiceInfo> {
+    return this.runner.stream<ServiceInfo>((_, push) => streamServices(push), options)
+  }
+
+  /** `undefined` where there is no such service. */
+  get(service: ServiceKey, options?: CallOptions): Promise<ServiceInfo | undefined> {
+    return this.runner.run((context) => getService(context, service), options)
+  }
+
+  /** Rejects with `EEXIST` where there is one already, with `ENOENT` for a scheduler the kernel does not have. */
+  add(service: ServiceInput, options?: CallOptions): Promise<void> {
+    return this.runner.send(addService, options, service)
+  }
+
+  /**
+   * Replaces the configuration: what is left out takes its default, but for `establishedTimeout`, which stays.
+   * Destinations, local addresses and counters stay. Rejects with `ESRCH` where there is no such service.
+   */
+  set(service: ServiceInput, options?: CallOptions): Promise<void> {
+    return this.runner.send(setService, options, service)
+  }
+
+  /** Changes the named properties and leaves the others. Rejects with `ESRCH` where there is no such service. */
+  update(service: ServiceKey, change: ServiceConfig, options?: CallOptions): Promise<void> {
+    return this.runner.run((context) => updateService(context, service, change), options)
+  }
+
+  /**
+   * Adds the service, or sets what differs. Sends nothing where nothing differs. Looks again where another program was
+   * faster, and rejects with `EEXIST` or `ESRCH` when that happened four times.
+   */
+  ensure(service: ServiceInput, options?: CallOptions): Promise<EnsureResult> {
+    return this.runner.run((context) => ensureService(context, service), options)
+  }
+
+  /**
+   * Removes the service with its destinations and local addresses. Its connections stay until they expire, and their
+   * packets are dropped: to drain it, set the weights of its destinations to 0 first. Rejects with `ESRCH` where there
+   * is no such service.
+   */
+  remove(service: ServiceKey, options?: CallOptions): Promise<void> {
+    return this.runner.send(removeService, options, service)
+  }
+}

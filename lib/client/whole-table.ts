@@ -1,0 +1,131 @@
+/** Operations on everything at once: snapshot, zero, flush, info. */
+
+import { decodeDestination, decodeInfo, decodeLocalAddress, decodeService } from '../border/decode'
+import { DestinationRecord, LocalAddressRecord, Operation } from '../border/layout.gen'
+import type { Reply } from '../border/reply'
+import type { Change, Command, Program, Request } from '../dispatch/call-plan'
+import { FollowUp, nothing } from '../dispatch/call-plan'
+import { checkServiceKey } from '../input'
+import { removesDestinationsFirst, ruleWrites, ruleZero } from '../kernel/rules'
+import { serviceKeyId } from '../model/keys'
+import type {
+  DestinationInfo,
+  Info,
+  LocalAddressInfo,
+  ServiceInfo,
+  ServiceKey,
+  SnapshotService,
+} from '../model/types'
+import type { Context } from './operation'
+import { collect } from './operation'
+import { removalsOf } from './services'
+
+interface Building {
+  readonly service: ServiceInfo
+  readonly destinations: DestinationInfo[]
+  readonly localAddresses: LocalAddressInfo[]
+}
+
+/** Destinations and local addresses name their service by its ordinal among those of the same snapshot. */
+function snapshotRequest(services: Building[], localAddresses: boolean): Request {
+  const parent = (reply: Reply, start: number, offset: number) =>
+    services[reply.numbers[(start + offset) >> 2] as number]
+  return {
+    fields: { operation: Operation.snapshot, localAddresses },
+    sinks: [
+      {
+        section: 'services',
+        take(reply, from, to) {
+          for (let i = from; i < to; i++) {
+            services.push({ service: decodeService(reply, i), destinations: [], localAddresses: [] })
+          }
+        },
+      },
+      {
+        section: 'destinations',
+        take(reply, from, to) {
+          const { start, stride } = reply.destinations
+          for (let i = from; i < to; i++) {
+            const owner = parent(reply, start + i * stride, DestinationRecord.parent)
+            owner?.destinations.push(decodeDestination(reply, i))
+          }
+        },
+      },
+      {
+        section: 'localAddresses',
+        take(reply, from, to) {
+          const { start, stride } = reply.localAddresses
+          for (let i = from; i < to; i++) {
+            const owner = parent(reply, start + i * stride, LocalAddressRecord.parent)
+            owner?.localAddresses.push(decodeLocalAddress(reply, i))
+          }
+        },
+      },
+    ],
+  }
+}
+
+export function takeSnapshot({ capabilities }: Context): Program<SnapshotService[]> {
+  const services: Building[] = []
+  return {
+    operation: 'snapshot',
+    subject: {},
+    request: snapshotRequest(services, capabilities.localAddresses),
+    done: () => services,
+  }
+}
+
+export function zeroCounters({ capabilities }: Context, key: ServiceKey | undefined): Command {
+  const operation = 'zero'
+  const service = key === undefined ? undefined : checkServiceKey(key)
+  ruleZero(capabilities, service, operation)
+  return { fields: { operation: Operation.zero, service } }
+}
+
+export function flushTable(context: Context): Change {
+  const operation = 'flush'
+  ruleWrites(context.capabilities, operation)
+  const flush: Command = { fields: { operation: Operation.flush } }
+  if (!removesDestinationsFirst(context.capabilities.dialect)) return flush
+  const services: Building[] = []
+  return {
+    operation,
+    subject: {},
+    lane: { service: '', object: '' },
+    request: snapshotRequest(services, false),
+    done: () => {
+      const removals: Request[] = []
+      for (const { service, destinations } of services) {
+        // A protocol without a name has no key, and no packet ever found such a service.
+        if (typeof service.protocol === 'number') continue
+        for (const removal of removalsOf(checkServiceKey(service), destinations)) removals.push(removal)
+      }
+      return new FollowUp<void>([...removals, flush], nothing)
+    },
+  }
+}
+
+export function readInfo(): Program<Info> {
+  const found: Info[] = []
+  return {
+    operation: 'info',
+    subject: {},
+    request: { fields: { operation: Operation.info }, sinks: [collect('infos', decodeInfo, found)] },
+    done: () => found[0] as Info,
+  }
+}
+
+/** The identities of everything in a snapshot, in a fixed order: what `consistent` compares. */
+export function snapshotIdentity(services: readonly SnapshotService[]): string {
+  return services
+    .map(({ service, destinations, localAddresses }) => {
+      const key = serviceKeyId(
+        service.fwmark === undefined ? service : { fwmark: service.fwmark, family: service.family },
+      )
+      const targets = destinations.map(({ address, port }) => `${address} ${port}`).sort()
+      const locals = localAddresses.map(({ address }) => address).sort()
+      return [key, ...targets, '|', ...locals].join(',')
+    })
+    .sort()
+    .join('\n')
+}

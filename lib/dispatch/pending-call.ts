@@ -1,0 +1,240 @@
+/** Calls on their way through the dispatcher. */
+
+import type { RequestBuffer } from '../border/request'
+import type { About } from '../border/request-subject'
+import type { IpvsError } from '../errors/ipvs-error'
+import { ownError } from '../errors/ipvs-error'
+import type { FollowUp, Program, Recover, Request } from './call-plan'
+import type { Listing } from './shared-list'
+
+/** Takes the result of a program. */
+export interface Settle<T> {
+  resolve(value: T): void
+  reject(error: unknown): void
+}
+
+/** Takes the results of commands by their numbers: most succeed, and many at a time. */
+export interface SettleCommands {
+  resolve(from: number, count: number): void
+  reject(error: unknown, index: number): void
+}
+
+/** The promises of calls that came one after the other. */
+export class Promises implements SettleCommands {
+  private readonly resolves: ((value: undefined) => void)[] = []
+  private readonly rejects: ((error: unknown) => void)[] = []
+
+  add(resolve: (value: undefined) => void, reject: (error: unknown) => void): void {
+    this.resolves.push(resolve)
+    this.rejects.push(reject)
+  }
+
+  resolve(from: number, count: number): void {
+    for (let i = from; i < from + count; i++) this.resolves[i]?.(undefined)
+  }
+
+  reject(error: unknown, index: number): void {
+    this.rejects[index]?.(error)
+  }
+}
+
+/** What the calls of one tick with the same options have in common. */
+export class Term {
+  /** Of performance.now(). */
+  deadline: number
+
+  constructor(
+    /** Milliseconds. */
+    readonly timeout: number,
+    readonly signal: AbortSignal | undefined,
+    now: number,
+  ) {
+    this.deadline = now + timeout
+  }
+}
+
+/** Requests that go together: those of a program, or of one or many commands. */
+export abstract class Entry {
+  /** The first of `count` requests in `packed`; those of the running job have the same index there as in the job. */
+  at = 0
+  count = 0
+  /** Requests of the running job that have no answer yet. */
+  open = 0
+  inJob = false
+  settled = false
+  /** Met a family that is gone, and is sent again. */
+  retried = false
+  /** What is sent now may lead to further requests, so later calls must not get between. */
+  holds = false
+
+  constructor(
+    readonly term: Term,
+    public packed: RequestBuffer,
+  ) {}
+
+  /** Calls that are not settled. */
+  abstract get pending(): number
+  abstract get sent(): boolean
+  /** What request `index` of `packed` is about. */
+  abstract about(index: number): About
+  /** Rejects every call of it that is not settled. */
+  abstract rejectAll(error: (about: About) => unknown): void
+}
+
+/** Commands: each request is a call of its own, and has no result. Nothing but its packed record is kept. */
+export class CommandEntry extends Entry {
+  constructor(
+    term: Term,
+    packed: RequestBuffer,
+    at: number,
+    count: number,
+    private readonly settle: SettleCommands,
+    /** What `settle` calls the first of them. */
+    private readonly base: number,
+  ) {
+    super(term, packed)
+    this.at = at
+    this.count = count
+    this.open = count
+  }
+
+  get pending(): number {
+    return this.open
+  }
+
+  get sent(): boolean {
+    return this.inJob
+  }
+
+  about(index: number): About {
+    return this.packed.describe(index)
+  }
+
+  /** Takes the next command of `packed` along. */
+  extend(): void {
+    this.count++
+    this.open++
+  }
+
+  resolve(index: number, count: number): void {
+    this.open -= count
+    this.settle.resolve(this.base + index - this.at, count)
+  }
+
+  reject(index: number, error: unknown): void {
+    this.open--
+    this.settle.reject(error, this.base + index - this.at)
+  }
+
+  rejectAll(error: (about: About) => unknown): void {
+    for (let i = 0; i < this.count; i++) {
+      this.settle.reject(error(this.about(this.at + i)), this.base + i)
+    }
+    this.open = 0
+  }
+
+  /** One of its commands as an entry of its own. */
+  single(index: number): CommandEntry {
+    return new CommandEntry(this.term, this.packed, index, 1, this.settle, this.base + index - this.at)
+  }
+}
+
+/** A program: one call, whose requests may lead to further ones. */
+export class ProgramEntry extends Entry {
+  requests: readonly Request[]
+  /** What comes after them, when all have succeeded. */
+  next: () => unknown
+  recover: Recover<unknown> | undefined
+  /** Those that get the answer of its request too, because they read the same. */
+  followers: ProgramEntry[] = []
+  failed: IpvsError | undefined
+  /** One of `requests` met a family that is gone. */
+  stale = false
+  /** Records of it were handed over. */
+  received = false
+  /** Something of it that was to change the table reached the kernel. */
+  reached = false
+  followUp = false
+
+  constructor(
+    term: Term,
+    packed: RequestBuffer,
+    readonly program: Program<unknown>,
+    private readonly settle: Settle<unknown>,
+  ) {
+    super(term, packed)
+    this.requests = [program.request]
+    this.next = () => program.done()
+    this.recover = program.recover
+    this.holds = program.lane !== undefined
+  }
+
+  get pending(): number {
+    return this.settled ? 0 : 1
+  }
+
+  get sent(): boolean {
+    return this.reached || this.inJob
+  }
+
+  about(): About {
+    return this.program
+  }
+
+  resolve(value: unknown): void {
+    this.settle.resolve(value)
+  }
+
+  rejectAll(error: (about: About) => unknown): void {
+    this.settle.reject(error(this.program))
+  }
+
+  /** What it reads, where others may read it along. */
+  get listing(): Listing<unknown> | undefined {
+    return this.requests[0]?.listing
+  }
+
+  /** The family is there again. */
+  again(): void {
+    this.stale = false
+    this.failed = undefined
+  }
+
+  /** Its requests are answered, and have led to these, which are packed behind what there is in `packed`. */
+  goOn(
+    { requests, done, holds, recover }: FollowUp<unknown>,
+    packed: RequestBuffer,
+    transport: number,
+  ): void {
+    // What was read so far has changed nothing.
+    if (!this.followUp) this.reached = false
+    this.requests = requests
+    this.next = done
+    this.recover = recover
+    this.failed = undefined
+    this.followUp = true
+    this.received = false
+    this.holds = holds
+    this.inJob = false
+    this.packed = packed
+    this.at = packed.count
+    this.count = requests.length
+    for (const { fields } of requests) packed.push(fields, transport)
+  }
+}
+
+export const abortError = (entry: Entry, { operation, subject }: About): IpvsError => {
+  const { sent } = entry
+  const description = sent ? 'aborted after it was sent' : 'aborted before it was sent'
+  return ownError('ABORT_ERR', { operation, subject, sent, description, cause: entry.term.signal?.reason })
+}
+
+export const timeoutError = ({ sent }: Entry, { operation, subject }: About): IpvsError =>
+  ownError('ERR_IPVS_TIMEOUT', { operation, subject, sent })
+
+export const closedError = (entry: Entry, { operation, subject }: About): IpvsError =>
+  ownError('ERR_IPVS_CLOSED', {
+    operation,
+    subject,
+    sent: entry instanceof ProgramEntry && entry.reached,
+  })

@@ -1,0 +1,27 @@
+/** The transport to the real kernel. */
+
+import { ReplyHeader } from '../border/layout.gen'
+import type { Transport } from '../border/transport'
+import { loadAddon } from './addon'
+import { readCpuState, readKernelFiles } from './kernel-files'
+
+/** `netns` is a path, undefined for the caller's own namespace. Throws ERR_IPVS_ADDON. */
+export function openNativeTransport(netns: string | undefined): Transport {
+  const { Connection } = loadAddon()
+  const connection = new Connection(netns ?? '')
+  return {
+    run(request, onReply) {
+      return new Promise((resolve) => {
+        connection.run(request, (reply) => {
+          onReply(reply)
+          if (new DataView(reply).getUint32(ReplyHeader.more, true) === 0) resolve()
+        })
+      })
+    },
+    readKernelFiles,
+    readCpuState,
+    close() {
+      connection.close()
+    },
+  }
+}

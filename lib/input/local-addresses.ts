@@ -1,0 +1,50 @@
+/** Local addresses of FULLNAT services. */
+
+import { invalidType, invalidValue } from '../errors/argument-errors'
+import type { PackedAddress } from '../model/address'
+import { addressKind, formatPacked } from '../model/address'
+import { familyName } from '../model/numbers'
+import type { NormalizedServiceKey } from './services'
+import { checkAddress } from './values'
+
+export class NormalizedLocalAddress {
+  constructor(readonly address: PackedAddress) {}
+
+  /** Canonical. */
+  get text(): string {
+    return formatPacked(this.address)
+  }
+}
+
+/**
+ * A local address for the service. The kernel checks nothing (ip_vs_ctl.c:ip_vs_new_laddr): with 0.0.0.0,
+ * multicast or broadcast every connection would be lost.
+ */
+export function checkLocalAddress(
+  value: unknown,
+  service: NormalizedServiceKey,
+  field = 'localAddress',
+): NormalizedLocalAddress {
+  const address = checkAddress(value, field)
+  if (address.family !== service.family) {
+    throw invalidValue(field, `must be of the service's family, ${familyName(service.family)}`, value)
+  }
+  const kind = addressKind(address)
+  if (kind !== 'unicast') throw invalidValue(field, `must be an address of this machine, not ${kind}`, value)
+  return new NormalizedLocalAddress(address)
+}
+
+export function checkLocalAddresses(
+  value: unknown,
+  service: NormalizedServiceKey,
+  field = 'localAddresses',
+): NormalizedLocalAddress[] {
+  if (!Array.isArray(value)) throw invalidType(field, 'Array', value)
+  const seen = new Set<string>()
+  return Array.from(value as unknown[], (item, i) => {
+    const local = checkLocalAddress(item, service, `${field}[${i}]`)
+    if (seen.has(local.text)) throw invalidValue(`${field}[${i}]`, 'must not be named twice', item)
+    seen.add(local.text)
+    return local
+  })
+}

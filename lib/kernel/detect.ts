@@ -1,0 +1,142 @@
+/** Which kernel answers, and over which transport it is spoken to (abi.md §9). */
+
+import type { KernelFiles } from '../border/transport'
+import { IpvsErrorCodes, ownError } from '../errors/ipvs-error'
+import type { Dialect, TransportKind } from '../model/types'
+
+/** What a probe of the kernel saw. Errors are positive errno, 0 for success. */
+export interface Signals {
+  /** Bit n: the generic netlink family "IPVS" has command n. Undefined: there is no such family. */
+  readonly commands: bigint | undefined
+  /** 0 without a family. */
+  readonly familyId: number
+  /** getsockopt IP_VS_SO_GET_VERSION. */
+  readonly sockoptVersionError: number
+  /** getsockopt IP_VS_SO_GET_LADDRS of a service that cannot exist. */
+  readonly sockoptLocalAddressError: number
+  readonly files: KernelFiles
+}
+
+export interface Detection {
+  readonly dialect: Dialect
+  /** One clause that says why. */
+  readonly reason: string
+}
+
+const EPERM = 1
+const ESRCH = 3
+const ENOPROTOOPT = 92
+/** NEW_LADDR, DEL_LADDR, GET_LADDR (v2/v3 include/linux/ip_vs.h). */
+const LOCAL_ADDRESS_COMMANDS = [18, 19, 20]
+
+/**
+ * Messages to a family id below 0x10 are acknowledged and ignored (af_netlink.c:netlink_rcv_skb): not a
+ * family.
+ */
+function familyCommands({ commands, familyId }: Signals): bigint | undefined {
+  return familyId >= 0x10 ? commands : undefined
+}
+
+/** EPERM comes after the number was found to be an IPVS option, so it is an answer (nf_sockopt.c). */
+function sockoptAnswers({ sockoptVersionError }: Signals): boolean {
+  return sockoptVersionError === 0 || sockoptVersionError === EPERM
+}
+
+/** Undefined where sockopt says neither. */
+function sockoptFullnat(signals: Signals): boolean | undefined {
+  const error = signals.sockoptLocalAddressError
+  if (error === 0 || error === EPERM || error === ESRCH) return true
+  return error === ENOPROTOOPT && sockoptAnswers(signals) ? false : undefined
+}
+
+function detectFullnat({ connMaxNum, fullnatSysctl, extStats }: KernelFiles): Detection {
+  if (connMaxNum && !fullnatSysctl) {
+    return { dialect: 'unknown', reason: 'sysctl conn_max_num exists without fullnat_lport_min' }
+  }
+  const exceeded = extStats?.includes('conn_exceeded')
+  if (fullnatSysctl && exceeded !== undefined && exceeded !== connMaxNum) {
+    return {
+      dialect: 'unknown',
+      reason: 'sysctl conn_max_num and row conn_exceeded of ip_vs_ext_stats disagree',
+    }
+  }
+  if (exceeded && extStats?.includes('defence_ip_frag_gather')) {
+    return { dialect: 'unknown', reason: 'ip_vs_ext_stats has rows of both fullnat-v2 and fullnat-v3' }
+  }
+  if (connMaxNum || exceeded)
+    return { dialect: 'fullnat-v3', reason: 'local address commands and conn_max_num' }
+  if (fullnatSysctl || exceeded === false) {
+    return { dialect: 'fullnat-v2', reason: 'local address commands and no conn_max_num' }
+  }
+  // abi.md §9.2-3: v3 has the stricter rules, and an established timeout sent to v2 is ignored there.
+  return { dialect: 'fullnat-v3', reason: 'local address commands; /proc is hidden, v3 is the safer guess' }
+}
+
+/**
+ * Never from a version number: all three kernels say 1.2.1. Signals that disagree make the kernel unknown.
+ */
+export function detect(signals: Signals): Detection {
+  const commands = familyCommands(signals)
+  const bySockopt = sockoptFullnat(signals)
+  let byFamily: boolean | undefined
+  if (commands !== undefined) {
+    const found = LOCAL_ADDRESS_COMMANDS.filter((command) => (commands >> BigInt(command)) & BigInt(1)).length
+    if (found !== 0 && found !== LOCAL_ADDRESS_COMMANDS.length) {
+      return { dialect: 'unknown', reason: 'the netlink family has only some of the local address commands' }
+    }
+    byFamily = found !== 0
+  }
+  if (byFamily !== undefined && bySockopt !== undefined && byFamily !== bySockopt) {
+    return { dialect: 'unknown', reason: 'netlink and sockopt disagree about local addresses' }
+  }
+  const fullnat = byFamily ?? bySockopt
+  if (fullnat === undefined) return { dialect: 'unknown', reason: 'IPVS answers neither netlink nor sockopt' }
+  if (fullnat) return detectFullnat(signals.files)
+  const { connMaxNum, fullnatSysctl, extStats } = signals.files
+  if (connMaxNum || fullnatSysctl || extStats) {
+    return { dialect: 'unknown', reason: 'files of a FULLNAT kernel, but no local address commands' }
+  }
+  return { dialect: 'mainline', reason: 'no local address commands' }
+}
+
+/**
+ * True when a FULLNAT IPVS is there, but in another network namespace: netlink hides from us, while sockopt
+ * would change the host's table (abi.md §1.1, §9.2-1).
+ */
+export function isForeignNamespace(signals: Signals): boolean {
+  return (
+    familyCommands(signals) === undefined &&
+    sockoptFullnat(signals) === true &&
+    signals.files.extStats === undefined
+  )
+}
+
+/** Throws ERR_IPVS_NAMESPACE, ERR_IPVS_NOT_LOADED, ERR_IPVS_UNSUPPORTED or ERR_IPVS_UNKNOWN_DIALECT. */
+export function chooseTransport(
+  requested: 'auto' | TransportKind,
+  signals: Signals,
+  force: boolean,
+): TransportKind {
+  const operation = 'open'
+  // Not even with force: it would be someone else's table.
+  if (isForeignNamespace(signals)) throw ownError(IpvsErrorCodes.NAMESPACE, { operation })
+  const netlink = familyCommands(signals) !== undefined
+  const sockopt = sockoptAnswers(signals)
+  if (!netlink && !sockopt) throw ownError(IpvsErrorCodes.NOT_LOADED, { operation })
+  if (netlink && requested !== 'sockopt') return 'netlink'
+  if (requested === 'netlink') {
+    const description = 'there is no generic netlink family "IPVS", though IPVS answers to sockopt'
+    throw ownError(IpvsErrorCodes.UNSUPPORTED, { operation, description, hint: "Use transport 'auto'." })
+  }
+  if (!sockopt) {
+    const description = 'IPVS does not answer to sockopt here'
+    throw ownError(IpvsErrorCodes.UNSUPPORTED, { operation, description, hint: "Use transport 'auto'." })
+  }
+  // The sizes of the structures are those of the dialect, so an unknown one cannot even be read (abi.md
+  // §1.4).
+  if (detect(signals).dialect === 'unknown' && !force) {
+    const description = 'the layout of the sockopt structures of this kernel is not known'
+    throw ownError(IpvsErrorCodes.UNKNOWN_DIALECT, { operation, description })
+  }
+  return 'sockopt'
+}

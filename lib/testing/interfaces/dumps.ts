@@ -1,0 +1,114 @@
+/** Dumps over netlink: chunk by chunk, resumed by position (ip_vs_ctl.c:ip_vs_genl_dump_services and the other two). */
+
+import { Operation, Transport } from '../../border/layout.gen'
+import type { ReplySections } from '../../border/reply-fields'
+import { serviceKeyOf } from '../../border/request-subject'
+import type { UnpackedService } from '../../border/unpack-request'
+import type { DumpKind, Faults } from '../faults/faults'
+import type { FakeRequest } from '../faults/request-log'
+import type { ServiceObject } from '../state/objects'
+import { addressId, destinationId, destinationsOf, localAddressesOf } from '../state/objects'
+import type { KernelState } from '../state/state'
+import { findService } from '../table/service-table'
+import type { RecordContext } from './reply-records'
+import { destinationRecord, localAddressRecord, serviceRecord } from './reply-records'
+
+export interface DumpRequest {
+  readonly kind: DumpKind
+  /** Index of the request in its job. */
+  readonly operation: number
+  /** Of destinations and local addresses. */
+  readonly service: UnpackedService | undefined
+  /** Ordinal of the service in a snapshot. */
+  readonly parent: number
+}
+
+export const DUMP_KINDS: { readonly [operation: number]: DumpKind } = {
+  [Operation.serviceList]: 'services',
+  [Operation.destinationList]: 'destinations',
+  [Operation.localAddressList]: 'localAddresses',
+}
+
+interface Entry {
+  readonly id: string
+  /** Of a dump of services. */
+  readonly service?: ServiceObject
+  put(reply: ReplySections): void
+}
+
+/** The list as it is at one moment. */
+interface Listing {
+  readonly length: number
+  /** Entries `from` to `to` (excluded). */
+  slice(from: number, to: number): Entry[]
+}
+
+function listing<T>(items: readonly T[], entryOf: (item: T) => Entry): Listing {
+  return { length: items.length, slice: (from, to) => items.slice(from, to).map(entryOf) }
+}
+
+/** The service is looked up for every chunk anew, and one that is gone ends the dump. */
+function listNow(kernel: KernelState, { kind, operation, service, parent }: DumpRequest): Listing {
+  const context: RecordContext = { facts: kernel.facts, transport: Transport.netlink, operation }
+  if (kind === 'services') {
+    return listing(kernel.orderedServices(), (entry) => ({
+      id: entry.key,
+      service: entry,
+      put: (reply) => reply.services.push(serviceRecord(context, entry)),
+    }))
+  }
+  const owner = service && findService(kernel, service)
+  if (!owner) return listing([], (entry) => entry)
+  if (kind === 'destinations') {
+    return listing(destinationsOf(owner), (entry) => ({
+      id: destinationId(entry.address, entry.port),
+      put: (reply) => reply.destinations.push(destinationRecord(context, entry, parent)),
+    }))
+  }
+  return listing(localAddressesOf(owner), (entry) => ({
+    id: addressId(entry.address),
+    put: (reply) => reply.localAddresses.push(localAddressRecord(context, entry, parent)),
+  }))
+}
+
+/**
+ * Puts the entries into what `reply()` gives, calls `chunk` after each chunk, and resolves to how many there were.
+ * Entries that come twice are dropped, as the engine drops them (native/engine/seen.h). `onService` sees each service.
+ */
+export async function runDump(
+  kernel: KernelState,
+  faults: Faults,
+  request: FakeRequest,
+  dump: DumpRequest,
+  reply: () => ReplySections,
+  chunk: () => Promise<void>,
+  onService?: (service: ServiceObject) => void,
+): Promise<number> {
+  const size = kernel.options.chunkSize ?? kernel.facts.chunk[dump.kind]
+  const ours = ({ dump: kind }: { readonly dump: DumpKind | undefined }) =>
+    kind === undefined || kind === dump.kind
+  const seen = new Set<string>()
+  // Somebody removed entries before the position, or added some.
+  let position = faults.take('skipEntries', request, ours)?.effect.count ?? 0
+  let repeat = faults.take('repeatEntries', request, ours)?.effect.count ?? 0
+  for (;;) {
+    const part = listNow(kernel, dump).slice(position, position + size)
+    for (const entry of part) {
+      if (seen.has(entry.id)) continue
+      seen.add(entry.id)
+      entry.put(reply())
+      if (entry.service) onService?.(entry.service)
+    }
+    position += part.length
+    if (part.length > 0) await chunk()
+    if (position >= listNow(kernel, dump).length) {
+      if (repeat === 0 || part.length === 0) return seen.size
+    } else {
+      const service = dump.service && serviceKeyOf(dump.service)
+      const gap = { dump: dump.kind, service, read: seen.size }
+      await faults.take('betweenChunks', request)?.effect.run(gap)
+    }
+    position = Math.max(0, position - repeat)
+    repeat = 0
+  }
+}

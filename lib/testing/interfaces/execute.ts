@@ -1,0 +1,181 @@
+/** One request on the fake kernel, over the interface that it names. */
+
+import { Operation, outcomeFlags, Syscall, Transport } from '../../border/layout.gen'
+import type { ReplySections } from '../../border/reply-fields'
+import type { UnpackedRequest, UnpackedService } from '../../border/unpack-request'
+import { ERRNO } from '../../kernel/errno'
+import { AF_INET } from '../../model/address'
+import type { DumpKind, Faults } from '../faults/faults'
+import type { FakeRequest } from '../faults/request-log'
+import { VERSION } from '../state/kernel-numbers'
+import type { ServiceObject } from '../state/objects'
+import type { KernelState } from '../state/state'
+import { findService } from '../table/service-table'
+import type { DumpRequest } from './dumps'
+import { DUMP_KINDS, runDump } from './dumps'
+import { admitNetlink, executeNetlink } from './netlink'
+import { daemonRecord, serviceRecord } from './reply-records'
+import { admitSockopt, executeSockopt } from './sockopt'
+
+/** One connection to the kernel. */
+export interface Session {
+  readonly kernel: KernelState
+  readonly faults: Faults
+  /** Of the generic netlink family, as the last probe saw it; 0 for none. */
+  familyId: number
+  /** There is generic netlink. */
+  readonly netlink: boolean
+}
+
+export interface Result {
+  readonly error: number
+  /** `Syscall` of layout.gen. */
+  readonly syscall: number
+  /** `outcomeFlags` of layout.gen. */
+  readonly flags: number
+}
+
+const SENT = outcomeFlags.sent
+const done: Result = { error: 0, syscall: Syscall.none, flags: SENT }
+
+function refused(error: number, flags: number = SENT): Result {
+  return error === 0 ? done : { error, syscall: Syscall.sendmsg, flags }
+}
+
+type ReplySource = () => ReplySections
+
+/** native/engine/connection.cc:probe */
+function probe(session: Session, operation: number, reply: ReplySections): Result {
+  const { kernel, netlink } = session
+  const { facts } = kernel
+  const there = netlink && kernel.loaded
+  session.familyId = there ? kernel.familyId : 0
+  const noFamily = netlink ? ERRNO.ENOENT : ERRNO.EPROTONOSUPPORT
+  const localAddresses = admitSockopt(kernel, true)
+  reply.probes.push({
+    operation,
+    commands: there ? facts.commands : BigInt(0),
+    netlinkError: there ? 0 : noFamily,
+    netlinkSyscall: there ? Syscall.none : netlink ? Syscall.sendmsg : Syscall.socket,
+    familyId: session.familyId,
+    familyVersion: there ? 1 : 0,
+    maxAttribute: there ? facts.maxAttribute : 0,
+    sockoptVersionError: admitSockopt(kernel, false),
+    // The service that is asked for cannot exist.
+    sockoptLocalAddressError: localAddresses === 0 ? ERRNO.ESRCH : localAddresses,
+  })
+  return done
+}
+
+/** A message to a family that is gone, or to its old number (native/engine/netlink_session.cc:family_changed). */
+function familyGone(session: Session): boolean {
+  const { kernel } = session
+  if (session.familyId !== 0 && kernel.loaded && session.familyId === kernel.familyId) return false
+  session.familyId = 0
+  return true
+}
+
+function keyOf(service: ServiceObject): UnpackedService {
+  const { family, fwmark, protocol, address, port } = service
+  return fwmark !== 0 ? { family, fwmark } : { family, protocol, address, port }
+}
+
+async function snapshot(
+  session: Session,
+  request: UnpackedRequest,
+  operation: number,
+  description: FakeRequest,
+  reply: ReplySource,
+  chunk: () => Promise<void>,
+): Promise<Result> {
+  const { kernel, faults } = session
+  const found: UnpackedService[] = []
+  const services: DumpRequest = { kind: 'services', operation, service: undefined, parent: 0 }
+  const onService = (service: ServiceObject) => found.push(keyOf(service))
+  await runDump(kernel, faults, description, services, reply, chunk, onService)
+  for (const [parent, service] of found.entries()) {
+    const kinds: DumpKind[] = request.localAddresses ? ['destinations', 'localAddresses'] : ['destinations']
+    for (const kind of kinds) {
+      if (familyGone(session)) return refused(ERRNO.ENOENT, outcomeFlags.familyChanged)
+      await runDump(kernel, faults, description, { kind, operation, service, parent }, reply, chunk)
+    }
+  }
+  return done
+}
+
+async function list(
+  session: Session,
+  request: UnpackedRequest,
+  dump: DumpRequest,
+  description: FakeRequest,
+  reply: ReplySource,
+  chunk: () => Promise<void>,
+): Promise<Result> {
+  const { kernel, faults } = session
+  const count = await runDump(kernel, faults, description, dump, reply, chunk)
+  if (count > 0 || !request.service || findService(kernel, request.service)) return done
+  // A list of a service that does not exist is empty and no error; the engine asks for the service then.
+  return refused(ERRNO.ESRCH, SENT | outcomeFlags.serviceMissing)
+}
+
+async function overNetlink(
+  session: Session,
+  request: UnpackedRequest,
+  index: number,
+  description: FakeRequest,
+  reply: ReplySource,
+  chunk: () => Promise<void>,
+): Promise<Result> {
+  const { kernel } = session
+  if (familyGone(session)) return refused(ERRNO.ENOENT, outcomeFlags.familyChanged)
+  const refusal = admitNetlink(kernel, request)
+  if (refusal !== 0) return refused(refusal)
+  const context = { facts: kernel.facts, transport: Transport.netlink, operation: index }
+  const kind = DUMP_KINDS[request.operation]
+  if (kind !== undefined) {
+    const dump = { kind, operation: index, service: request.service, parent: 0 }
+    return list(session, request, dump, description, reply, chunk)
+  }
+  switch (request.operation) {
+    case Operation.snapshot:
+      return snapshot(session, request, index, description, reply, chunk)
+    case Operation.serviceGet: {
+      const service = request.service && findService(kernel, request.service)
+      if (!service) return refused(ERRNO.ESRCH)
+      reply().services.push(serviceRecord(context, service))
+      return done
+    }
+    case Operation.daemonList:
+      reply().daemons.push(...kernel.daemons.map((daemon) => daemonRecord(context, daemon)))
+      return done
+    case Operation.timeoutsGet:
+      reply().timeouts.push({ operation: index, ...kernel.timeouts })
+      return done
+    case Operation.info: {
+      const connectionTableSize = kernel.options.connectionTableSize ?? kernel.facts.connectionTableSize
+      reply().infos.push({ operation: index, version: VERSION, connectionTableSize, serviceCount: undefined })
+      return done
+    }
+    default:
+      return refused(executeNetlink(kernel, request))
+  }
+}
+
+/** `reply()` is where records go now; `chunk` may hand that over and start another. */
+export async function executeOne(
+  session: Session,
+  request: UnpackedRequest,
+  index: number,
+  description: FakeRequest,
+  reply: ReplySource,
+  chunk: () => Promise<void>,
+): Promise<Result> {
+  if (request.operation === Operation.probe) return probe(session, index, reply())
+  if (request.transport === Transport.netlink) {
+    return overNetlink(session, request, index, description, reply, chunk)
+  }
+  if (request.service && request.service.family !== AF_INET) {
+    return { error: ERRNO.EAFNOSUPPORT, syscall: Syscall.none, flags: outcomeFlags.unencodable }
+  }
+  return { ...executeSockopt(session.kernel, request, index, reply()), flags: SENT }
+}

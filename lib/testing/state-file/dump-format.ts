@@ -1,0 +1,110 @@
+/** The shape of a dumped kernel. */
+
+import type { FakeDialect } from '../options'
+import type { ConnectionState, TemplateObject } from '../state/connection-objects'
+import type { Cell, Counters, TunnelObject } from '../state/objects'
+import type { SchedulerState } from '../state/scheduler-types'
+import type { DaemonObject } from '../table/daemons'
+
+export type CountersDump = { [name in keyof Counters]: string }
+export interface EstimatorDump {
+  readonly last: CountersDump
+  readonly average: CountersDump
+}
+export interface EndpointDump {
+  readonly address: string
+  readonly port: number
+}
+
+export interface DestinationDump extends EndpointDump {
+  readonly id: number
+  readonly owner: string
+  readonly service: number
+  readonly forwarding: number
+  readonly weight: number
+  readonly lastWeight: number
+  readonly upperThreshold: number
+  readonly lowerThreshold: number
+  readonly tunnel?: TunnelObject | undefined
+  readonly available: boolean
+  readonly references: number
+  readonly idleSince?: number | undefined
+  /** By CPU. */
+  readonly cells: readonly (Cell | null)[]
+  readonly stats: CountersDump
+  readonly estimator: EstimatorDump
+}
+
+export interface LocalAddressDump {
+  readonly id: number
+  readonly address: string
+  readonly cpu: number
+  readonly portConflicts: string
+  readonly connections: number
+  readonly port: number
+}
+
+export interface ServiceDump extends EndpointDump {
+  readonly id: number
+  readonly key: string
+  readonly family: number
+  readonly fwmark: number
+  readonly protocol: number
+  readonly scheduler: string
+  readonly flags: number
+  readonly persistenceTimeout: number
+  readonly netmask: number
+  readonly establishedTimeout: number
+  readonly engine?: string | undefined
+  /** Oldest first. */
+  readonly destinations: readonly DestinationDump[]
+  /** By CPU. */
+  readonly localAddresses: readonly ({
+    readonly list: readonly LocalAddressDump[]
+    readonly current: number
+  } | null)[]
+  readonly schedulerStates: readonly (SchedulerState | null)[]
+  readonly stats: CountersDump
+  readonly estimator: EstimatorDump
+}
+
+export interface ConnectionDump {
+  readonly id: number
+  readonly protocol: number
+  readonly client: EndpointDump
+  readonly virtual: EndpointDump
+  readonly service: string
+  /** `id` of the destination. */
+  readonly destination: number
+  readonly destinationPort: number
+  readonly forwarding: number
+  /** The address itself, since it can have been removed. */
+  readonly local?: { readonly object: LocalAddressDump; readonly port: number } | undefined
+  readonly cpu: number
+  readonly establishedTimeout?: number | undefined
+  readonly template?: string | undefined
+  readonly state: ConnectionState
+  readonly active: boolean
+  readonly expires: number
+}
+
+/** Plain JSON. Numbers of the kernel where it has numbers; counters, which can be larger, as text. */
+export interface KernelDump {
+  readonly format: 1
+  readonly dialect: FakeDialect
+  readonly cpus: number
+  /** Milliseconds. */
+  readonly now: number
+  readonly nextId: number
+  readonly random: number
+  readonly reserveCore: number
+  readonly loaded: boolean
+  readonly familyId: number
+  readonly permitted: boolean
+  readonly timeouts: { readonly tcp: number; readonly tcpFin: number; readonly udp: number }
+  readonly daemons: readonly (Omit<DaemonObject, 'multicastGroup'> & { readonly multicastGroup: string })[]
+  readonly services: readonly ServiceDump[]
+  readonly trash: readonly DestinationDump[]
+  readonly connections: readonly ConnectionDump[]
+  readonly templates: readonly (Omit<TemplateObject, 'destination'> & { readonly destination: number })[]
+}

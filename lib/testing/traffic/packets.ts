@@ -1,0 +1,65 @@
+/** Packets and bytes of the fake kernel. */
+
+import { invalidValue } from '../../errors/argument-errors'
+import type { ConnectionObject } from '../state/connection-objects'
+import type { Counters, DestinationObject, ServiceObject } from '../state/objects'
+import type { KernelState } from '../state/state'
+import { touch } from './connections'
+
+/** What is left out is 0. `in` is what the client sends. */
+export interface TrafficCounts {
+  readonly inPackets?: number | bigint
+  readonly inBytes?: number | bigint
+  readonly outPackets?: number | bigint
+  readonly outBytes?: number | bigint
+}
+
+const NAMES = ['inPackets', 'inBytes', 'outPackets', 'outBytes'] as const
+
+function checkedCounts(counts: TrafficCounts): Partial<Counters> {
+  const checked: Partial<Counters> = {}
+  for (const name of Object.keys(counts)) {
+    if (!(NAMES as readonly string[]).includes(name)) {
+      throw invalidValue(`counts.${name}`, `is not known (there are: ${NAMES.join(', ')})`, undefined)
+    }
+  }
+  for (const name of NAMES) {
+    const value = counts[name]
+    if (value === undefined) continue
+    if ((typeof value === 'number' && !Number.isSafeInteger(value)) || value < 0) {
+      throw invalidValue(`counts.${name}`, 'must be an integer, 0 or more', value)
+    }
+    checked[name] = BigInt(value)
+  }
+  return checked
+}
+
+function count(stats: Counters, counts: Partial<Counters>): void {
+  for (const name of NAMES) stats[name] += counts[name] ?? BigInt(0)
+}
+
+export function destinationTraffic(
+  service: ServiceObject,
+  destination: DestinationObject,
+  counts: TrafficCounts,
+): void {
+  const checked = checkedCounts(counts)
+  count(service.stats, checked)
+  count(destination.stats, checked)
+}
+
+/** Each packet starts the timer over; those for a removed destination are dropped (ip_vs_core.c:ip_vs_in). */
+export function connectionTraffic(
+  kernel: KernelState,
+  connection: ConnectionObject,
+  counts: TrafficCounts,
+): boolean {
+  const checked = checkedCounts(counts)
+  const { destination } = connection
+  if (connection.state === 'expired' || !destination.available) return false
+  const service = kernel.services.get(destination.owner)
+  count(destination.stats, checked)
+  if (service) count(service.stats, checked)
+  touch(kernel, connection)
+  return true
+}
