@@ -145,6 +145,7 @@ async function layout() {
 const GATES = {
   biome: () => npmTool('biome', ['check', '--error-on-warnings']),
   tsc: () => npmTool('tsc', ['--noEmit', '-p', 'tsconfig.json']),
+  'tsc-tests': () => npmTool('tsc', ['-p', 'test/tsconfig.json']),
   'clang-format': clangFormat,
   'clang-tidy': clangTidy,
   'node-free-core': nodeFreeCore,

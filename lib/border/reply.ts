@@ -130,3 +130,9 @@ export class Reply {
     }
   }
 }
+
+/** Takes records `from` to `to` (excluded) of the section that belongs to the request. */
+export interface RecordSink {
+  readonly section: DataSection
+  take(reply: Reply, from: number, to: number): void
+}

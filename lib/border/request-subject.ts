@@ -2,7 +2,7 @@
 
 import type { ErrorSubject } from '../errors/ipvs-error'
 import type { PackedAddress } from '../model/address'
-import { formatPacked } from '../model/address'
+import { AF_INET, AF_INET6, formatPacked } from '../model/address'
 import { familyName, PROTOCOL_NAMES } from '../model/numbers'
 import type { Protocol, ServiceKey } from '../model/types'
 import { Operation } from './layout.gen'
@@ -62,7 +62,9 @@ export function serviceKeyOf(service: UnpackedService): ServiceKey {
 /** A kernel that sends no family along means that of the service. */
 const targetAddress = (address: PackedAddress, service: UnpackedService | undefined): string =>
   formatPacked(
-    address.family === 2 || address.family === 10 ? address : { ...address, family: service?.family ?? 2 },
+    address.family === AF_INET || address.family === AF_INET6
+      ? address
+      : { ...address, family: service?.family ?? AF_INET },
   )
 
 const DESTINATIONS: readonly number[] = [

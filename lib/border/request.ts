@@ -1,12 +1,12 @@
 /** Request records: what one job asks the kernel for, packed for the border (native/abi/records.h). */
 
+import type { PackedAddress } from '../model/address'
 import type {
   NormalizedDaemon,
   NormalizedDestinationConfig,
   NormalizedServiceConfig,
   NormalizedServiceKey,
-} from '../input'
-import type { PackedAddress } from '../model/address'
+} from '../model/normalized'
 import { Border, LAYOUT_HASH, Request, RequestHeader, requestPresence } from './layout.gen'
 import type { About } from './request-subject'
 import { describeRecord } from './request-subject'
@@ -34,7 +34,7 @@ export interface RequestFields {
 }
 
 /** Requests that one job takes at most, so that settling them does not hold the event loop up. */
-export const JOB_REQUESTS = 1000
+export const TRIP_REQUESTS = 1000
 
 /** A buffer starts with room for this many requests, for calls that come one by one, and grows by this factor. */
 const FIRST_CAPACITY = 8
@@ -107,12 +107,12 @@ export class RequestBuffer {
 
   /** Holds as much as one job takes. */
   get full(): boolean {
-    return this.used >= JOB_REQUESTS
+    return this.used >= TRIP_REQUESTS
   }
 
   /** Has more room than a job needs: it was filled by a program with thousands of requests. */
   get oversized(): boolean {
-    return this.buffer.byteLength > RequestHeader.size + JOB_REQUESTS * Request.size
+    return this.buffer.byteLength > RequestHeader.size + TRIP_REQUESTS * Request.size
   }
 
   /** The first request of `operation` (of layout.gen) from `index` on and before `end`, else `end`. */
@@ -164,7 +164,7 @@ export class RequestBuffer {
     const { bytes } = this
     const grown = Math.max(this.used, FIRST_CAPACITY) * GROWTH
     // A full job is sent without another copy.
-    const capacity = this.used < JOB_REQUESTS ? Math.min(grown, JOB_REQUESTS) : grown
+    const capacity = this.used < TRIP_REQUESTS ? Math.min(grown, TRIP_REQUESTS) : grown
     this.buffer = this.allocate(Math.max(capacity, this.used + more))
     this.bytes.set(bytes)
   }

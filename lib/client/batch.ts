@@ -2,7 +2,7 @@
 
 import type { RequestBuffer } from '../border/request'
 import type { Terms } from '../dispatch/call-deadlines'
-import type { Command, Program } from '../dispatch/call-plan'
+import type { CallPlan, Command } from '../dispatch/call-plan'
 import { nothing } from '../dispatch/call-plan'
 import type { CommandRange, Dispatcher } from '../dispatch/dispatcher'
 import type { Settle, SettleCommands } from '../dispatch/pending-call'
@@ -58,7 +58,7 @@ function success(operation: string): Fulfilled {
   return successes[operation] as Fulfilled
 }
 
-type Build<A, B, C> = (context: Context, a: A, b: B, c: C) => Command | Program<unknown>
+type Build<A, B, C> = (context: Context, a: A, b: B, c: C) => Command | CallPlan<unknown>
 
 interface Range extends CommandRange {
   count: number
@@ -71,7 +71,7 @@ export class BatchRun implements SettleCommands {
   /** Filled as they come, mostly in order. */
   private readonly outcomes: (BatchOutcome | undefined)[] = []
   /** What is to be sent, in order: commands that follow each other go together. */
-  private parts: (Range | { readonly program: Program<unknown>; readonly index: number })[] = []
+  private parts: (Range | { readonly program: CallPlan<unknown>; readonly index: number })[] = []
   private packed: RequestBuffer
   private range: Range | undefined
   private open = 0
@@ -83,7 +83,7 @@ export class BatchRun implements SettleCommands {
     private readonly dispatcher: Dispatcher,
     private readonly terms: Terms,
   ) {
-    this.packed = dispatcher.staging.buffer()
+    this.packed = dispatcher.buffers.buffer()
   }
 
   /**
@@ -97,7 +97,7 @@ export class BatchRun implements SettleCommands {
     }
     const index = this.expected.push(success(operation)) - 1
     this.open++
-    let built: Command | Program<unknown>
+    let built: Command | CallPlan<unknown>
     try {
       built = build(this.context, a, b, c)
     } catch (error) {
@@ -113,9 +113,9 @@ export class BatchRun implements SettleCommands {
     if (this.packed.full) {
       // The kernel works on them while the rest is packed.
       this.send()
-      this.packed = this.dispatcher.staging.buffer()
+      this.packed = this.dispatcher.buffers.buffer()
     }
-    this.dispatcher.staging.pack(this.packed, built.fields)
+    this.dispatcher.buffers.pack(this.packed, built.fields)
     if (!this.range) {
       this.range = { packed: this.packed, at: this.packed.count - 1, count: 0, base: index }
       this.parts.push(this.range)

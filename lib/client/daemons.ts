@@ -2,14 +2,14 @@
 
 import { decodeDaemon } from '../border/decode'
 import { Operation } from '../border/layout.gen'
-import type { Command, Program } from '../dispatch/call-plan'
+import type { CallPlan, Command } from '../dispatch/call-plan'
 import { checkDaemonInput, checkDaemonState } from '../input'
 import { ruleDaemon, ruleWrites } from '../kernel/rules'
 import type { CallOptions, DaemonInfo, DaemonInput, DaemonState } from '../model/types'
 import type { Context, Runner } from './operation'
 import { collect } from './operation'
 
-function listDaemons(): Program<DaemonInfo[]> {
+function listDaemons(): CallPlan<DaemonInfo[]> {
   const found: DaemonInfo[] = []
   return {
     operation: 'daemons.list',

@@ -2,11 +2,10 @@
 
 import { decodeDestination } from '../border/decode'
 import { Operation } from '../border/layout.gen'
-import type { Command, Program } from '../dispatch/call-plan'
+import type { CallPlan, Command } from '../dispatch/call-plan'
 import { FollowUp, nothing, startWith } from '../dispatch/call-plan'
-import type { Listed } from '../dispatch/shared-list'
-import { getFrom, Listing, lookUp } from '../dispatch/shared-list'
-import type { NormalizedDestinationConfig, NormalizedDestinationKey, NormalizedServiceKey } from '../input'
+import type { ListKind } from '../dispatch/shared-list'
+import { SharedList } from '../dispatch/shared-list'
 import {
   checkDestinationChange,
   checkDestinationInput,
@@ -14,9 +13,15 @@ import {
   checkServiceKey,
   mergeDestination,
 } from '../input'
+import { ERRNO } from '../kernel/errno'
 import { kernelError } from '../kernel/errno-meanings'
 import { ruleDestination, ruleServiceKey, ruleWrites, sameForwarding } from '../kernel/rules'
 import { destinationKeyId, serviceKeyId } from '../model/keys'
+import type {
+  NormalizedDestinationConfig,
+  NormalizedDestinationKey,
+  NormalizedServiceKey,
+} from '../model/normalized'
 import type {
   CallOptions,
   DestinationConfig,
@@ -28,15 +33,14 @@ import type {
 } from '../model/types'
 import type { EnsureWrite } from './ensure-loop'
 import { ensureBy } from './ensure-loop'
+import { getFrom, lookUp, readList } from './look-up'
 import type { Context, Runner } from './operation'
 import { collect, forward } from './operation'
 
-const ENOENT = 2
-
 const idOf = ({ address, port }: DestinationKey): string => `${address} ${port}`
-const LISTED: Listed<DestinationInfo> = { section: 'destinations', decode: decodeDestination, id: idOf }
+const LISTED: ListKind<DestinationInfo> = { section: 'destinations', decode: decodeDestination, id: idOf }
 
-const laneOf = (service: NormalizedServiceKey, destination: NormalizedDestinationKey) => ({
+const lockOf = (service: NormalizedServiceKey, destination: NormalizedDestinationKey) => ({
   service: serviceKeyId(service.key),
   object: `destination ${destinationKeyId(destination.key)}`,
 })
@@ -51,9 +55,9 @@ function write(
 }
 
 /** There is no command to read one destination: the list of the service is read. */
-function listingOf(service: NormalizedServiceKey): Listing<DestinationInfo> {
+function sharedListOf(service: NormalizedServiceKey): SharedList<DestinationInfo> {
   const name = `destinations of ${serviceKeyId(service.key)}`
-  return new Listing(name, { operation: Operation.destinationList, service }, LISTED)
+  return new SharedList(name, { operation: Operation.destinationList, service }, LISTED)
 }
 
 function sameTunnel(
@@ -90,7 +94,7 @@ export function updateDestination(
   key: ServiceKey,
   target: DestinationKey,
   change: Partial<DestinationConfig>,
-): Program<void> {
+): CallPlan<void> {
   const operation = 'destinations.update'
   const service = checkServiceKey(key)
   const destination = checkDestinationKey(target)
@@ -101,7 +105,7 @@ export function updateDestination(
   const goOn = (info: DestinationInfo | undefined): FollowUp<void> => {
     if (!info) {
       const { dialect } = context.capabilities
-      throw kernelError({ errno: ENOENT, operation, subject, dialect, sent: false })
+      throw kernelError({ errno: ERRNO.ENOENT, operation, subject, dialect, sent: false })
     }
     const current = checkDestinationInput(info, service).config
     const config = mergeDestination(current, named, destination, service)
@@ -111,8 +115,8 @@ export function updateDestination(
   return {
     operation,
     subject,
-    lane: laneOf(service, destination),
-    ...startWith(lookUp(() => listingOf(service), idOf(destination.key), goOn, { holds: true })),
+    lock: lockOf(service, destination),
+    ...startWith(lookUp(() => sharedListOf(service), idOf(destination.key), goOn, { holds: true })),
   }
 }
 
@@ -120,7 +124,7 @@ export function ensureDestination(
   context: Context,
   key: ServiceKey,
   input: DestinationInput,
-): Program<EnsureResult> {
+): CallPlan<EnsureResult> {
   const operation = 'destinations.ensure'
   const service = checkServiceKey(key)
   const { destination, config } = checkDestinationInput(input, service)
@@ -133,20 +137,20 @@ export function ensureDestination(
     (info.forwarding !== 'tunnel' ||
       sameTunnel(config.tunnel, checkDestinationInput(info, service).config.tunnel))
   const look = (follow: EnsureWrite): FollowUp<EnsureResult> => {
-    const listing = listingOf(service)
+    const sharedList = sharedListOf(service)
     const request = (what: number) => write(what, service, destination, config)
     const done = () => {
-      const info = listing.get(idOf(destination.key))
+      const info = sharedList.get(idOf(destination.key))
       // No second look before the add: the kernel's answer says whether the list had skipped it.
       if (!info) return follow(request(Operation.destinationAdd), 'added', 'EEXIST')
       return same(info) ? 'unchanged' : follow(request(Operation.destinationSet), 'changed', 'ENOENT')
     }
-    return new FollowUp<EnsureResult>([listing.request], done, true)
+    return new FollowUp<EnsureResult>([readList(sharedList)], done, true)
   }
   return {
     operation,
     subject: { service: service.key, destination: destination.key },
-    lane: laneOf(service, destination),
+    lock: lockOf(service, destination),
     ...startWith(ensureBy(look)),
   }
 }
@@ -155,16 +159,16 @@ export function getDestination(
   context: Context,
   key: ServiceKey,
   target: DestinationKey,
-): Program<DestinationInfo | undefined> {
+): CallPlan<DestinationInfo | undefined> {
   const operation = 'destinations.get'
   const service = checkServiceKey(key)
   const destination = checkDestinationKey(target)
   const subject = { service: service.key, destination: destination.key }
   ruleServiceKey(context.capabilities, service, operation, destination)
-  return { operation, subject, ...startWith(getFrom(() => listingOf(service), idOf(destination.key))) }
+  return { operation, subject, ...startWith(getFrom(() => sharedListOf(service), idOf(destination.key))) }
 }
 
-function listDestinations(context: Context, key: ServiceKey): Program<DestinationInfo[]> {
+function listDestinations(context: Context, key: ServiceKey): CallPlan<DestinationInfo[]> {
   const operation = 'destinations.list'
   const service = checkServiceKey(key)
   ruleServiceKey(context.capabilities, service, operation)
@@ -184,7 +188,7 @@ function streamDestinations(
   context: Context,
   key: ServiceKey,
   push: (items: readonly DestinationInfo[]) => void,
-): Program<void> {
+): CallPlan<void> {
   const operation = 'destinations.iterate'
   const service = checkServiceKey(key)
   ruleServiceKey(context.capabilities, service, operation)

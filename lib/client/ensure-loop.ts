@@ -1,6 +1,6 @@
 /** What `ensure` writes, and that it looks again when another program was faster. */
 
-import type { Request } from '../dispatch/call-plan'
+import type { PlannedRequest } from '../dispatch/call-plan'
 import { FollowUp } from '../dispatch/call-plan'
 import type { EnsureResult } from '../model/types'
 
@@ -9,7 +9,7 @@ const LOOKS = 4
 
 /** Writes what was missing or different; `beaten` is the kernel's answer where that is no longer so. */
 export type EnsureWrite = (
-  request: Request,
+  request: PlannedRequest,
   result: EnsureResult,
   beaten: 'EEXIST' | 'ENOENT' | 'ESRCH',
 ) => FollowUp<EnsureResult>

@@ -4,45 +4,29 @@ import { inspect } from 'util'
 import { Operation } from '../border/layout.gen'
 import type { CpuState, Transport } from '../border/transport'
 import type { Terms } from '../dispatch/call-deadlines'
-import type { Change, Program } from '../dispatch/call-plan'
+import type { CallPlan, Write } from '../dispatch/call-plan'
 import { Dispatcher } from '../dispatch/dispatcher'
-import { Stream } from '../dispatch/record-iterator'
+import { RecordIterator } from '../dispatch/record-iterator'
 import type { Admission } from '../dispatch/trip'
 import { invalidType } from '../errors/argument-errors'
 import { ownError } from '../errors/ipvs-error'
 import { openNativeTransport } from '../host/native-transport'
-import type { NormalizedOpenOptions } from '../input'
-import { checkBoolean, checkCallOptions, checkObject, checkOpenOptions } from '../input'
+import { checkBoolean, checkCallOptions, checkObject } from '../input'
 import type { Capabilities } from '../kernel/capabilities'
 import { ruleReserveCore } from '../kernel/rules'
-import type { CallOptions, Dialect, Info, ServiceKey, Snapshot, TransportKind } from '../model/types'
+import type { CallOptions, Dialect, Info, ServiceKey, Snapshot } from '../model/types'
 import type { Batch, BatchOutcome } from './batch'
 import { BatchRun } from './batch'
 import { Daemons } from './daemons'
 import { Destinations } from './destinations'
 import { LocalAddresses } from './local-addresses'
 import { dialectNumber, identify, transportNumber } from './open-client'
+import type { NormalizedOpenOptions, OpenOptions } from './open-options'
+import { checkOpenOptions } from './open-options'
 import type { Context, Runner } from './operation'
 import { Services } from './services'
 import { Timeouts } from './timeouts'
 import { flushTable, readInfo, snapshotIdentity, takeSnapshot, zeroCounters } from './whole-table'
-
-export interface OpenOptions {
-  /**
-   * `'auto'` (default) takes generic netlink, and sockopt only where the netlink family cannot be had. An object is a
-   * transport of your own, such as that of a fake kernel.
-   */
-  readonly transport?: 'auto' | TransportKind | Transport | undefined
-  /** Network namespace (mainline): a name under /run/netns, a path, or the id of a process in it. */
-  readonly netns?: string | number | undefined
-  /** Milliseconds for each call that names none. Default 5000. */
-  readonly timeout?: number | undefined
-  readonly signal?: AbortSignal | undefined
-  /** Run `modprobe ip_vs` where it is not loaded. Default false: nothing is ever loaded. */
-  readonly loadModule?: boolean | undefined
-  /** Write to kernels that are not known, and start sync daemons on FULLNAT kernels. Default false. */
-  readonly force?: boolean | undefined
-}
 
 export interface SnapshotOptions extends CallOptions {
   /**
@@ -102,7 +86,7 @@ export class Ipvs {
     this.defaults = { timeout: options.timeout, signal: undefined }
     this.dispatcher = new Dispatcher(transport, {
       // Stays: reopen() takes nothing else.
-      target: {
+      kernel: {
         dialect: capabilities.dialect,
         dialectNumber: dialectNumber(capabilities),
         transportNumber: transportNumber(capabilities),
@@ -113,7 +97,7 @@ export class Ipvs {
     const runner: Runner = {
       run: (build, call) => this.run(build, call),
       send: <A, B>(
-        build: (context: Context, a: A, b: B) => Change,
+        build: (context: Context, a: A, b: B) => Write,
         call: CallOptions | undefined,
         a: A,
         b?: B,
@@ -197,7 +181,7 @@ export class Ipvs {
     return this.dispatcher.close()
   }
 
-  private run<T>(build: (context: Context) => Program<T>, options: CallOptions | undefined): Promise<T> {
+  private run<T>(build: (context: Context) => CallPlan<T>, options: CallOptions | undefined): Promise<T> {
     return new Promise((resolve, reject) => {
       const terms = this.terms(options)
       this.dispatcher.submit(build(this.context), terms, { resolve, reject })
@@ -205,7 +189,7 @@ export class Ipvs {
   }
 
   private send<A, B>(
-    build: (context: Context, a: A, b: B) => Change,
+    build: (context: Context, a: A, b: B) => Write,
     options: CallOptions | undefined,
     a: A,
     b: B,
@@ -225,10 +209,10 @@ export class Ipvs {
   }
 
   private stream<T>(
-    build: (context: Context, push: (items: readonly T[]) => void) => Program<void>,
+    build: (context: Context, push: (items: readonly T[]) => void) => CallPlan<void>,
     options: CallOptions | undefined,
   ): AsyncIterableIterator<T> {
-    return new Stream((push) => this.run((context) => build(context, push), options))
+    return new RecordIterator((push) => this.run((context) => build(context, push), options))
   }
 
   /** Looks at the CPUs once for a job: whoever lowers or raises reserve_core meanwhile is an administrator. */

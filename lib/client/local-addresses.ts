@@ -3,19 +3,20 @@
 import { decodeLocalAddress } from '../border/decode'
 import { Operation } from '../border/layout.gen'
 import type { CpuState } from '../border/transport'
-import type { Command, Program, Request } from '../dispatch/call-plan'
+import type { CallPlan, Command, PlannedRequest } from '../dispatch/call-plan'
 import { FollowUp, nothing, startWith } from '../dispatch/call-plan'
-import type { Listed } from '../dispatch/shared-list'
-import { getFrom, Listing } from '../dispatch/shared-list'
+import type { ListKind } from '../dispatch/shared-list'
+import { SharedList } from '../dispatch/shared-list'
 import { ownError } from '../errors/ipvs-error'
-import type { NormalizedLocalAddress, NormalizedServiceKey } from '../input'
 import { checkLocalAddress, checkLocalAddresses, checkServiceKey } from '../input'
 import { ruleLocalAddress, ruleWrites } from '../kernel/rules'
 import { parseAddress } from '../model/address'
 import { serviceKeyId } from '../model/keys'
+import type { NormalizedLocalAddress, NormalizedServiceKey } from '../model/normalized'
 import type { CallOptions, LocalAddressInfo, ServiceKey } from '../model/types'
 import type { LocalAddressCoverage } from './local-address-coverage'
 import { coverage } from './local-address-coverage'
+import { getFrom, readList } from './look-up'
 import type { Context, Runner } from './operation'
 import { collect, forward } from './operation'
 
@@ -29,18 +30,18 @@ function write(operation: number, service: NormalizedServiceKey, target: Normali
   return { fields: { operation, service, target } }
 }
 
-const LISTED: Listed<LocalAddressInfo> = {
+const LISTED: ListKind<LocalAddressInfo> = {
   section: 'localAddresses',
   decode: decodeLocalAddress,
   id: ({ address }) => address,
 }
 
-function listingOf(service: NormalizedServiceKey): Listing<LocalAddressInfo> {
+function sharedListOf(service: NormalizedServiceKey): SharedList<LocalAddressInfo> {
   const name = `local addresses of ${serviceKeyId(service.key)}`
-  return new Listing(name, { operation: Operation.localAddressList, service }, LISTED)
+  return new SharedList(name, { operation: Operation.localAddressList, service }, LISTED)
 }
 
-function listRequest(service: NormalizedServiceKey, found: LocalAddressInfo[]): Request {
+function listRequest(service: NormalizedServiceKey, found: LocalAddressInfo[]): PlannedRequest {
   return {
     fields: { operation: Operation.localAddressList, service },
     sinks: [collect('localAddresses', decodeLocalAddress, found)],
@@ -71,7 +72,7 @@ export function ensureLocalAddress(
   { capabilities }: Context,
   key: ServiceKey,
   address: string,
-): Program<'added' | 'unchanged'> {
+): CallPlan<'added' | 'unchanged'> {
   const operation = 'localAddresses.ensure'
   const service = checkServiceKey(key)
   const local = checkLocalAddress(address, service)
@@ -79,14 +80,14 @@ export function ensureLocalAddress(
   const subject = { service: service.key, localAddress: text }
   ruleWrites(capabilities, operation, service, local)
   ruleLocalAddress(capabilities, service, operation, local)
-  const listing = listingOf(service)
+  const sharedList = sharedListOf(service)
   return {
     operation,
     subject,
-    lane: { service: serviceKeyId(service.key), object: `local address ${text}` },
-    request: listing.request,
+    lock: { service: serviceKeyId(service.key), object: `local address ${text}` },
+    request: readList(sharedList),
     done: () =>
-      listing.get(text)
+      sharedList.get(text)
         ? 'unchanged'
         : new FollowUp<'added' | 'unchanged'>(
             [write(Operation.localAddressAdd, service, local)],
@@ -102,7 +103,7 @@ export function setLocalAddresses(
   { capabilities }: Context,
   key: ServiceKey,
   addresses: readonly string[],
-): Program<LocalAddressChanges> {
+): CallPlan<LocalAddressChanges> {
   const operation = 'localAddresses.set'
   const service = checkServiceKey(key)
   const wanted = checkLocalAddresses(addresses, service)
@@ -114,7 +115,7 @@ export function setLocalAddresses(
     operation,
     subject,
     // All local addresses of the service, but nothing else of it.
-    lane: { service: serviceKeyId(service.key), object: '' },
+    lock: { service: serviceKeyId(service.key), object: '' },
     request: listRequest(service, found),
     done: () => {
       const current = new Set(found.map((info) => info.address))
@@ -127,11 +128,11 @@ export function setLocalAddresses(
         added: missing.map(({ text }) => text),
         removed: extra.map(({ text }) => text),
       }
-      const add = (local: NormalizedLocalAddress): Request => ({
+      const add = (local: NormalizedLocalAddress): PlannedRequest => ({
         ...write(Operation.localAddressAdd, service, local),
         tolerate: 'EEXIST',
       })
-      const remove = (local: NormalizedLocalAddress): Request => ({
+      const remove = (local: NormalizedLocalAddress): PlannedRequest => ({
         ...write(Operation.localAddressRemove, service, local),
         tolerate: 'ENOENT',
       })
@@ -157,7 +158,7 @@ function readProgram<T>(
   operation: string,
   key: ServiceKey,
   read: (found: LocalAddressInfo[]) => T,
-): Program<T> {
+): CallPlan<T> {
   const service = checkServiceKey(key)
   ruleLocalAddress(capabilities, service, operation)
   const found: LocalAddressInfo[] = []
@@ -173,7 +174,7 @@ function getLocalAddress(
   { capabilities }: Context,
   key: ServiceKey,
   address: string,
-): Program<LocalAddressInfo | undefined> {
+): CallPlan<LocalAddressInfo | undefined> {
   const operation = 'localAddresses.get'
   const service = checkServiceKey(key)
   const local = checkLocalAddress(address, service)
@@ -181,7 +182,7 @@ function getLocalAddress(
   return {
     operation,
     subject: { service: service.key, localAddress: local.text },
-    ...startWith(getFrom(() => listingOf(service), local.text)),
+    ...startWith(getFrom(() => sharedListOf(service), local.text)),
   }
 }
 
@@ -189,7 +190,7 @@ function coverageProgram(
   context: Context,
   service: ServiceKey,
   cpuState: () => CpuState | undefined,
-): Program<LocalAddressCoverage> {
+): CallPlan<LocalAddressCoverage> {
   const operation = 'localAddresses.coverage'
   const state = context.capabilities.perCpuLocalAddresses ? cpuState() : { online: 1, reserved: 0 }
   if (!state) {
@@ -205,7 +206,7 @@ function streamProgram(
   { capabilities }: Context,
   key: ServiceKey,
   push: (items: readonly LocalAddressInfo[]) => void,
-): Program<void> {
+): CallPlan<void> {
   const operation = 'localAddresses.iterate'
   const service = checkServiceKey(key)
   ruleLocalAddress(capabilities, service, operation)

@@ -1,6 +1,5 @@
 /** Finding out what answers on the other side of a transport. */
 
-import { execFile } from 'child_process'
 import type { Probe } from '../border/decode'
 import { decodeProbe } from '../border/decode'
 import { Dialect, Operation, Syscall, Transport as TransportNumber } from '../border/layout.gen'
@@ -8,13 +7,15 @@ import { Reply } from '../border/reply'
 import { packRequests } from '../border/request'
 import type { Transport } from '../border/transport'
 import { ownError } from '../errors/ipvs-error'
-import type { NormalizedOpenOptions } from '../input'
+import { loadModule } from '../host/modprobe'
 import type { Capabilities } from '../kernel/capabilities'
 import { capabilitiesOf } from '../kernel/capabilities'
-import type { Signals } from '../kernel/detect'
+import type { Evidence } from '../kernel/detect'
 import { chooseTransport, detect } from '../kernel/detect'
+import { ERRNO } from '../kernel/errno'
 import { kernelError } from '../kernel/errno-meanings'
 import { outcomeError, syscallName } from '../kernel/outcome-error'
+import type { NormalizedOpenOptions } from './open-options'
 
 const DIALECTS = {
   unknown: Dialect.unknown,
@@ -59,21 +60,7 @@ async function runProbe(transport: Transport, timeout: number): Promise<Probe> {
   return probe
 }
 
-function loadModule(): Promise<void> {
-  return new Promise((resolve, reject) => {
-    execFile('modprobe', ['-q', 'ip_vs'], (cause) => {
-      if (!cause) {
-        resolve()
-        return
-      }
-      const description = 'the kernel module ip_vs is not loaded, and modprobe failed'
-      const hint = 'Run modprobe ip_vs by hand and see what it says; root and the kernel modules are needed.'
-      reject(ownError('ERR_IPVS_NOT_LOADED', { operation: 'open', description, hint, cause }))
-    })
-  })
-}
-
-async function look(transport: Transport, timeout: number): Promise<Signals> {
+async function look(transport: Transport, timeout: number): Promise<Evidence> {
   const probe = await runProbe(transport, timeout)
   return {
     commands: probe.familyId === 0 ? undefined : probe.commands,
@@ -87,13 +74,15 @@ async function look(transport: Transport, timeout: number): Promise<Signals> {
 /** Throws ERR_IPVS_NOT_LOADED, ERR_IPVS_NAMESPACE, ERR_IPVS_UNSUPPORTED, ERR_IPVS_UNKNOWN_DIALECT or ERR_IPVS_TIMEOUT. */
 export async function identify(transport: Transport, options: NormalizedOpenOptions): Promise<Capabilities> {
   const requested = typeof options.transport === 'string' ? options.transport : 'auto'
-  let signals = await look(transport, options.timeout)
-  if (options.loadModule && signals.commands === undefined && signals.sockoptVersionError === ENOPROTOOPT) {
+  let evidence = await look(transport, options.timeout)
+  if (
+    options.loadModule &&
+    evidence.commands === undefined &&
+    evidence.sockoptVersionError === ERRNO.ENOPROTOOPT
+  ) {
     await loadModule()
-    signals = await look(transport, options.timeout)
+    evidence = await look(transport, options.timeout)
   }
-  const chosen = chooseTransport(requested, signals, options.force)
-  return capabilitiesOf(detect(signals).dialect, chosen, signals.files, options.force)
+  const chosen = chooseTransport(requested, evidence, options.force)
+  return capabilitiesOf(detect(evidence).dialect, chosen, evidence.files, options.force)
 }
-
-const ENOPROTOOPT = 92

@@ -1,7 +1,7 @@
 /** What the methods of a client have in common. */
 
-import type { DataSection, Reply } from '../border/reply'
-import type { Change, Program, RecordSink } from '../dispatch/call-plan'
+import type { DataSection, RecordSink, Reply } from '../border/reply'
+import type { CallPlan, Write } from '../dispatch/call-plan'
 import type { Capabilities } from '../kernel/capabilities'
 import type { CallOptions } from '../model/types'
 
@@ -14,9 +14,9 @@ export interface Context {
 
 /** `build` gets one or two arguments; not a closure and no rest, because this is made for each of ten thousand calls. */
 export interface Send {
-  <A>(build: (context: Context, a: A) => Change, options: CallOptions | undefined, a: A): Promise<void>
+  <A>(build: (context: Context, a: A) => Write, options: CallOptions | undefined, a: A): Promise<void>
   <A, B>(
-    build: (context: Context, a: A, b: B) => Change,
+    build: (context: Context, a: A, b: B) => Write,
     options: CallOptions | undefined,
     a: A,
     b: B,
@@ -26,12 +26,12 @@ export interface Send {
 /** Runs commands and programs: at once for a client, later for a batch. */
 export interface Runner {
   /** `build` validates and throws; the promise rejects then. */
-  run<T>(build: (context: Context) => Program<T>, options: CallOptions | undefined): Promise<T>
+  run<T>(build: (context: Context) => CallPlan<T>, options: CallOptions | undefined): Promise<T>
   /** Like `run`, for what is one request without a result, but for traps of some kernels. */
   send: Send
   /** Like `run`, for programs that hand over what they find piece by piece. */
   stream<T>(
-    build: (context: Context, push: (items: readonly T[]) => void) => Program<void>,
+    build: (context: Context, push: (items: readonly T[]) => void) => CallPlan<void>,
     options: CallOptions | undefined,
   ): AsyncIterableIterator<T>
 }

@@ -2,9 +2,8 @@
 
 import { decodeDestination, decodeService } from '../border/decode'
 import { Operation, Transport } from '../border/layout.gen'
-import type { Change, Command, Program, Request } from '../dispatch/call-plan'
+import type { CallPlan, Command, PlannedRequest, Write } from '../dispatch/call-plan'
 import { FollowUp, nothing, startWith } from '../dispatch/call-plan'
-import type { NormalizedServiceConfig, NormalizedServiceKey } from '../input'
 import { checkDestinationKey, checkServiceChange, checkServiceInput, checkServiceKey } from '../input'
 import {
   keepsEstablishedTimeout,
@@ -17,6 +16,7 @@ import {
   serviceFlagsMask,
 } from '../kernel/rules'
 import { serviceKeyId } from '../model/keys'
+import type { NormalizedServiceConfig, NormalizedServiceKey } from '../model/normalized'
 import { PROTOCOLS } from '../model/numbers'
 import type {
   CallOptions,
@@ -34,7 +34,7 @@ import { collect, forward } from './operation'
 
 const ESRCH = 'ESRCH'
 
-const laneOf = (service: NormalizedServiceKey) => ({ service: serviceKeyId(service.key), object: '' })
+const lockOf = (service: NormalizedServiceKey) => ({ service: serviceKeyId(service.key), object: '' })
 
 function write(
   { capabilities }: Context,
@@ -59,7 +59,7 @@ function configOf(info: ServiceInfo): NormalizedServiceConfig {
   return checkServiceInput(info, 'service').config
 }
 
-function readRequest(service: NormalizedServiceKey, found: ServiceInfo[]): Request {
+function readRequest(service: NormalizedServiceKey, found: ServiceInfo[]): PlannedRequest {
   return {
     fields: { operation: Operation.serviceGet, service },
     sinks: [collect('services', decodeService, found)],
@@ -99,7 +99,7 @@ export function addService(context: Context, input: ServiceInput): Command {
   return write(context, Operation.serviceAdd, service, config)
 }
 
-export function setService(context: Context, input: ServiceInput): Change {
+export function setService(context: Context, input: ServiceInput): Write {
   const operation = 'services.set'
   const { service, config } = checkServiceInput(input)
   ruleService(context.capabilities, service, config, operation)
@@ -108,7 +108,7 @@ export function setService(context: Context, input: ServiceInput): Change {
   return {
     operation,
     subject: { service: service.key },
-    lane: laneOf(service),
+    lock: lockOf(service),
     request: readRequest(service, found),
     done: () => {
       const establishedTimeout = found[0]?.establishedTimeout
@@ -118,7 +118,7 @@ export function setService(context: Context, input: ServiceInput): Change {
   }
 }
 
-export function updateService(context: Context, key: ServiceKey, change: ServiceConfig): Program<void> {
+export function updateService(context: Context, key: ServiceKey, change: ServiceConfig): CallPlan<void> {
   const operation = 'services.update'
   const service = checkServiceKey(key)
   const named = checkServiceChange(change, service)
@@ -128,7 +128,7 @@ export function updateService(context: Context, key: ServiceKey, change: Service
   return {
     operation,
     subject: { service: service.key },
-    lane: laneOf(service),
+    lock: lockOf(service),
     request: readRequest(service, found),
     done: () => {
       const config = { ...configOf(found[0] as ServiceInfo), ...named }
@@ -138,7 +138,7 @@ export function updateService(context: Context, key: ServiceKey, change: Service
   }
 }
 
-export function ensureService(context: Context, input: ServiceInput): Program<EnsureResult> {
+export function ensureService(context: Context, input: ServiceInput): CallPlan<EnsureResult> {
   const operation = 'services.ensure'
   const { service, config } = checkServiceInput(input)
   ruleService(context.capabilities, service, config, operation)
@@ -159,12 +159,12 @@ export function ensureService(context: Context, input: ServiceInput): Program<En
   return {
     operation,
     subject: { service: service.key },
-    lane: laneOf(service),
+    lock: lockOf(service),
     ...startWith(ensureBy(look)),
   }
 }
 
-export function getService(context: Context, key: ServiceKey): Program<ServiceInfo | undefined> {
+export function getService(context: Context, key: ServiceKey): CallPlan<ServiceInfo | undefined> {
   const operation = 'services.get'
   const service = checkServiceKey(key)
   ruleServiceKey(context.capabilities, service, operation)
@@ -178,7 +178,7 @@ export function getService(context: Context, key: ServiceKey): Program<ServiceIn
   }
 }
 
-function listServices(): Program<ServiceInfo[]> {
+function listServices(): CallPlan<ServiceInfo[]> {
   const found: ServiceInfo[] = []
   return {
     operation: 'services.list',
@@ -191,7 +191,7 @@ function listServices(): Program<ServiceInfo[]> {
   }
 }
 
-function streamServices(push: (items: readonly ServiceInfo[]) => void): Program<void> {
+function streamServices(push: (items: readonly ServiceInfo[]) => void): CallPlan<void> {
   return {
     operation: 'services.iterate',
     subject: {},
@@ -203,7 +203,7 @@ function streamServices(push: (items: readonly ServiceInfo[]) => void): Program<
   }
 }
 
-export function removeService(context: Context, key: ServiceKey): Change {
+export function removeService(context: Context, key: ServiceKey): Write {
   const operation = 'services.remove'
   const service = checkServiceKey(key)
   const { capabilities } = context
@@ -224,7 +224,7 @@ export function removeService(context: Context, key: ServiceKey): Change {
   return {
     operation,
     subject,
-    lane: laneOf(service),
+    lock: lockOf(service),
     request: {
       fields: { operation: Operation.destinationList, service },
       sinks: [collect('destinations', decodeDestination, found)],
@@ -238,8 +238,11 @@ export function removeService(context: Context, key: ServiceKey): Change {
  * first, because fullnat-v2 frees the counters of a destination by a walk that starts there (mm/percpu.c:pcpu_free_area):
  * less than half the time.
  */
-export function removalsOf(service: NormalizedServiceKey, found: readonly DestinationInfo[]): Request[] {
-  const remove = (info: DestinationInfo): Request => ({
+export function removalsOf(
+  service: NormalizedServiceKey,
+  found: readonly DestinationInfo[],
+): PlannedRequest[] {
+  const remove = (info: DestinationInfo): PlannedRequest => ({
     fields: { operation: Operation.destinationRemove, service, target: checkDestinationKey(info) },
     tolerate: 'ENOENT',
   })

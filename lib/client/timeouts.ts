@@ -2,14 +2,14 @@
 
 import { decodeTimeouts } from '../border/decode'
 import { Operation } from '../border/layout.gen'
-import type { Command, Program } from '../dispatch/call-plan'
+import type { CallPlan, Command } from '../dispatch/call-plan'
 import { checkTimeouts } from '../input'
 import { ruleWrites } from '../kernel/rules'
 import type { CallOptions, Timeouts as TimeoutValues } from '../model/types'
 import type { Context, Runner } from './operation'
 import { collect } from './operation'
 
-function getTimeouts(): Program<TimeoutValues> {
+function getTimeouts(): CallPlan<TimeoutValues> {
   const found: TimeoutValues[] = []
   return {
     operation: 'timeouts.get',

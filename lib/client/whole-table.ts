@@ -3,7 +3,7 @@
 import { decodeDestination, decodeInfo, decodeLocalAddress, decodeService } from '../border/decode'
 import { DestinationRecord, LocalAddressRecord, Operation } from '../border/layout.gen'
 import type { Reply } from '../border/reply'
-import type { Change, Command, Program, Request } from '../dispatch/call-plan'
+import type { CallPlan, Command, PlannedRequest, Write } from '../dispatch/call-plan'
 import { FollowUp, nothing } from '../dispatch/call-plan'
 import { checkServiceKey } from '../input'
 import { removesDestinationsFirst, ruleWrites, ruleZero } from '../kernel/rules'
@@ -27,7 +27,7 @@ interface Building {
 }
 
 /** Destinations and local addresses name their service by its ordinal among those of the same snapshot. */
-function snapshotRequest(services: Building[], localAddresses: boolean): Request {
+function snapshotRequest(services: Building[], localAddresses: boolean): PlannedRequest {
   const parent = (reply: Reply, start: number, offset: number) =>
     services[reply.numbers[(start + offset) >> 2] as number]
   return {
@@ -65,7 +65,7 @@ function snapshotRequest(services: Building[], localAddresses: boolean): Request
   }
 }
 
-export function takeSnapshot({ capabilities }: Context): Program<SnapshotService[]> {
+export function takeSnapshot({ capabilities }: Context): CallPlan<SnapshotService[]> {
   const services: Building[] = []
   return {
     operation: 'snapshot',
@@ -82,7 +82,7 @@ export function zeroCounters({ capabilities }: Context, key: ServiceKey | undefi
   return { fields: { operation: Operation.zero, service } }
 }
 
-export function flushTable(context: Context): Change {
+export function flushTable(context: Context): Write {
   const operation = 'flush'
   ruleWrites(context.capabilities, operation)
   const flush: Command = { fields: { operation: Operation.flush } }
@@ -91,10 +91,10 @@ export function flushTable(context: Context): Change {
   return {
     operation,
     subject: {},
-    lane: { service: '', object: '' },
+    lock: { service: '', object: '' },
     request: snapshotRequest(services, false),
     done: () => {
-      const removals: Request[] = []
+      const removals: PlannedRequest[] = []
       for (const { service, destinations } of services) {
         // A protocol without a name has no key, and no packet ever found such a service.
         if (typeof service.protocol === 'number') continue
@@ -105,7 +105,7 @@ export function flushTable(context: Context): Change {
   }
 }
 
-export function readInfo(): Program<Info> {
+export function readInfo(): CallPlan<Info> {
   const found: Info[] = []
   return {
     operation: 'info',

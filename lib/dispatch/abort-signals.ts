@@ -1,12 +1,12 @@
 /** AbortSignals of calls: one listener for all calls with the same signal, since a batch can have thousands. */
 
 interface Listening {
-  /** Entries with this signal that are not settled. */
+  /** Calls with this signal that are not settled. */
   open: number
   forget(): void
 }
 
-export class Signals {
+export class AbortSignals {
   private readonly listening = new Map<AbortSignal, Listening>()
 
   constructor(private readonly aborted: (signal: AbortSignal) => void) {}

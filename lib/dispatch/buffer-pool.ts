@@ -1,9 +1,9 @@
-/** Where the requests of calls are packed until they go out as a job, and the buffers that come back from jobs. */
+/** Where the requests of calls are packed until they go out as a trip, and the buffers that come back from trips. */
 
 import type { RequestFields } from '../border/request'
 import { RequestBuffer } from '../border/request'
 
-export class Staging {
+export class BufferPool {
   private staged = new RequestBuffer()
   private readonly spare: RequestBuffer[] = []
 
@@ -13,7 +13,7 @@ export class Staging {
     private readonly mostSpares: number,
   ) {}
 
-  /** An empty buffer; it comes back with the job that it becomes. */
+  /** An empty buffer; it comes back with the trip that it becomes. */
   buffer(): RequestBuffer {
     return this.spare.pop() ?? new RequestBuffer()
   }
@@ -29,7 +29,7 @@ export class Staging {
     return this.staged
   }
 
-  /** What is staged is in a job, or was copied into one; with `packed` only where it is this buffer. */
+  /** What is staged is in a trip, or was copied into one; with `packed` only where it is this buffer. */
   startAnew(packed?: RequestBuffer): void {
     if (this.staged.count > 0 && (!packed || packed === this.staged)) this.staged = this.buffer()
   }

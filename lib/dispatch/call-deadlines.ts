@@ -2,9 +2,9 @@
 
 import { performance } from 'perf_hooks'
 import type { About } from '../border/request-subject'
-import { Signals } from './abort-signals'
+import { AbortSignals } from './abort-signals'
 import { DeadlineTimer } from './deadline-timer'
-import type { Entry } from './pending-call'
+import type { PendingCall } from './pending-call'
 import { abortError, Term, timeoutError } from './pending-call'
 
 /** `timeout` in milliseconds. */
@@ -13,18 +13,18 @@ export interface Terms {
   readonly signal: AbortSignal | undefined
 }
 
-/** The engine's own deadline comes first; this much later a call is given up although its job still runs. */
+/** The engine's own deadline comes first; this much later a call is given up although its trip still runs. */
 const GRACE_MS = 500
 
-export class Lifetimes {
-  private readonly signals = new Signals((signal) => this.abort(signal))
+export class CallDeadlines {
+  private readonly signals = new AbortSignals((signal) => this.abort(signal))
   private readonly timer = new DeadlineTimer(() => this.expire())
   /** Of the calls of this tick; their deadlines count from its end. */
   private terms: Term[] = []
 
   constructor(
-    /** Every entry that can be unsettled; one can come twice. */
-    private readonly entries: () => Iterable<Entry>,
+    /** Every call that can be unsettled; one can come twice. */
+    private readonly calls: () => Iterable<PendingCall>,
   ) {}
 
   termFor({ timeout, signal }: Terms): Term {
@@ -47,35 +47,35 @@ export class Lifetimes {
   }
 
   /** Until it is detached. */
-  attach({ term: { signal } }: Entry): void {
+  attach({ term: { signal } }: PendingCall): void {
     if (signal) this.signals.join(signal)
   }
 
-  detach(entry: Entry): void {
-    entry.settled = true
-    const { signal } = entry.term
+  detach(call: PendingCall): void {
+    call.settled = true
+    const { signal } = call.term
     if (signal) this.signals.leave(signal)
   }
 
-  reject(entry: Entry, error: (about: About) => unknown): void {
-    if (entry.settled) return
-    this.detach(entry)
-    entry.rejectAll(error)
+  reject(call: PendingCall, error: (about: About) => unknown): void {
+    if (call.settled) return
+    this.detach(call)
+    call.rejectAll(error)
   }
 
   private abort(signal: AbortSignal): void {
-    for (const entry of this.entries()) {
-      if (entry.term.signal === signal) this.reject(entry, (about) => abortError(entry, about))
+    for (const call of this.calls()) {
+      if (call.term.signal === signal) this.reject(call, (about) => abortError(call, about))
     }
   }
 
   private expire(): void {
     const now = performance.now()
     let next = Number.POSITIVE_INFINITY
-    for (const entry of this.entries()) {
-      if (entry.settled) continue
-      const deadline = entry.inJob ? entry.term.deadline + GRACE_MS : entry.term.deadline
-      if (deadline <= now) this.reject(entry, (about) => timeoutError(entry, about))
+    for (const call of this.calls()) {
+      if (call.settled) continue
+      const deadline = call.onTrip ? call.term.deadline + GRACE_MS : call.term.deadline
+      if (deadline <= now) this.reject(call, (about) => timeoutError(call, about))
       else next = Math.min(next, deadline)
     }
     this.timer.watch(next)

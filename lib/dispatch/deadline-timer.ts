@@ -1,4 +1,4 @@
-/** One timer for the earliest of many deadlines: a job can hang in the kernel, where no deadline of the engine reaches. */
+/** One timer for the earliest of many deadlines: a trip can hang in the kernel, where no deadline of the engine reaches. */
 
 import { performance } from 'perf_hooks'
 
@@ -14,7 +14,7 @@ export class DeadlineTimer {
     if (this.timer) clearTimeout(this.timer)
     this.at = deadline
     this.timer = setTimeout(() => this.fire(), Math.max(1, deadline - performance.now()))
-    // The job itself keeps the process alive.
+    // The trip itself keeps the process alive.
     this.timer.unref()
   }
 

@@ -1,28 +1,28 @@
 /**
- * Runs commands and programs on a transport: in the order they were called, everything of one tick in one job. While jobs
+ * Runs commands and plans on a transport: in the order they were called, everything of one tick in one trip. While trips
  * run only full ones are handed over behind them, so that the kernel never waits for JavaScript when there is much to do.
  */
 
 import { performance } from 'perf_hooks'
 import type { RequestBuffer, RequestFields } from '../border/request'
-import { JOB_REQUESTS } from '../border/request'
+import { TRIP_REQUESTS } from '../border/request'
 import type { Transport } from '../border/transport'
 import type { IpvsError } from '../errors/ipvs-error'
 import { ownError } from '../errors/ipvs-error'
-import { Staging } from './buffer-pool'
+import { BufferPool } from './buffer-pool'
 import type { Terms } from './call-deadlines'
-import { Lifetimes } from './call-deadlines'
-import type { Program } from './call-plan'
-import type { Entry, Settle, SettleCommands } from './pending-call'
-import { abortError, CommandEntry, closedError, ProgramEntry, Promises } from './pending-call'
-import type { Target } from './settle-trip'
-import { Answers } from './settle-trip'
-import type { Admission, Job } from './trip'
-import { fillJob } from './trip'
+import { CallDeadlines } from './call-deadlines'
+import type { CallPlan } from './call-plan'
+import type { PendingCall, Settle, SettleCommands } from './pending-call'
+import { abortError, closedError, PendingCommands, PendingPlan, Promises } from './pending-call'
+import type { KernelIdentity } from './settle-trip'
+import { TripSettler } from './settle-trip'
+import type { Admission, Trip } from './trip'
+import { fillTrip } from './trip'
 
 export interface DispatcherHooks {
-  readonly target: Target
-  /** Called before the jobs of a turn; undefined where everything may be sent. */
+  readonly kernel: KernelIdentity
+  /** Called before the trips of a turn; undefined where everything may be sent. */
   admission(): Admission | undefined
   /** The family is gone or has another number. Resolves when it is there again, rejects with what to tell callers. */
   reopen(): Promise<void>
@@ -37,23 +37,23 @@ export interface CommandRange {
 }
 
 /** Jobs that are handed over and not answered: what is in them can no longer be cancelled. */
-const MOST_JOBS = 16
+const MOST_TRIPS = 16
 
 export class Dispatcher {
-  readonly staging: Staging
-  private queue: Entry[] = []
-  /** Requests in the queue, those of settled entries included. */
+  readonly buffers: BufferPool
+  private queue: PendingCall[] = []
+  /** Requests in the queue, those of settled calls included. */
   private queued = 0
-  /** The last commands that were sent one by one: more go into the same entry. */
-  private last: { readonly entry: CommandEntry; readonly promises: Promises } | undefined
+  /** The last commands that were sent one by one: more go into the same call. */
+  private last: { readonly call: PendingCommands; readonly promises: Promises } | undefined
   /** Jobs that were handed over, in order. */
-  private readonly running: Job[] = []
-  private readonly lifetimes = new Lifetimes(() => this.entries())
-  private readonly answers: Answers
+  private readonly running: Trip[] = []
+  private readonly deadlines = new CallDeadlines(() => this.calls())
+  private readonly settler: TripSettler
   /** The family is looked for again. */
   private reopening = false
   private scheduled = false
-  /** What may be sent by the jobs that are handed over while the caller still makes calls. */
+  /** What may be sent by the trips that are handed over while the caller still makes calls. */
   private admission: { readonly value: Admission | undefined } | undefined
   private closed = false
   private idle: (() => void)[] = []
@@ -62,24 +62,24 @@ export class Dispatcher {
     private readonly transport: Transport,
     private readonly hooks: DispatcherHooks,
   ) {
-    this.staging = new Staging(hooks.target.transportNumber, MOST_JOBS)
-    this.answers = new Answers(this.lifetimes, hooks.target, this.staging)
+    this.buffers = new BufferPool(hooks.kernel.transportNumber, MOST_TRIPS)
+    this.settler = new TripSettler(this.deadlines, hooks.kernel, this.buffers)
   }
 
   /** Calls that have not been answered. */
   get pending(): number {
-    const open = [...new Set(this.entries())].filter(({ settled }) => !settled)
-    return open.reduce((sum, entry) => sum + entry.pending, 0)
+    const open = [...new Set(this.calls())].filter(({ settled }) => !settled)
+    return open.reduce((sum, call) => sum + call.pending, 0)
   }
 
   /** Exactly one of `settle`'s functions is called, never before this returns. So it is with the two below. */
-  submit<T>(program: Program<T>, terms: Terms, settle: Settle<T>): void {
-    const packed = this.staging.stage(program.request.fields)
-    const term = this.lifetimes.termFor(terms)
-    const entry = new ProgramEntry(term, packed, program as Program<unknown>, settle as Settle<unknown>)
-    entry.at = packed.count - 1
-    entry.count = 1
-    this.enqueue(entry)
+  submit<T>(plan: CallPlan<T>, terms: Terms, settle: Settle<T>): void {
+    const packed = this.buffers.stage(plan.request.fields)
+    const term = this.deadlines.termFor(terms)
+    const call = new PendingPlan(term, packed, plan as CallPlan<unknown>, settle as Settle<unknown>)
+    call.at = packed.count - 1
+    call.count = 1
+    this.enqueue(call)
   }
 
   send(
@@ -88,25 +88,25 @@ export class Dispatcher {
     resolve: (value: undefined) => void,
     reject: (error: unknown) => void,
   ): void {
-    const packed = this.staging.stage(command)
-    const term = this.lifetimes.termFor(terms)
+    const packed = this.buffers.stage(command)
+    const term = this.deadlines.termFor(terms)
     const { last } = this
-    const open = last && !last.entry.settled && last.entry === this.queue[this.queue.length - 1]
-    if (open && last.entry.term === term && last.entry.packed === packed) {
+    const open = last && !last.call.settled && last.call === this.queue[this.queue.length - 1]
+    if (open && last.call.term === term && last.call.packed === packed) {
       last.promises.add(resolve, reject)
-      last.entry.extend()
+      last.call.extend()
       this.grown(1)
       return
     }
     const promises = new Promises()
     promises.add(resolve, reject)
-    const entry = new CommandEntry(term, packed, packed.count - 1, 1, promises, 0)
-    this.last = { entry, promises }
-    this.enqueue(entry)
+    const call = new PendingCommands(term, packed, packed.count - 1, 1, promises, 0)
+    this.last = { call, promises }
+    this.enqueue(call)
   }
 
   sendRange({ packed, at, count, base }: CommandRange, terms: Terms, settle: SettleCommands): void {
-    this.enqueue(new CommandEntry(this.lifetimes.termFor(terms), packed, at, count, settle, base))
+    this.enqueue(new PendingCommands(this.deadlines.termFor(terms), packed, at, count, settle, base))
   }
 
   /** Queued calls reject, what was handed over ends first. Idempotent. */
@@ -126,27 +126,27 @@ export class Dispatcher {
     return this.running.length > 0 || this.reopening
   }
 
-  private *entries(): Iterable<Entry> {
+  private *calls(): Iterable<PendingCall> {
     yield* this.queue
-    for (const { entries } of this.running) yield* entries
-    yield* this.answers.stale
+    for (const { calls } of this.running) yield* calls
+    yield* this.settler.stale
   }
 
-  private enqueue(entry: Entry): void {
-    const error = this.closed ? closedError : entry.term.signal?.aborted ? abortError : undefined
+  private enqueue(call: PendingCall): void {
+    const error = this.closed ? closedError : call.term.signal?.aborted ? abortError : undefined
     if (error) {
-      process.nextTick(() => entry.rejectAll((about) => error(entry, about)))
+      process.nextTick(() => call.rejectAll((about) => error(call, about)))
     } else {
-      this.lifetimes.attach(entry)
-      this.queue.push(entry)
-      this.grown(entry.count)
+      this.deadlines.attach(call)
+      this.queue.push(call)
+      this.grown(call.count)
     }
     if (this.scheduled) return
     this.scheduled = true
-    // After the microtasks of this turn, so that calls made by resolved promises share the job.
+    // After the microtasks of this turn, so that calls made by resolved promises share the trip.
     process.nextTick(() => {
       this.scheduled = false
-      this.lifetimes.startClock()
+      this.deadlines.startClock()
       this.startTurn()
     })
   }
@@ -154,24 +154,24 @@ export class Dispatcher {
   /** There are so many more requests in the queue. */
   private grown(requests: number): void {
     this.queued += requests
-    if (this.queued >= JOB_REQUESTS) this.start()
+    if (this.queued >= TRIP_REQUESTS) this.start()
   }
 
-  private enqueueFirst(entries: readonly Entry[]): void {
-    this.queue = entries.concat(this.queue)
-    for (const { count } of entries) this.queued += count
+  private enqueueFirst(calls: readonly PendingCall[]): void {
+    this.queue = calls.concat(this.queue)
+    for (const { count } of calls) this.queued += count
   }
 
-  /** Behind a running job only full ones: what comes meanwhile goes together. */
+  /** Behind a running trip only full ones: what comes meanwhile goes together. */
   private mayStart(): boolean {
     const { length } = this.running
-    if (this.reopening || this.answers.stale.length > 0 || this.queue.length === 0) return false
+    if (this.reopening || this.settler.stale.length > 0 || this.queue.length === 0) return false
     if (length === 0) return true
-    return this.queued >= JOB_REQUESTS && length < MOST_JOBS && !(this.running[length - 1] as Job).holds
+    return this.queued >= TRIP_REQUESTS && length < MOST_TRIPS && !(this.running[length - 1] as Trip).holds
   }
 
   private start(): void {
-    while (this.mayStart()) this.startJob()
+    while (this.mayStart()) this.startTrip()
   }
 
   /** A new turn: what may be sent is looked at again. */
@@ -181,35 +181,35 @@ export class Dispatcher {
     this.admission = undefined
   }
 
-  private startJob(): void {
+  private startTrip(): void {
     this.admission ??= { value: this.hooks.admission() }
-    const { job, taken } = fillJob(this.queue, performance.now(), this.admission.value, (entry, error) =>
-      this.lifetimes.reject(entry, error),
+    const { trip, taken } = fillTrip(this.queue, performance.now(), this.admission.value, (call, error) =>
+      this.deadlines.reject(call, error),
     )
-    for (const entry of this.queue.splice(0, taken)) this.queued -= entry.count
-    this.staging.startAnew(this.queue.length === 0 ? undefined : job?.packed)
-    if (!job) return
-    this.running.push(job)
-    const request = job.packed.job(this.hooks.target.dialectNumber)
+    for (const call of this.queue.splice(0, taken)) this.queued -= call.count
+    this.buffers.startAnew(this.queue.length === 0 ? undefined : trip?.packed)
+    if (!trip) return
+    this.running.push(trip)
+    const request = trip.packed.job(this.hooks.kernel.dialectNumber)
     // A transport of somebody's own may throw as well as reject.
     new Promise<void>((resolve) =>
-      resolve(this.transport.run(request, (buffer) => this.answers.take(buffer, job))),
+      resolve(this.transport.run(request, (buffer) => this.settler.take(buffer, trip))),
     ).then(
-      () => this.finish(job),
+      () => this.finish(trip),
       (error) => {
-        this.answers.breakAll(job, error)
-        this.finish(job)
+        this.settler.breakAll(trip, error)
+        this.finish(trip)
       },
     )
   }
 
-  private finish(job: Job): void {
-    this.answers.endJob(job)
-    this.running.splice(this.running.indexOf(job), 1)
-    const { stale } = this.answers
+  private finish(trip: Trip): void {
+    this.settler.endTrip(trip)
+    this.running.splice(this.running.indexOf(trip), 1)
+    const { stale } = this.settler
     // What is sent again is still in it.
-    if (stale.length === 0) this.staging.giveBack(job.packed)
-    this.enqueueFirst(this.answers.takeWaiting())
+    if (stale.length === 0) this.buffers.giveBack(trip.packed)
+    this.enqueueFirst(this.settler.takeWaiting())
     if (stale.length > 0 && this.running.length === 0) this.retry(stale)
     else this.ended()
   }
@@ -230,20 +230,20 @@ export class Dispatcher {
     const waiting = this.queue
     this.queue = []
     this.queued = 0
-    for (const entry of waiting) this.lifetimes.reject(entry, (about) => closedError(entry, about))
+    for (const call of waiting) this.deadlines.reject(call, (about) => closedError(call, about))
   }
 
-  /** Sends the stale entries once more, when the family they were sent to is there again. */
-  private retry(stale: readonly Entry[]): void {
-    for (const entry of stale) {
-      entry.retried = true
-      entry.inJob = false
-      if (entry instanceof ProgramEntry) entry.again()
+  /** Sends the stale calls once more, when the family they were sent to is there again. */
+  private retry(stale: readonly PendingCall[]): void {
+    for (const call of stale) {
+      call.retried = true
+      call.onTrip = false
+      if (call instanceof PendingPlan) call.again()
     }
     const again = () => {
       this.reopening = false
-      this.answers.stale = []
-      this.enqueueFirst(stale.filter((entry) => !entry.settled))
+      this.settler.stale = []
+      this.enqueueFirst(stale.filter((call) => !call.settled))
       this.ended()
     }
     if (this.closed) {
@@ -254,8 +254,8 @@ export class Dispatcher {
     this.hooks.reopen().then(again, (error) => {
       const { code, message } = error as IpvsError
       const description = message.slice(message.indexOf(': ') + 2).replace(/, open$/, '')
-      for (const entry of stale) {
-        this.lifetimes.reject(entry, (about) =>
+      for (const call of stale) {
+        this.deadlines.reject(call, (about) =>
           ownError(code as 'ERR_IPVS_NOT_LOADED', { ...about, description }),
         )
       }

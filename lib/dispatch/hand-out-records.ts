@@ -1,8 +1,8 @@
 /** Hands the records of a reply to the requests that they belong to. */
 
 import type { Reply } from '../border/reply'
-import { ProgramEntry } from './pending-call'
-import type { Job } from './trip'
+import { PendingPlan } from './pending-call'
+import type { Trip } from './trip'
 
 const DATA_SECTIONS = [
   'services',
@@ -15,7 +15,7 @@ const DATA_SECTIONS = [
 ] as const
 
 /** The records of one request stand together. */
-export function deliver(reply: Reply, { owners }: Job): void {
+export function handOutRecords(reply: Reply, { owners }: Trip): void {
   for (const name of DATA_SECTIONS) {
     const section = reply[name]
     const { count } = section
@@ -24,11 +24,11 @@ export function deliver(reply: Reply, { owners }: Job): void {
       const index = reply.operationOf(section, from)
       let to = from + 1
       while (to < count && reply.operationOf(section, to) === index) to++
-      const entry = owners[index]
-      if (entry instanceof ProgramEntry && !entry.settled) {
-        entry.received = true
-        for (const follower of entry.followers) follower.received = true
-        const request = entry.requests[index - entry.at]
+      const call = owners[index]
+      if (call instanceof PendingPlan && !call.settled) {
+        call.received = true
+        for (const follower of call.followers) follower.received = true
+        const request = call.requests[index - call.at]
         request?.sinks?.find((sink) => sink.section === name)?.take(reply, from, to)
       }
       from = to

@@ -4,10 +4,10 @@ import type { RequestBuffer } from '../border/request'
 import type { About } from '../border/request-subject'
 import type { IpvsError } from '../errors/ipvs-error'
 import { ownError } from '../errors/ipvs-error'
-import type { FollowUp, Program, Recover, Request } from './call-plan'
-import type { Listing } from './shared-list'
+import type { CallPlan, FollowUp, PlannedRequest, Recover } from './call-plan'
+import type { SharedList } from './shared-list'
 
-/** Takes the result of a program. */
+/** Takes the result of a plan. */
 export interface Settle<T> {
   resolve(value: T): void
   reject(error: unknown): void
@@ -53,14 +53,14 @@ export class Term {
   }
 }
 
-/** Requests that go together: those of a program, or of one or many commands. */
-export abstract class Entry {
-  /** The first of `count` requests in `packed`; those of the running job have the same index there as in the job. */
+/** Requests that go together: those of a plan, or of one or many commands. */
+export abstract class PendingCall {
+  /** The first of `count` requests in `packed`; those of the running trip have the same index there as in the trip. */
   at = 0
   count = 0
-  /** Requests of the running job that have no answer yet. */
+  /** Requests of the running trip that have no answer yet. */
   open = 0
-  inJob = false
+  onTrip = false
   settled = false
   /** Met a family that is gone, and is sent again. */
   retried = false
@@ -82,7 +82,7 @@ export abstract class Entry {
 }
 
 /** Commands: each request is a call of its own, and has no result. Nothing but its packed record is kept. */
-export class CommandEntry extends Entry {
+export class PendingCommands extends PendingCall {
   constructor(
     term: Term,
     packed: RequestBuffer,
@@ -103,7 +103,7 @@ export class CommandEntry extends Entry {
   }
 
   get sent(): boolean {
-    return this.inJob
+    return this.onTrip
   }
 
   about(index: number): About {
@@ -133,20 +133,20 @@ export class CommandEntry extends Entry {
     this.open = 0
   }
 
-  /** One of its commands as an entry of its own. */
-  single(index: number): CommandEntry {
-    return new CommandEntry(this.term, this.packed, index, 1, this.settle, this.base + index - this.at)
+  /** One of its commands as a call of its own. */
+  single(index: number): PendingCommands {
+    return new PendingCommands(this.term, this.packed, index, 1, this.settle, this.base + index - this.at)
   }
 }
 
-/** A program: one call, whose requests may lead to further ones. */
-export class ProgramEntry extends Entry {
-  requests: readonly Request[]
+/** A plan: one call, whose requests may lead to further ones. */
+export class PendingPlan extends PendingCall {
+  requests: readonly PlannedRequest[]
   /** What comes after them, when all have succeeded. */
   next: () => unknown
   recover: Recover<unknown> | undefined
   /** Those that get the answer of its request too, because they read the same. */
-  followers: ProgramEntry[] = []
+  followers: PendingPlan[] = []
   failed: IpvsError | undefined
   /** One of `requests` met a family that is gone. */
   stale = false
@@ -159,14 +159,14 @@ export class ProgramEntry extends Entry {
   constructor(
     term: Term,
     packed: RequestBuffer,
-    readonly program: Program<unknown>,
+    readonly plan: CallPlan<unknown>,
     private readonly settle: Settle<unknown>,
   ) {
     super(term, packed)
-    this.requests = [program.request]
-    this.next = () => program.done()
-    this.recover = program.recover
-    this.holds = program.lane !== undefined
+    this.requests = [plan.request]
+    this.next = () => plan.done()
+    this.recover = plan.recover
+    this.holds = plan.lock !== undefined
   }
 
   get pending(): number {
@@ -174,11 +174,11 @@ export class ProgramEntry extends Entry {
   }
 
   get sent(): boolean {
-    return this.reached || this.inJob
+    return this.reached || this.onTrip
   }
 
   about(): About {
-    return this.program
+    return this.plan
   }
 
   resolve(value: unknown): void {
@@ -186,12 +186,12 @@ export class ProgramEntry extends Entry {
   }
 
   rejectAll(error: (about: About) => unknown): void {
-    this.settle.reject(error(this.program))
+    this.settle.reject(error(this.plan))
   }
 
   /** What it reads, where others may read it along. */
-  get listing(): Listing<unknown> | undefined {
-    return this.requests[0]?.listing
+  get sharedList(): SharedList<unknown> | undefined {
+    return this.requests[0]?.sharedList
   }
 
   /** The family is there again. */
@@ -215,7 +215,7 @@ export class ProgramEntry extends Entry {
     this.followUp = true
     this.received = false
     this.holds = holds
-    this.inJob = false
+    this.onTrip = false
     this.packed = packed
     this.at = packed.count
     this.count = requests.length
@@ -223,18 +223,18 @@ export class ProgramEntry extends Entry {
   }
 }
 
-export const abortError = (entry: Entry, { operation, subject }: About): IpvsError => {
-  const { sent } = entry
+export const abortError = (call: PendingCall, { operation, subject }: About): IpvsError => {
+  const { sent } = call
   const description = sent ? 'aborted after it was sent' : 'aborted before it was sent'
-  return ownError('ABORT_ERR', { operation, subject, sent, description, cause: entry.term.signal?.reason })
+  return ownError('ABORT_ERR', { operation, subject, sent, description, cause: call.term.signal?.reason })
 }
 
-export const timeoutError = ({ sent }: Entry, { operation, subject }: About): IpvsError =>
+export const timeoutError = ({ sent }: PendingCall, { operation, subject }: About): IpvsError =>
   ownError('ERR_IPVS_TIMEOUT', { operation, subject, sent })
 
-export const closedError = (entry: Entry, { operation, subject }: About): IpvsError =>
+export const closedError = (call: PendingCall, { operation, subject }: About): IpvsError =>
   ownError('ERR_IPVS_CLOSED', {
     operation,
     subject,
-    sent: entry instanceof ProgramEntry && entry.reached,
+    sent: call instanceof PendingPlan && call.reached,
   })

@@ -6,7 +6,7 @@ interface Waiter<T> {
 }
 
 /** Gives on what is pushed. The first `next()` starts; when that fails, so does the iteration, after the items before. */
-export class Stream<T> implements AsyncIterableIterator<T> {
+export class RecordIterator<T> implements AsyncIterableIterator<T> {
   private readonly chunks: (readonly T[])[] = []
   /** The next item of the first chunk. */
   private at = 0

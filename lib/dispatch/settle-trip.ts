@@ -1,4 +1,4 @@
-/** What becomes of the entries of a job: their calls are settled, go on with further requests, or are sent again. */
+/** What becomes of the calls of a trip: their calls are settled, go on with further requests, or are sent again. */
 
 import { outcomeFlags } from '../border/layout.gen'
 import type { OutcomeRecord } from '../border/reply'
@@ -8,16 +8,16 @@ import type { About } from '../border/request-subject'
 import { IpvsError, ownError } from '../errors/ipvs-error'
 import { outcomeError } from '../kernel/outcome-error'
 import type { Dialect } from '../model/types'
-import type { Staging } from './buffer-pool'
-import type { Lifetimes } from './call-deadlines'
+import type { BufferPool } from './buffer-pool'
+import type { CallDeadlines } from './call-deadlines'
 import { FollowUp } from './call-plan'
-import { deliver } from './hand-out-records'
-import type { Entry } from './pending-call'
-import { CommandEntry, ProgramEntry } from './pending-call'
-import type { Job } from './trip'
+import { handOutRecords } from './hand-out-records'
+import type { PendingCall } from './pending-call'
+import { PendingCommands, PendingPlan } from './pending-call'
+import type { Trip } from './trip'
 
 /** What the kernel is taken for. */
-export interface Target {
+export interface KernelIdentity {
   readonly dialect: Dialect
   /** `Dialect` of layout.gen. */
   readonly dialectNumber: number
@@ -25,167 +25,167 @@ export interface Target {
   readonly transportNumber: number
 }
 
-export class Answers {
-  /** Entries that go on with further requests, which stand together in `packed`. */
-  private waiting: Entry[] = []
+export class TripSettler {
+  /** Calls that go on with further requests, which stand together in `packed`. */
+  private waiting: PendingCall[] = []
   private packed: RequestBuffer
   /** What met a family that is gone. */
-  stale: Entry[] = []
+  stale: PendingCall[] = []
 
   constructor(
-    private readonly lifetimes: Lifetimes,
-    private readonly target: Target,
-    private readonly staging: Staging,
+    private readonly deadlines: CallDeadlines,
+    private readonly kernel: KernelIdentity,
+    private readonly buffers: BufferPool,
   ) {
-    this.packed = staging.buffer()
+    this.packed = buffers.buffer()
   }
 
-  /** The entries that go on, since this was asked last. */
-  takeWaiting(): Entry[] {
+  /** The calls that go on, since this was asked last. */
+  takeWaiting(): PendingCall[] {
     const { waiting } = this
     if (waiting.length === 0) return waiting
     this.waiting = []
-    this.packed = this.staging.buffer()
+    this.packed = this.buffers.buffer()
     return waiting
   }
 
   /** Never throws: it is called from the addon. */
-  take(buffer: ArrayBuffer, job: Job): void {
+  take(buffer: ArrayBuffer, trip: Trip): void {
     try {
       const reply = new Reply(buffer)
-      deliver(reply, job)
+      handOutRecords(reply, trip)
       const { outcomes } = reply
       for (let i = 0; i < outcomes.count; ) {
         const successes = reply.successes(i)
         if (successes > 0) {
-          this.succeed(job, reply.operationOf(outcomes, i), successes)
+          this.succeed(trip, reply.operationOf(outcomes, i), successes)
           i += successes
         } else {
           const outcome = reply.outcome(i++)
-          this.answer(job, outcome.operation, outcome)
+          this.answer(trip, outcome.operation, outcome)
         }
       }
     } catch (error) {
-      this.breakAll(job, error)
+      this.breakAll(trip, error)
     }
   }
 
-  /** The answer to this job cannot be had: nobody knows what became of it. */
-  breakAll(job: Job, cause: unknown): void {
+  /** The answer to this trip cannot be had: nobody knows what became of it. */
+  breakAll(trip: Trip, cause: unknown): void {
     const malformed = cause instanceof IpvsError && cause.code === 'ERR_IPVS_MALFORMED_REPLY'
     const code = malformed ? 'ERR_IPVS_MALFORMED_REPLY' : 'ERR_IPVS_OUTCOME_UNKNOWN'
-    for (const entry of job.entries) {
-      this.lifetimes.reject(entry, (about) => ownError(code, { ...about, sent: true, cause }))
+    for (const call of trip.calls) {
+      this.deadlines.reject(call, (about) => ownError(code, { ...about, sent: true, cause }))
     }
   }
 
-  /** The job has ended; what has no outcome then never gets one. */
-  endJob(job: Job): void {
-    for (const entry of job.entries) {
-      const again = entry instanceof ProgramEntry && entry.stale
-      if (entry.settled || !entry.inJob || entry.open === 0 || again) continue
-      this.lifetimes.reject(entry, (about) => ownError('ERR_IPVS_MALFORMED_REPLY', { ...about, sent: true }))
+  /** The trip has ended; what has no outcome then never gets one. */
+  endTrip(trip: Trip): void {
+    for (const call of trip.calls) {
+      const again = call instanceof PendingPlan && call.stale
+      if (call.settled || !call.onTrip || call.open === 0 || again) continue
+      this.deadlines.reject(call, (about) => ownError('ERR_IPVS_MALFORMED_REPLY', { ...about, sent: true }))
     }
   }
 
   /** Plain success of `count` requests from `from` on. */
-  private succeed(job: Job, from: number, count: number): void {
-    const { owners } = job
+  private succeed(trip: Trip, from: number, count: number): void {
+    const { owners } = trip
     const end = from + count
     for (let at = from; at < end; ) {
-      const entry = owners[at]
-      if (!(entry instanceof CommandEntry) || entry.settled) {
-        this.answer(job, at++, undefined)
+      const call = owners[at]
+      if (!(call instanceof PendingCommands) || call.settled) {
+        this.answer(trip, at++, undefined)
         continue
       }
       const first = at
-      while (at < end && owners[at] === entry) owners[at++] = undefined
-      entry.resolve(first, at - first)
-      if (entry.open === 0) this.lifetimes.detach(entry)
+      while (at < end && owners[at] === call) owners[at++] = undefined
+      call.resolve(first, at - first)
+      if (call.open === 0) this.deadlines.detach(call)
     }
   }
 
   /** `outcome` is undefined for plain success. */
-  private answer({ owners }: Job, index: number, outcome: OutcomeRecord | undefined): void {
-    const entry = owners[index]
-    if (!entry) return
+  private answer({ owners }: Trip, index: number, outcome: OutcomeRecord | undefined): void {
+    const call = owners[index]
+    if (!call) return
     owners[index] = undefined
-    if (entry instanceof CommandEntry) {
-      this.answerCommand(entry, index, outcome)
+    if (call instanceof PendingCommands) {
+      this.answerCommands(call, index, outcome)
       return
     }
-    const { followers } = entry as ProgramEntry
-    this.answerProgram(entry as ProgramEntry, index, outcome)
-    for (const follower of followers) this.answerProgram(follower, index, outcome)
+    const { followers } = call as PendingPlan
+    this.answerPlan(call as PendingPlan, index, outcome)
+    for (const follower of followers) this.answerPlan(follower, index, outcome)
   }
 
-  private answerCommand(entry: CommandEntry, index: number, outcome: OutcomeRecord | undefined): void {
-    if (entry.settled) return
+  private answerCommands(call: PendingCommands, index: number, outcome: OutcomeRecord | undefined): void {
+    if (call.settled) return
     if (!outcome) {
-      entry.resolve(index, 1)
-    } else if ((outcome.flags & outcomeFlags.familyChanged) !== 0 && !entry.retried) {
-      entry.open--
-      // It goes on under the entry that takes its place.
-      const again = entry.single(index)
-      this.lifetimes.attach(again)
+      call.resolve(index, 1)
+    } else if ((outcome.flags & outcomeFlags.familyChanged) !== 0 && !call.retried) {
+      call.open--
+      // It goes on under the call that takes its place.
+      const again = call.single(index)
+      this.deadlines.attach(again)
       this.stale.push(again)
     } else if (outcome.error !== 0) {
-      entry.reject(index, this.errorOf(outcome, entry.about(index)))
+      call.reject(index, this.errorOf(outcome, call.about(index)))
     } else {
-      entry.resolve(index, 1)
+      call.resolve(index, 1)
     }
-    if (entry.open === 0) this.lifetimes.detach(entry)
+    if (call.open === 0) this.deadlines.detach(call)
   }
 
-  private answerProgram(entry: ProgramEntry, index: number, outcome: OutcomeRecord | undefined): void {
-    entry.open--
+  private answerPlan(call: PendingPlan, index: number, outcome: OutcomeRecord | undefined): void {
+    call.open--
     const flags = outcome ? outcome.flags : outcomeFlags.sent
-    if ((flags & outcomeFlags.sent) !== 0) entry.reached = true
+    if ((flags & outcomeFlags.sent) !== 0) call.reached = true
     // What was handed over cannot be taken back, so a list is not read twice.
-    const again = !entry.retried && !entry.received && !entry.settled
+    const again = !call.retried && !call.received && !call.settled
     if ((flags & outcomeFlags.familyChanged) !== 0 && again) {
-      if (!entry.stale) this.stale.push(entry)
-      entry.stale = true
+      if (!call.stale) this.stale.push(call)
+      call.stale = true
       return
     }
-    if (outcome && outcome.error !== 0 && !entry.failed) {
-      const error = this.errorOf(outcome, entry.about())
-      if (error.code !== entry.requests[index - entry.at]?.tolerate) entry.failed = error
+    if (outcome && outcome.error !== 0 && !call.failed) {
+      const error = this.errorOf(outcome, call.about())
+      if (error.code !== call.requests[index - call.at]?.tolerate) call.failed = error
     }
-    if (entry.open > 0 || entry.settled || entry.stale) return
-    this.conclude(entry)
+    if (call.open > 0 || call.settled || call.stale) return
+    this.conclude(call)
   }
 
   private errorOf(outcome: OutcomeRecord, { operation, subject }: About): IpvsError {
-    return outcomeError(outcome, operation, subject, this.target.dialect)
+    return outcomeError(outcome, operation, subject, this.kernel.dialect)
   }
 
-  /** All requests of the program are answered. */
-  private conclude(entry: ProgramEntry): void {
-    const { failed } = entry
+  /** All requests of the plan are answered. */
+  private conclude(call: PendingPlan): void {
+    const { failed } = call
     let value: unknown
     try {
       if (failed) {
-        const recovered = entry.recover?.(failed)
+        const recovered = call.recover?.(failed)
         if (!recovered) {
-          this.lifetimes.reject(entry, () => failed)
+          this.deadlines.reject(call, () => failed)
           return
         }
         value = recovered.value
       } else {
-        value = entry.next()
+        value = call.next()
       }
     } catch (error) {
-      this.lifetimes.reject(entry, () => error)
+      this.deadlines.reject(call, () => error)
       return
     }
     if (value instanceof FollowUp) {
-      entry.goOn(value, this.packed, this.target.transportNumber)
-      if (entry.count > 0) this.waiting.push(entry)
-      else this.conclude(entry)
+      call.goOn(value, this.packed, this.kernel.transportNumber)
+      if (call.count > 0) this.waiting.push(call)
+      else this.conclude(call)
       return
     }
-    this.lifetimes.detach(entry)
-    entry.resolve(value)
+    this.deadlines.detach(call)
+    call.resolve(value)
   }
 }

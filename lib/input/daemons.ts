@@ -1,21 +1,11 @@
 /** Synchronisation daemons. */
 
 import { invalidValue } from '../errors/argument-errors'
-import type { PackedAddress } from '../model/address'
 import { addressKind } from '../model/address'
+import type { NormalizedDaemon } from '../model/normalized'
 import { DAEMON_STATES } from '../model/numbers'
 import { checkProperties, PropertyNames } from './properties'
 import { checkAddress, checkInteger, checkName, checkString } from './values'
-
-export interface NormalizedDaemon {
-  readonly state: 1 | 2
-  readonly interface: string
-  readonly syncId: number
-  readonly syncMaxLength: number | undefined
-  readonly multicastGroup: PackedAddress | undefined
-  readonly multicastPort: number | undefined
-  readonly multicastTtl: number | undefined
-}
 
 export function checkDaemonState(value: unknown, field = 'state'): 1 | 2 {
   return checkName(value, field, DAEMON_STATES)

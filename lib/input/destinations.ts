@@ -1,46 +1,12 @@
 /** Destinations: their keys and their configuration. */
 
 import { invalidValue, outOfRange } from '../errors/argument-errors'
-import type { AddressFamily, PackedAddress } from '../model/address'
-import { formatPacked } from '../model/address'
+import type { NormalizedDestinationConfig, NormalizedServiceKey, NormalizedTunnel } from '../model/normalized'
+import { NormalizedDestinationKey } from '../model/normalized'
 import { FORWARDING_METHODS, familyName, TUNNEL_FLAGS, TUNNEL_TYPES } from '../model/numbers'
-import type { DestinationKey } from '../model/types'
 import { checkProperties, PropertyNames, refuseIdentity } from './properties'
-import type { NormalizedServiceKey } from './services'
 import type { Mutable } from './values'
 import { checkAddress, checkFamilyAgrees, checkInteger, checkName, checkObject, INT_MAX } from './values'
-
-export class NormalizedDestinationKey {
-  constructor(
-    readonly address: PackedAddress,
-    readonly port: number,
-  ) {}
-
-  get family(): AddressFamily {
-    return this.address.family
-  }
-
-  /** Canonical. */
-  get key(): DestinationKey {
-    return { address: formatPacked(this.address), port: this.port }
-  }
-}
-
-export interface NormalizedTunnel {
-  readonly type: 0 | 1 | 2
-  /** 0 but for GUE. */
-  readonly port: number
-  readonly flags: number
-}
-
-export interface NormalizedDestinationConfig {
-  /** 0–5. */
-  readonly forwarding: number
-  readonly weight: number
-  readonly upperThreshold: number
-  readonly lowerThreshold: number
-  readonly tunnel: NormalizedTunnel | undefined
-}
 
 const DESTINATION_CONFIG = ['forwarding', 'weight', 'upperThreshold', 'lowerThreshold', 'tunnel'] as const
 const DESTINATION_READ_ONLY = [

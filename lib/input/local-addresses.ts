@@ -1,20 +1,11 @@
 /** Local addresses of FULLNAT services. */
 
 import { invalidType, invalidValue } from '../errors/argument-errors'
-import type { PackedAddress } from '../model/address'
-import { addressKind, formatPacked } from '../model/address'
+import { addressKind } from '../model/address'
+import type { NormalizedServiceKey } from '../model/normalized'
+import { NormalizedLocalAddress } from '../model/normalized'
 import { familyName } from '../model/numbers'
-import type { NormalizedServiceKey } from './services'
 import { checkAddress } from './values'
-
-export class NormalizedLocalAddress {
-  constructor(readonly address: PackedAddress) {}
-
-  /** Canonical. */
-  get text(): string {
-    return formatPacked(this.address)
-  }
-}
 
 /**
  * A local address for the service. The kernel checks nothing (ip_vs_ctl.c:ip_vs_new_laddr): with 0.0.0.0,

@@ -1,10 +1,15 @@
 /** Virtual services: their keys and their configuration. */
 
 import { invalidType, invalidValue } from '../errors/argument-errors'
-import type { AddressFamily, PackedAddress } from '../model/address'
+import type { AddressFamily } from '../model/address'
 import { AF_INET, addressKind, canonicalText, parseIpv4Mask } from '../model/address'
+import type {
+  NormalizedAddressService,
+  NormalizedServiceConfig,
+  NormalizedServiceKey,
+} from '../model/normalized'
 import { FAMILIES, familyName, PROTOCOLS, SCHEDULER_FLAGS } from '../model/numbers'
-import type { AddressServiceKey, FwmarkServiceKey } from '../model/types'
+import type { AddressServiceKey } from '../model/types'
 import { checkProperties, PropertyNames, refuseIdentity } from './properties'
 import type { Mutable } from './values'
 import {
@@ -18,42 +23,6 @@ import {
   SECONDS_MAX,
   U32_MAX,
 } from './values'
-
-export interface NormalizedAddressService {
-  readonly kind: 'address'
-  readonly protocol: 6 | 17 | 132
-  readonly address: PackedAddress
-  readonly port: number
-  readonly family: AddressFamily
-  /** Canonical. */
-  readonly key: AddressServiceKey
-}
-
-export interface NormalizedFwmarkService {
-  readonly kind: 'fwmark'
-  readonly fwmark: number
-  readonly family: AddressFamily
-  /** Canonical, with the family. */
-  readonly key: FwmarkServiceKey
-}
-
-export type NormalizedServiceKey = NormalizedAddressService | NormalizedFwmarkService
-
-export interface NormalizedServiceConfig {
-  readonly scheduler: string
-  readonly persistent: boolean
-  /** Seconds, 0 when not persistent. */
-  readonly persistenceTimeout: number
-  /** IPv4: the mask as a number (0xffffff00); IPv6: the prefix length. */
-  readonly netmask: number
-  readonly engine: string | undefined
-  readonly onePacket: boolean
-  readonly synproxy: boolean
-  /** Bits 0x8, 0x10, 0x20. */
-  readonly schedulerFlags: number
-  /** Seconds; undefined where the caller named none. */
-  readonly establishedTimeout: number | undefined
-}
 
 const SERVICE_KEY = ['protocol', 'address', 'port', 'fwmark', 'family'] as const
 const SERVICE_CONFIG = [

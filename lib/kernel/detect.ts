@@ -3,9 +3,10 @@
 import type { KernelFiles } from '../border/transport'
 import { IpvsErrorCodes, ownError } from '../errors/ipvs-error'
 import type { Dialect, TransportKind } from '../model/types'
+import { ERRNO } from './errno'
 
 /** What a probe of the kernel saw. Errors are positive errno, 0 for success. */
-export interface Signals {
+export interface Evidence {
   /** Bit n: the generic netlink family "IPVS" has command n. Undefined: there is no such family. */
   readonly commands: bigint | undefined
   /** 0 without a family. */
@@ -23,9 +24,6 @@ export interface Detection {
   readonly reason: string
 }
 
-const EPERM = 1
-const ESRCH = 3
-const ENOPROTOOPT = 92
 /** NEW_LADDR, DEL_LADDR, GET_LADDR (v2/v3 include/linux/ip_vs.h). */
 const LOCAL_ADDRESS_COMMANDS = [18, 19, 20]
 
@@ -33,20 +31,20 @@ const LOCAL_ADDRESS_COMMANDS = [18, 19, 20]
  * Messages to a family id below 0x10 are acknowledged and ignored (af_netlink.c:netlink_rcv_skb): not a
  * family.
  */
-function familyCommands({ commands, familyId }: Signals): bigint | undefined {
+function familyCommands({ commands, familyId }: Evidence): bigint | undefined {
   return familyId >= 0x10 ? commands : undefined
 }
 
 /** EPERM comes after the number was found to be an IPVS option, so it is an answer (nf_sockopt.c). */
-function sockoptAnswers({ sockoptVersionError }: Signals): boolean {
-  return sockoptVersionError === 0 || sockoptVersionError === EPERM
+function sockoptAnswers({ sockoptVersionError }: Evidence): boolean {
+  return sockoptVersionError === 0 || sockoptVersionError === ERRNO.EPERM
 }
 
 /** Undefined where sockopt says neither. */
-function sockoptFullnat(signals: Signals): boolean | undefined {
-  const error = signals.sockoptLocalAddressError
-  if (error === 0 || error === EPERM || error === ESRCH) return true
-  return error === ENOPROTOOPT && sockoptAnswers(signals) ? false : undefined
+function sockoptFullnat(evidence: Evidence): boolean | undefined {
+  const error = evidence.sockoptLocalAddressError
+  if (error === 0 || error === ERRNO.EPERM || error === ERRNO.ESRCH) return true
+  return error === ERRNO.ENOPROTOOPT && sockoptAnswers(evidence) ? false : undefined
 }
 
 function detectFullnat({ connMaxNum, fullnatSysctl, extStats }: KernelFiles): Detection {
@@ -73,11 +71,11 @@ function detectFullnat({ connMaxNum, fullnatSysctl, extStats }: KernelFiles): De
 }
 
 /**
- * Never from a version number: all three kernels say 1.2.1. Signals that disagree make the kernel unknown.
+ * Never from a version number: all three kernels say 1.2.1. Evidence that disagree make the kernel unknown.
  */
-export function detect(signals: Signals): Detection {
-  const commands = familyCommands(signals)
-  const bySockopt = sockoptFullnat(signals)
+export function detect(evidence: Evidence): Detection {
+  const commands = familyCommands(evidence)
+  const bySockopt = sockoptFullnat(evidence)
   let byFamily: boolean | undefined
   if (commands !== undefined) {
     const found = LOCAL_ADDRESS_COMMANDS.filter((command) => (commands >> BigInt(command)) & BigInt(1)).length
@@ -91,8 +89,8 @@ export function detect(signals: Signals): Detection {
   }
   const fullnat = byFamily ?? bySockopt
   if (fullnat === undefined) return { dialect: 'unknown', reason: 'IPVS answers neither netlink nor sockopt' }
-  if (fullnat) return detectFullnat(signals.files)
-  const { connMaxNum, fullnatSysctl, extStats } = signals.files
+  if (fullnat) return detectFullnat(evidence.files)
+  const { connMaxNum, fullnatSysctl, extStats } = evidence.files
   if (connMaxNum || fullnatSysctl || extStats) {
     return { dialect: 'unknown', reason: 'files of a FULLNAT kernel, but no local address commands' }
   }
@@ -103,25 +101,25 @@ export function detect(signals: Signals): Detection {
  * True when a FULLNAT IPVS is there, but in another network namespace: netlink hides from us, while sockopt
  * would change the host's table (abi.md §1.1, §9.2-1).
  */
-export function isForeignNamespace(signals: Signals): boolean {
+export function isForeignNamespace(evidence: Evidence): boolean {
   return (
-    familyCommands(signals) === undefined &&
-    sockoptFullnat(signals) === true &&
-    signals.files.extStats === undefined
+    familyCommands(evidence) === undefined &&
+    sockoptFullnat(evidence) === true &&
+    evidence.files.extStats === undefined
   )
 }
 
 /** Throws ERR_IPVS_NAMESPACE, ERR_IPVS_NOT_LOADED, ERR_IPVS_UNSUPPORTED or ERR_IPVS_UNKNOWN_DIALECT. */
 export function chooseTransport(
   requested: 'auto' | TransportKind,
-  signals: Signals,
+  evidence: Evidence,
   force: boolean,
 ): TransportKind {
   const operation = 'open'
   // Not even with force: it would be someone else's table.
-  if (isForeignNamespace(signals)) throw ownError(IpvsErrorCodes.NAMESPACE, { operation })
-  const netlink = familyCommands(signals) !== undefined
-  const sockopt = sockoptAnswers(signals)
+  if (isForeignNamespace(evidence)) throw ownError(IpvsErrorCodes.NAMESPACE, { operation })
+  const netlink = familyCommands(evidence) !== undefined
+  const sockopt = sockoptAnswers(evidence)
   if (!netlink && !sockopt) throw ownError(IpvsErrorCodes.NOT_LOADED, { operation })
   if (netlink && requested !== 'sockopt') return 'netlink'
   if (requested === 'netlink') {
@@ -134,7 +132,7 @@ export function chooseTransport(
   }
   // The sizes of the structures are those of the dialect, so an unknown one cannot even be read (abi.md
   // §1.4).
-  if (detect(signals).dialect === 'unknown' && !force) {
+  if (detect(evidence).dialect === 'unknown' && !force) {
     const description = 'the layout of the sockopt structures of this kernel is not known'
     throw ownError(IpvsErrorCodes.UNKNOWN_DIALECT, { operation, description })
   }

@@ -1,51 +1,9 @@
 /** What the kernel's error numbers mean for each operation. */
 
-import { getSystemErrorName } from 'util'
 import type { ErrorSubject, Explanation } from '../errors/ipvs-error'
 import { IpvsError, IpvsErrorCodes, ownError } from '../errors/ipvs-error'
 import type { Dialect } from '../model/types'
-
-/**
- * Linux errno that IPVS answers. Node's own table is that of the system it runs on, and a fake kernel runs
- * anywhere; it also calls 95 ENOTSUP.
- */
-const ERRNO: Readonly<Record<number, string>> = {
-  1: 'EPERM',
-  2: 'ENOENT',
-  3: 'ESRCH',
-  4: 'EINTR',
-  5: 'EIO',
-  9: 'EBADF',
-  11: 'EAGAIN',
-  12: 'ENOMEM',
-  13: 'EACCES',
-  14: 'EFAULT',
-  16: 'EBUSY',
-  17: 'EEXIST',
-  19: 'ENODEV',
-  22: 'EINVAL',
-  24: 'EMFILE',
-  34: 'ERANGE',
-  90: 'EMSGSIZE',
-  92: 'ENOPROTOOPT',
-  93: 'EPROTONOSUPPORT',
-  95: 'EOPNOTSUPP',
-  97: 'EAFNOSUPPORT',
-  98: 'EADDRINUSE',
-  99: 'EADDRNOTAVAIL',
-  101: 'ENETUNREACH',
-  105: 'ENOBUFS',
-  110: 'ETIMEDOUT',
-  111: 'ECONNREFUSED',
-}
-
-/** `'EEXIST'` for 17. Numbers without a name come out as `'ERRNO_4095'`. */
-export function errnoName(errno: number): string {
-  const known = ERRNO[errno]
-  if (known) return known
-  const name = errno > 0 && process.platform === 'linux' ? getSystemErrorName(-errno) : ''
-  return /^E[A-Z0-9]+$/.test(name) ? name : `ERRNO_${errno}`
-}
+import { errnoName } from './errno'
 
 const NO_SERVICE: Explanation = [
   'no such service',

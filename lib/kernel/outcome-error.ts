@@ -5,7 +5,8 @@ import type { OutcomeRecord } from '../border/reply'
 import type { ErrorSubject, IpvsError } from '../errors/ipvs-error'
 import { ownError } from '../errors/ipvs-error'
 import type { Dialect } from '../model/types'
-import { errnoName, kernelError } from './errno-meanings'
+import { errnoName } from './errno'
+import { kernelError } from './errno-meanings'
 
 const SYSCALLS: Readonly<Record<number, string>> = {
   [Syscall.socket]: 'socket',

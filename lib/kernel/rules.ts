@@ -3,6 +3,7 @@
 import type { CpuState } from '../border/transport'
 import type { ErrorSubject, Explanation } from '../errors/ipvs-error'
 import { IpvsErrorCodes, ownError } from '../errors/ipvs-error'
+import { AF_INET, AF_INET6 } from '../model/address'
 import type {
   NormalizedDaemon,
   NormalizedDestinationConfig,
@@ -10,9 +11,14 @@ import type {
   NormalizedLocalAddress,
   NormalizedServiceConfig,
   NormalizedServiceKey,
-} from '../input'
-import { AF_INET, AF_INET6 } from '../model/address'
-import { FORWARDING_METHODS, PROTOCOLS, SCHEDULER_FLAGS_MASK, SERVICE_FLAGS } from '../model/numbers'
+} from '../model/normalized'
+import {
+  FORWARDING_MASK,
+  FORWARDING_METHODS,
+  PROTOCOLS,
+  SCHEDULER_FLAGS_MASK,
+  SERVICE_FLAGS,
+} from '../model/numbers'
 import type { Dialect, Forwarding, TransportKind } from '../model/types'
 import type { Capabilities } from './capabilities'
 import { isFullnat, MAINLINE_SCHEDULERS } from './capabilities'
@@ -308,7 +314,7 @@ export function sameForwarding(
   reported: Forwarding | number,
 ): boolean {
   const number = (method: Forwarding | number) =>
-    typeof method === 'number' ? method & 7 : FORWARDING_METHODS[method]
+    typeof method === 'number' ? method & FORWARDING_MASK : FORWARDING_METHODS[method]
   const seen = number(reported)
   return number(wanted) === seen || (dialect !== 'mainline' && seen === FORWARDING_METHODS.local)
 }

@@ -8,7 +8,9 @@ export const PROTOCOLS = { tcp: 6, udp: 17, sctp: 132 } as const
 
 export const FAMILIES = { ipv4: AF_INET, ipv6: AF_INET6 } as const
 
-/** `IP_VS_CONN_F_FWD_MASK` of ip_vs.h; 5 is FULLNAT on Alibaba's kernels. */
+/** `IP_VS_CONN_F_FWD_MASK` of ip_vs.h. */
+export const FORWARDING_MASK = 7
+/** 5 is FULLNAT on Alibaba's kernels. */
 export const FORWARDING_METHODS: Readonly<Record<Forwarding, number>> = {
   masquerade: 0,
   local: 1,
@@ -18,8 +20,10 @@ export const FORWARDING_METHODS: Readonly<Record<Forwarding, number>> = {
   fullnat: 5,
 }
 
-/** Bits of a service's flags word (ip_vs.h, IP_VS_SVC_F_*). HASHED (0x2) is the kernel's own and never sent. */
+/** Bits of a service's flags word that are a caller's to set (ip_vs.h, IP_VS_SVC_F_*). */
 export const SERVICE_FLAGS = { persistent: 0x1, onePacket: 0x4, synproxy: 0x8000 } as const
+/** The kernel's own mark of a service that is in its table: in every dump, never sent. */
+export const SERVICE_FLAGS_HASHED = 0x2
 
 /** IP_VS_SVC_F_SCHED1…3 of the flags word. */
 export const SCHEDULER_FLAGS = { 'flag-1': 0x8, 'flag-2': 0x10, 'flag-3': 0x20 } as const

@@ -9,13 +9,13 @@ import { requestName } from '../border/request-subject'
 import type { CpuState, KernelFiles, Transport } from '../border/transport'
 import type { UnpackedRequest } from '../border/unpack-request'
 import { unpackRequests } from '../border/unpack-request'
-import { ERRNO } from '../kernel/errno'
-import { errnoName } from '../kernel/errno-meanings'
+import { ERRNO, errnoName } from '../kernel/errno'
+import { AF_INET, AF_INET6 } from '../model/address'
 import type { Faults } from './faults/faults'
 import type { FakeRequest } from './faults/request-log'
 import { describeRequest } from './faults/request-log'
 import { executeOne, type Result, type Session } from './interfaces/execute'
-import type { KernelState } from './state/state'
+import type { KernelState } from './table/state'
 
 export interface FakeTransportOptions {
   /** `false`: there is no generic netlink, and the library falls back to sockopt. Default true. */
@@ -41,7 +41,7 @@ function isValid({ operation, transport, service }: UnpackedRequest): boolean {
   if (requestName(operation) === undefined) return false
   if (transport !== TransportNumber.netlink && transport !== TransportNumber.sockopt) return false
   if (!service) return true
-  return (service.family === 2 || service.family === 10) && service.fwmark !== 0
+  return (service.family === AF_INET || service.family === AF_INET6) && service.fwmark !== 0
 }
 
 const isRead = ({ operation }: UnpackedRequest): boolean =>

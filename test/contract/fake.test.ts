@@ -3,6 +3,7 @@
 
 import { describe } from 'vitest'
 import { Ipvs } from '../../lib'
+import type { Transport } from '../../lib/border/transport'
 import type { FakeDialect } from '../../lib/testing'
 import { FakeKernel } from '../../lib/testing'
 import type { Harness } from './harness'
@@ -38,7 +39,7 @@ async function fakeHarness(
     cpus,
     own: OWN,
     interface: 'dummy0',
-    open: ({ wrap = (inner) => inner, ...options } = {}) =>
+    open: ({ wrap = (inner: Transport) => inner, ...options } = {}) =>
       Ipvs.open({ transport: wrap(transport()), ...options }),
     openFull: () => Ipvs.open({ transport: kernel.transport() }),
     async reset() {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { JOB_REQUESTS } from '../../lib/border/request'
+import { TRIP_REQUESTS } from '../../lib/border/request'
 import type { Batch } from '../../lib/client/batch'
 import type { IpvsError } from '../../lib/errors/ipvs-error'
 import { outcomeFlags, writeReply } from './support/border'
@@ -127,10 +127,10 @@ describe('many commands', () => {
   it('are handed over in full jobs while the first still runs, in order', async () => {
     const { ipvs, transport } = await openScripted('mainline')
     transport.hold()
-    const count = 3 * JOB_REQUESTS + 10
+    const count = 3 * TRIP_REQUESTS + 10
     const calls = many(count).map((i) => ipvs.destinations.add(WEB, masq(i)))
     // In the same turn already.
-    expect(transport.jobs.map(({ requests }) => requests.length)).toEqual(Array(3).fill(JOB_REQUESTS))
+    expect(transport.jobs.map(({ requests }) => requests.length)).toEqual(Array(3).fill(TRIP_REQUESTS))
     await new Promise(setImmediate)
     // What is no full job waits for more until the others have ended.
     expect(transport.jobs).toHaveLength(3)
@@ -139,7 +139,7 @@ describe('many commands', () => {
     const sent = transport.jobs.flatMap(({ requests }) => requests.map(({ targetAddress }) => targetAddress))
     expect(sent).toEqual(many(count).map((i) => real(i).address))
     expect(transport.jobs.map(({ requests }) => requests.length)).toEqual([
-      ...Array(3).fill(JOB_REQUESTS),
+      ...Array(3).fill(TRIP_REQUESTS),
       10,
     ])
   })
@@ -149,14 +149,14 @@ describe('many commands', () => {
     transport.hold()
     const controller = new AbortController()
     const { signal } = controller
-    const count = 20 * JOB_REQUESTS
+    const count = 20 * TRIP_REQUESTS
     const fill = (b: Batch) => {
       for (const i of many(count)) b.destinations.add(WEB, masq(i))
     }
     const batch = ipvs.batch(fill, { signal })
     await transport.arrived(1)
-    const handedOver = transport.jobs.length * JOB_REQUESTS
-    expect(handedOver).toBe(16 * JOB_REQUESTS)
+    const handedOver = transport.jobs.length * TRIP_REQUESTS
+    expect(handedOver).toBe(16 * TRIP_REQUESTS)
     controller.abort()
     const outcomes = await batch
     expect(outcomes).toHaveLength(count)
@@ -173,7 +173,7 @@ describe('many commands', () => {
     const { ipvs, transport } = await openScripted('fullnat-v2')
     transport.hold()
     const removal = ipvs.services.remove(WEB)
-    const calls = many(JOB_REQUESTS).map((i) =>
+    const calls = many(TRIP_REQUESTS).map((i) =>
       ipvs.destinations.add(DNS6, { ...masq(i), address: `2001:db8::${i + 1}` }),
     )
     await new Promise(setImmediate)
@@ -186,7 +186,7 @@ describe('many commands', () => {
   it('close the client: what was handed over ends, the others reject unsent', async () => {
     const { ipvs, transport } = await openScripted('mainline')
     transport.hold()
-    const calls = many(JOB_REQUESTS + 5).map((i) =>
+    const calls = many(TRIP_REQUESTS + 5).map((i) =>
       ipvs.destinations.add(WEB, masq(i)).then(
         () => 'added',
         ({ code, sent }) => `${code} ${sent}`,
@@ -196,8 +196,8 @@ describe('many commands', () => {
     transport.release()
     await closing
     const ends = await Promise.all(calls)
-    expect(ends.slice(0, JOB_REQUESTS)).toEqual(Array(JOB_REQUESTS).fill('added'))
-    expect(ends.slice(JOB_REQUESTS)).toEqual(Array(5).fill('ERR_IPVS_CLOSED false'))
+    expect(ends.slice(0, TRIP_REQUESTS)).toEqual(Array(TRIP_REQUESTS).fill('added'))
+    expect(ends.slice(TRIP_REQUESTS)).toEqual(Array(5).fill('ERR_IPVS_CLOSED false'))
   })
 
   it('of which some met a family that is gone: those alone are sent again, in order', async () => {

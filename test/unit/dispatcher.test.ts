@@ -1,20 +1,21 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { Dialect, Operation, Transport } from '../../lib/border/layout.gen'
-import { FollowUp, type Program, type Request } from '../../lib/dispatch/call-plan'
+import { readList } from '../../lib/client/look-up'
+import { type CallPlan, FollowUp, type PlannedRequest } from '../../lib/dispatch/call-plan'
 import { Dispatcher, type DispatcherHooks } from '../../lib/dispatch/dispatcher'
-import type { Lane } from '../../lib/dispatch/object-locks'
-import { Listing } from '../../lib/dispatch/shared-list'
+import type { ObjectLock } from '../../lib/dispatch/object-locks'
+import { SharedList } from '../../lib/dispatch/shared-list'
 import { type IpvsError, ownError } from '../../lib/errors/ipvs-error'
 import { outcomeFlags, writeReply } from './support/border'
 import { failure, ScriptedTransport } from './support/scripted-transport'
 
-const REQUEST: Request = { fields: { operation: Operation.info } }
-const READ: Request = { fields: { operation: Operation.serviceGet } }
-const WRITE: Request = { fields: { operation: Operation.serviceSet } }
-const LATER: Request = { fields: { operation: Operation.flush } }
-const LAST: Request = { fields: { operation: Operation.timeoutsGet } }
+const REQUEST: PlannedRequest = { fields: { operation: Operation.info } }
+const READ: PlannedRequest = { fields: { operation: Operation.serviceGet } }
+const WRITE: PlannedRequest = { fields: { operation: Operation.serviceSet } }
+const LATER: PlannedRequest = { fields: { operation: Operation.flush } }
+const LAST: PlannedRequest = { fields: { operation: Operation.timeoutsGet } }
 
-const simple = <T>(operation: string, value: T, request = REQUEST): Program<T> => ({
+const simple = <T>(operation: string, value: T, request = REQUEST): CallPlan<T> => ({
   operation,
   subject: {},
   request,
@@ -22,10 +23,10 @@ const simple = <T>(operation: string, value: T, request = REQUEST): Program<T> =
 })
 
 /** Reads, then writes. */
-const modify = (lane: Lane, writes = [WRITE]): Program<string> => ({
+const modify = (lock: ObjectLock, writes = [WRITE]): CallPlan<string> => ({
   operation: 'services.update',
   subject: {},
-  lane,
+  lock,
   request: READ,
   done: () => new FollowUp(writes, () => 'written'),
 })
@@ -36,10 +37,10 @@ let dispatcher: Dispatcher
 /** What ended, in the order in which it did. */
 let ended: unknown[]
 
-function run<T>(program: Program<T>, timeout = 1000, signal?: AbortSignal): Promise<T> {
+function run<T>(plan: CallPlan<T>, timeout = 1000, signal?: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
     dispatcher.submit(
-      program,
+      plan,
       { timeout, signal },
       {
         resolve(value) {
@@ -61,7 +62,7 @@ beforeEach(() => {
   hooks = {
     reopens: 0,
     whenReopened: async () => {},
-    target: {
+    kernel: {
       dialect: 'mainline',
       dialectNumber: Dialect.mainline,
       transportNumber: Transport.netlink,
@@ -125,7 +126,7 @@ describe('jobs', () => {
     transport.chunk = 2
     transport.script = () => ({ infos: [{ version: 1 }, { version: 2 }, { version: 3 }] })
     const seen: number[] = []
-    const program: Program<number> = {
+    const plan: CallPlan<number> = {
       operation: 'info',
       subject: {},
       request: {
@@ -136,7 +137,7 @@ describe('jobs', () => {
     }
     // Two requests with records each: those of one are not given to the other.
     const other = run(simple('info', 'other'))
-    expect(await run(program)).toBe(3)
+    expect(await run(plan)).toBe(3)
     expect(seen.length).toBeGreaterThan(1)
     expect(await other).toBe('other')
   })
@@ -148,7 +149,7 @@ describe('jobs', () => {
         throw ownError('ERR_IPVS_RESERVE_CORE', { operation: entry.about(index).operation })
       },
     })
-    const local: Request = { fields: { operation: Operation.localAddressAdd } }
+    const local: PlannedRequest = { fields: { operation: Operation.localAddressAdd } }
     const refused = failure(run(simple('localAddresses.add', 1, local)))
     expect(await run(simple('info', 2))).toBe(2)
     expect(await refused).toMatchObject({ code: 'ERR_IPVS_RESERVE_CORE', sent: false })
@@ -171,13 +172,13 @@ describe('read-modify-write', () => {
   })
 
   it('on different objects goes together, on the same one after the other', async () => {
-    const lanes: Lane[] = [
+    const locks: ObjectLock[] = [
       { service: 'a', object: 'x' },
       { service: 'a', object: 'y' },
       { service: 'b', object: '' },
       { service: 'a', object: 'x' },
     ]
-    await Promise.all(lanes.map((lane) => run(modify(lane))))
+    await Promise.all(locks.map((lock) => run(modify(lock))))
     expect(transport.trips).toEqual([
       ['serviceGet', 'serviceGet', 'serviceGet'],
       ['serviceSet', 'serviceSet', 'serviceSet', 'serviceGet'],
@@ -186,10 +187,10 @@ describe('read-modify-write', () => {
   })
 
   it('that goes on after its first writes is still not overtaken', async () => {
-    const twoSteps: Program<string> = {
+    const twoSteps: CallPlan<string> = {
       operation: 'localAddresses.set',
       subject: {},
-      lane: { service: 'a', object: '' },
+      lock: { service: 'a', object: '' },
       request: READ,
       done: () => new FollowUp([WRITE], () => new FollowUp([LAST], () => 'done'), true),
     }
@@ -215,7 +216,7 @@ describe('read-modify-write', () => {
     expect(writes).toBe(3)
   })
 
-  it('counts a write as done that another program has done', async () => {
+  it('counts a write as done that another plan has done', async () => {
     transport.script = ({ operation }) => (operation === 'serviceSet' ? { errno: 2 } : undefined)
     const tolerant = modify({ service: 'a', object: '' }, [{ ...WRITE, tolerate: 'ENOENT' }])
     expect(await run(tolerant)).toBe('written')
@@ -224,7 +225,7 @@ describe('read-modify-write', () => {
 
   it('can turn a failed read into a write, but not a failed write', async () => {
     transport.script = ({ operation }) => (operation === 'serviceGet' ? { errno: 3 } : undefined)
-    const ensure: Program<string> = {
+    const ensure: CallPlan<string> = {
       ...modify({ service: 'a', object: '' }),
       recover: ({ code }) => (code === 'ESRCH' ? { value: new FollowUp([WRITE], () => 'added') } : undefined),
     }
@@ -236,7 +237,7 @@ describe('read-modify-write', () => {
   })
 
   it('rejects with what its second half throws', async () => {
-    const broken: Program<string> = {
+    const broken: CallPlan<string> = {
       ...modify({ service: 'a', object: '' }),
       done: () => {
         throw ownError('ERR_IPVS_UNSUPPORTED', { operation: 'services.update' })
@@ -254,21 +255,21 @@ describe('a list that several calls read', () => {
     decode: () => ({ id: 'x' }),
     id: ({ id }: { id: string }) => id,
   } as const
-  const listing = (name = 'one') => new Listing(name, READ.fields, listed)
+  const listing = (name = 'one') => new SharedList(name, READ.fields, listed)
   const RECORDS = { infos: [{ version: 1 }] }
   /** Looks something up. */
-  const look = (name?: string): Program<unknown> => {
+  const look = (name?: string): CallPlan<unknown> => {
     const list = listing(name)
     return {
       operation: 'destinations.get',
       subject: {},
-      request: list.request,
+      request: readList(list),
       done: () => [list.get('x'), list.size],
     }
   }
   /** Looks something up, then writes. */
-  const ensure = (object: string): Program<unknown> => {
-    const { request } = listing()
+  const ensure = (object: string): CallPlan<unknown> => {
+    const request = readList(listing())
     return { ...modify({ service: 'a', object }), request }
   }
 
@@ -620,7 +621,7 @@ describe('a family that is gone', () => {
   it('in the middle of a list is an error: its records cannot be taken back', async () => {
     transport.script = () => ({ ...gone, infos: [{ version: 1 }] })
     let taken = 0
-    const list: Program<number> = {
+    const list: CallPlan<number> = {
       operation: 'services.list',
       subject: {},
       request: { ...REQUEST, sinks: [{ section: 'infos', take: () => void taken++ }] },

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { invalidType, invalidValue, outOfRange } from '../../lib/errors/argument-errors'
 import { IpvsError, IpvsErrorCodes, ownError } from '../../lib/errors/ipvs-error'
-import { errnoName, kernelError } from '../../lib/kernel/errno-meanings'
+import { errnoName } from '../../lib/kernel/errno'
+import { kernelError } from '../../lib/kernel/errno-meanings'
 import type { Dialect } from '../../lib/model/types'
 
 const service = { protocol: 'tcp', address: '192.0.2.1', port: 80 } as const

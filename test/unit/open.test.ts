@@ -5,7 +5,8 @@ import { inspect } from 'node:util'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { Syscall } from '../../lib/border/layout.gen'
 import type { KernelFiles } from '../../lib/border/transport'
-import { Ipvs, type OpenOptions } from '../../lib/client/ipvs'
+import { Ipvs } from '../../lib/client/ipvs'
+import type { OpenOptions } from '../../lib/client/open-options'
 import type { Dialect, TransportKind } from '../../lib/model/types'
 import { type Fields, outcomeFlags, writeReply } from './support/border'
 import {
@@ -85,7 +86,7 @@ describe('Ipvs.open finds out which kernel answers (abi.md §9)', () => {
       'netlink',
     ],
     ['FULLNAT with /proc hidden, as v3', 'fullnat-v2', { files: NO_FILES }, 'fullnat-v3', 'netlink'],
-    ['signals that disagree', 'mainline', { files: V2_FILES }, 'unknown', 'netlink'],
+    ['evidence that disagree', 'mainline', { files: V2_FILES }, 'unknown', 'netlink'],
     [
       'half of the local address commands',
       'mainline',

@@ -2,18 +2,19 @@
 
 import { Operation } from '../../border/layout.gen'
 import type { UnpackedRequest } from '../../border/unpack-request'
+import { SECONDS_MAX } from '../../input/values'
 import type { Errno } from '../../kernel/errno'
 import { ERRNO } from '../../kernel/errno'
 import type { AddressFamily } from '../../model/address'
-import type { ServiceObject } from '../state/objects'
-import type { KernelState } from '../state/state'
+import { FORWARDING_MASK, SERVICE_FLAGS_HASHED } from '../../model/numbers'
+import type { ServiceObject } from '../objects/table-objects'
 import type { DestinationInputs } from '../table/destinations'
 import { addDestination, editDestination, ofFamily, removeDestination } from '../table/destinations'
 import { addLocalAddress, removeLocalAddress, zeroService } from '../table/service-table'
+import type { KernelState } from '../table/state'
 
-/** What int holds when multiplied by HZ (ip_vs_ctl.c:ip_vs_set_timeout of mainline). */
-const SECONDS_MAX = 2147483
-const FORWARDING_MASK = 7
+/** The library never sends IP_VS_SVC_F_HASHED (native/ipvs/encode.cc). */
+export const SENDABLE_FLAGS = ~SERVICE_FLAGS_HASHED
 
 /** 0 and what is not named leave a timeout as it is. 2.6.32 takes every number. */
 export function setTimeouts(kernel: KernelState, { tcp, tcpFin, udp }: UnpackedRequest['timeouts']): Errno {

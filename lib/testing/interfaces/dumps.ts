@@ -6,10 +6,10 @@ import { serviceKeyOf } from '../../border/request-subject'
 import type { UnpackedService } from '../../border/unpack-request'
 import type { DumpKind, Faults } from '../faults/faults'
 import type { FakeRequest } from '../faults/request-log'
-import type { ServiceObject } from '../state/objects'
-import { addressId, destinationId, destinationsOf, localAddressesOf } from '../state/objects'
-import type { KernelState } from '../state/state'
+import type { ServiceObject } from '../objects/table-objects'
+import { addressId, destinationId, destinationsOf, localAddressesOf } from '../objects/table-objects'
 import { findService } from '../table/service-table'
+import type { KernelState } from '../table/state'
 import type { RecordContext } from './reply-records'
 import { destinationRecord, localAddressRecord, serviceRecord } from './reply-records'
 
@@ -37,35 +37,35 @@ interface Entry {
 }
 
 /** The list as it is at one moment. */
-interface Listing {
+interface DumpSource {
   readonly length: number
   /** Entries `from` to `to` (excluded). */
   slice(from: number, to: number): Entry[]
 }
 
-function listing<T>(items: readonly T[], entryOf: (item: T) => Entry): Listing {
+function sourceOf<T>(items: readonly T[], entryOf: (item: T) => Entry): DumpSource {
   return { length: items.length, slice: (from, to) => items.slice(from, to).map(entryOf) }
 }
 
 /** The service is looked up for every chunk anew, and one that is gone ends the dump. */
-function listNow(kernel: KernelState, { kind, operation, service, parent }: DumpRequest): Listing {
+function listNow(kernel: KernelState, { kind, operation, service, parent }: DumpRequest): DumpSource {
   const context: RecordContext = { facts: kernel.facts, transport: Transport.netlink, operation }
   if (kind === 'services') {
-    return listing(kernel.orderedServices(), (entry) => ({
+    return sourceOf(kernel.orderedServices(), (entry) => ({
       id: entry.key,
       service: entry,
       put: (reply) => reply.services.push(serviceRecord(context, entry)),
     }))
   }
   const owner = service && findService(kernel, service)
-  if (!owner) return listing([], (entry) => entry)
+  if (!owner) return sourceOf([], (entry) => entry)
   if (kind === 'destinations') {
-    return listing(destinationsOf(owner), (entry) => ({
+    return sourceOf(destinationsOf(owner), (entry) => ({
       id: destinationId(entry.address, entry.port),
       put: (reply) => reply.destinations.push(destinationRecord(context, entry, parent)),
     }))
   }
-  return listing(localAddressesOf(owner), (entry) => ({
+  return sourceOf(localAddressesOf(owner), (entry) => ({
     id: addressId(entry.address),
     put: (reply) => reply.localAddresses.push(localAddressRecord(context, entry, parent)),
   }))

@@ -4,17 +4,14 @@ import { Operation } from '../../border/layout.gen'
 import type { UnpackedRequest, UnpackedService } from '../../border/unpack-request'
 import type { Errno } from '../../kernel/errno'
 import { ERRNO } from '../../kernel/errno'
-import type { ServiceObject } from '../state/objects'
-import type { KernelState } from '../state/state'
+import { PROTOCOLS } from '../../model/numbers'
+import type { ServiceObject } from '../objects/table-objects'
 import { startDaemon, stopDaemon } from '../table/daemons'
 import { mayDiffer } from '../table/destinations'
 import type { ServiceInputs } from '../table/service-table'
 import { addService, editService, findService, flush, removeService } from '../table/service-table'
-import { changeService, destinationInputs, setTimeouts, zero } from './commands'
-
-const TCP = 6
-/** The library never sends IP_VS_SVC_F_HASHED (native/ipvs/encode.cc). */
-const SENDABLE = ~0x2
+import type { KernelState } from '../table/state'
+import { changeService, destinationInputs, SENDABLE_FLAGS, setTimeouts, zero } from './commands'
 
 /** ip_vs_ctl.c:ip_vs_genl_parse_service; the flags start from those of the service that is there. */
 function serviceInputs(
@@ -22,9 +19,9 @@ function serviceInputs(
   request: UnpackedRequest,
   found: ServiceObject | undefined,
 ): ServiceInputs {
-  const mask = request.flagsMask & SENDABLE
+  const mask = request.flagsMask & SENDABLE_FLAGS
   const key = request.service as UnpackedService
-  const tcp = key.fwmark !== undefined || key.protocol === TCP
+  const tcp = key.fwmark !== undefined || key.protocol === PROTOCOLS.tcp
   // fullnat-v3: a TCP service without the attribute gets the current default, also on SET.
   const established = tcp && kernel.facts.perCpu ? request.establishedTimeout || kernel.timeouts.tcp : 0
   return {

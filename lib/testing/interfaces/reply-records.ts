@@ -9,12 +9,17 @@ import type {
   ServiceFields,
   StatsFields,
 } from '../../border/reply-fields'
-import type { Estimator } from '../state/estimator'
-import { ratesOf } from '../state/estimator'
-import type { DialectFacts } from '../state/kernel-numbers'
-import type { Counters, DestinationObject, LocalAddressObject, ServiceObject } from '../state/objects'
-import { localAddressesOf, sumCells } from '../state/objects'
-import type { DaemonObject } from '../table/daemons'
+import type { Counters } from '../objects/counters'
+import type { Estimator } from '../objects/estimator'
+import { ratesOf } from '../objects/estimator'
+import type { DialectFacts } from '../objects/kernel-numbers'
+import type {
+  DaemonObject,
+  DestinationObject,
+  LocalAddressObject,
+  ServiceObject,
+} from '../objects/table-objects'
+import { localAddressesOf, sumCells } from '../objects/table-objects'
 
 export interface RecordContext {
   readonly facts: DialectFacts

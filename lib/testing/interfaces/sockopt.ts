@@ -5,22 +5,19 @@ import type { ReplySections } from '../../border/reply-fields'
 import type { UnpackedRequest, UnpackedService } from '../../border/unpack-request'
 import type { Errno } from '../../kernel/errno'
 import { ERRNO } from '../../kernel/errno'
-import { VERSION } from '../state/kernel-numbers'
-import type { ServiceObject } from '../state/objects'
-import { destinationsOf } from '../state/objects'
-import type { KernelState } from '../state/state'
+import { AF_INET } from '../../model/address'
+import { PROTOCOLS } from '../../model/numbers'
+import { VERSION } from '../objects/kernel-numbers'
+import type { ServiceObject } from '../objects/table-objects'
+import { destinationsOf } from '../objects/table-objects'
 import { startDaemon, stopDaemon } from '../table/daemons'
 import type { ServiceInputs } from '../table/service-table'
 import { addService, editService, findService, flush, removeService } from '../table/service-table'
-import { changeService, setTimeouts, zero } from './commands'
+import type { KernelState } from '../table/state'
+import { changeService, SENDABLE_FLAGS, setTimeouts, zero } from './commands'
 import type { RecordContext } from './reply-records'
 import { daemonRecord, destinationRecord, localAddressRecords, serviceRecord } from './reply-records'
 
-const TCP = 6
-const UDP = 17
-const SCTP = 132
-const SENDABLE = ~0x2
-const AF_INET = 2
 /** What the stack held when an established timeout was read from it once (transcripts/basic-v3.txt). */
 const STACK_RESIDUE = 4264247
 
@@ -43,7 +40,7 @@ const set = (error: Errno): SockoptResult => ({
 function serviceInputs(kernel: KernelState, request: UnpackedRequest): ServiceInputs {
   return {
     scheduler: request.scheduler,
-    flags: (request.flags & SENDABLE) >>> 0,
+    flags: (request.flags & SENDABLE_FLAGS) >>> 0,
     persistenceTimeout: request.persistenceTimeout,
     netmask: request.netmask,
     establishedTimeout: kernel.facts.perCpu ? STACK_RESIDUE : 0,
@@ -59,8 +56,9 @@ export function admitSockopt(kernel: KernelState, localAddresses: boolean): Errn
 
 function takesProtocol(kernel: KernelState, key: UnpackedService): boolean {
   // The library takes that of a marked service from the kernel.
-  if (key.fwmark !== undefined || key.protocol === TCP || key.protocol === UDP) return true
-  return !kernel.facts.fullnat && key.protocol === SCTP
+  if (key.fwmark !== undefined || key.protocol === PROTOCOLS.tcp || key.protocol === PROTOCOLS.udp)
+    return true
+  return !kernel.facts.fullnat && key.protocol === PROTOCOLS.sctp
 }
 
 function setService(kernel: KernelState, request: UnpackedRequest, key: UnpackedService): SockoptResult {

@@ -1,14 +1,14 @@
 /** dh and sh (ip_vs_dh.c, ip_vs_sh.c): a table of 256 places that the destinations are dealt out to. */
 
-import type { DestinationObject } from '../state/objects'
-import type { Packet, Scheduler, SchedulerView } from '../state/scheduler-types'
-import { foldAddress, takes } from '../state/scheduler-types'
+import { SCHEDULER_FLAGS } from '../../model/numbers'
+import type { DestinationObject } from '../objects/table-objects'
+import type { Packet, Scheduler, SchedulerView } from './scheduler'
+import { foldAddress, takes } from './scheduler'
 
 const BITS = 8
 const SIZE = 1 << BITS
 /** IP_VS_SVC_F_SCHED1 and 2 of mainline. */
-const FALLBACK = 0x8
-const USE_PORT = 0x10
+const { 'flag-1': FALLBACK, 'flag-2': USE_PORT } = SCHEDULER_FLAGS
 
 /** 2.6.32 keeps the low bits of the product, mainline (since 4.17) the high ones: hash_32() of linux/hash.h. */
 function place(word: number, mainline: boolean): number {

@@ -1,12 +1,12 @@
 /** The schedulers by name. */
 
-import type { Scheduler } from '../state/scheduler-types'
 import { dh, sh } from './hash'
 import { lc, nq, sed, wlc } from './least'
 import { lblc, lblcr } from './locality'
 import { mh } from './maglev'
 import { fo, none, ovf, twos } from './mainline-only'
 import { rr, wrr } from './round-robin'
+import type { Scheduler } from './scheduler'
 
 const SCHEDULERS: { readonly [name: string]: Scheduler } = {
   rr,

@@ -1,8 +1,8 @@
 /** lc, wlc, sed, nq (ip_vs_lc.c, ip_vs_wlc.c, ip_vs_sed.c, ip_vs_nq.c). On fullnat-v3 each CPU sees its own counts only. */
 
-import type { DestinationObject } from '../state/objects'
-import type { Scheduler, SchedulerView } from '../state/scheduler-types'
-import { takes } from '../state/scheduler-types'
+import type { DestinationObject } from '../objects/table-objects'
+import type { Scheduler, SchedulerView } from './scheduler'
+import { takes } from './scheduler'
 
 export type Overhead = (destination: DestinationObject, view: SchedulerView) => number
 

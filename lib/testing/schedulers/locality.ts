@@ -1,10 +1,11 @@
 /** lblc and lblcr (ip_vs_lblc.c, ip_vs_lblcr.c): one destination, or a set of them, for each virtual address. */
 
-import { addressId, type DestinationObject } from '../state/objects'
-import type { Scheduler, SchedulerState, SchedulerView } from '../state/scheduler-types'
-import { takes } from '../state/scheduler-types'
+import type { SchedulerState } from '../objects/table-objects'
+import { addressId, type DestinationObject } from '../objects/table-objects'
 import type { Overhead } from './least'
 import { connectionOverhead, leastWeighted } from './least'
+import type { Scheduler, SchedulerView } from './scheduler'
+import { takes } from './scheduler'
 
 /** Milliseconds: the sysctls lblc_expiration and lblcr_expiration, one day. */
 const EXPIRATION = 86_400_000

@@ -1,8 +1,9 @@
 /** mh (mainline ip_vs_mh.c): Maglev hashing, with the kernel's own keys and its default table of 4093 places. */
 
-import type { DestinationObject } from '../state/objects'
-import type { Scheduler, SchedulerView } from '../state/scheduler-types'
-import { foldAddress, takes } from '../state/scheduler-types'
+import { SCHEDULER_FLAGS } from '../../model/numbers'
+import type { DestinationObject } from '../objects/table-objects'
+import type { Scheduler, SchedulerView } from './scheduler'
+import { foldAddress, takes } from './scheduler'
 import { siphash13 } from './siphash'
 
 /** CONFIG_IP_VS_MH_TAB_INDEX 12: the fifth of its primes, and 6 bits of weight. */
@@ -12,8 +13,7 @@ const WEIGHT_BITS = 6
 const OFFSET_KEY = BigInt(2654435761)
 const SKIP_KEY = BigInt(2654446892)
 /** IP_VS_SVC_F_SCHED1 and 2. */
-const FALLBACK = 0x8
-const USE_PORT = 0x10
+const { 'flag-1': FALLBACK, 'flag-2': USE_PORT } = SCHEDULER_FLAGS
 
 function divisor(one: number, other: number): number {
   return other === 0 ? one : divisor(other, one % other)

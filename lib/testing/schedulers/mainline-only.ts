@@ -1,9 +1,9 @@
 /** fo, ovf and twos (ip_vs_fo.c, ip_vs_ovf.c, ip_vs_twos.c), and none: mainline has them, 2.6.32 has not. */
 
-import type { DestinationObject } from '../state/objects'
-import type { Scheduler, SchedulerView } from '../state/scheduler-types'
-import { takes } from '../state/scheduler-types'
+import type { DestinationObject } from '../objects/table-objects'
 import { connectionOverhead } from './least'
+import type { Scheduler, SchedulerView } from './scheduler'
+import { takes } from './scheduler'
 
 function heaviest(destinations: readonly DestinationObject[]): DestinationObject | undefined {
   let best: DestinationObject | undefined

@@ -1,8 +1,8 @@
 /** rr (ip_vs_rr.c) and wrr (ip_vs_wrr.c). */
 
-import type { DestinationObject } from '../state/objects'
-import type { Change, Scheduler, SchedulerState, SchedulerView } from '../state/scheduler-types'
-import { takes } from '../state/scheduler-types'
+import type { DestinationObject, SchedulerState } from '../objects/table-objects'
+import type { DestinationChange, Scheduler, SchedulerView } from './scheduler'
+import { takes } from './scheduler'
 
 /** `id` of the destination that was taken last; 0 is the head of the list. */
 interface Ring extends SchedulerState {
@@ -17,7 +17,11 @@ const indexOf = (destinations: readonly DestinationObject[], id: number): number
  * After a change 2.6.32 starts over at the head (ip_vs_rr_update_svc); mainline only steps back from a destination that
  * goes (ip_vs_rr_del_dest).
  */
-function moveRing(ring: Ring, { mainline }: SchedulerView, { kind, destination, before }: Change): void {
+function moveRing(
+  ring: Ring,
+  { mainline }: SchedulerView,
+  { kind, destination, before }: DestinationChange,
+): void {
   if (!mainline) {
     ring.current = 0
   } else if (kind === 'remove' && ring.current === destination.id) {

@@ -1,10 +1,9 @@
 /** The shape of a dumped kernel. */
 
-import type { FakeDialect } from '../options'
-import type { ConnectionState, TemplateObject } from '../state/connection-objects'
-import type { Cell, Counters, TunnelObject } from '../state/objects'
-import type { SchedulerState } from '../state/scheduler-types'
-import type { DaemonObject } from '../table/daemons'
+import type { ConnectionState, TemplateObject } from '../objects/connection-objects'
+import type { Counters } from '../objects/counters'
+import type { FakeDialect } from '../objects/options'
+import type { Cell, DaemonObject, SchedulerState, TunnelObject } from '../objects/table-objects'
 
 export type CountersDump = { [name in keyof Counters]: string }
 export interface EstimatorDump {

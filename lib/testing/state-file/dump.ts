@@ -1,12 +1,14 @@
 /** The whole state of a fake kernel as JSON. */
 
 import { formatPacked, type PackedAddress, parseAddress } from '../../model/address'
-import type { ConnectionObject } from '../state/connection-objects'
-import type { Estimator } from '../state/estimator'
-import type { Counters, DestinationObject, LocalAddressObject, ServiceObject } from '../state/objects'
-import { COUNTERS, destinationId } from '../state/objects'
-import type { KernelState } from '../state/state'
+import type { ConnectionObject } from '../objects/connection-objects'
+import type { Counters } from '../objects/counters'
+import { COUNTERS } from '../objects/counters'
+import type { Estimator } from '../objects/estimator'
+import type { DestinationObject, LocalAddressObject, ServiceObject } from '../objects/table-objects'
+import { destinationId } from '../objects/table-objects'
 import { trashId } from '../table/destinations'
+import type { KernelState } from '../table/state'
 import type {
   ConnectionDump,
   CountersDump,

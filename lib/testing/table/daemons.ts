@@ -5,25 +5,12 @@ import type { Errno } from '../../kernel/errno'
 import { ERRNO } from '../../kernel/errno'
 import type { PackedAddress } from '../../model/address'
 import { AF_INET, AF_INET6 } from '../../model/address'
-import type { KernelState } from '../state/state'
-
-export interface DaemonObject {
-  /** 1 master, 2 backup. */
-  readonly state: number
-  readonly interface: string
-  readonly syncId: number
-  /** Mainline only. */
-  readonly syncMaxLength: number
-  readonly multicastGroup: PackedAddress
-  readonly multicastPort: number
-  readonly multicastTtl: number
-}
+import { DAEMON_STATES } from '../../model/numbers'
+import type { KernelState } from './state'
 
 /** 224.0.0.81, port 8848: IP_VS_SYNC_GROUP and IP_VS_SYNC_PORT. */
 const SYNC_GROUP: PackedAddress = { family: AF_INET, a: 0xe0000051, b: 0, c: 0, d: 0 }
 const SYNC_PORT = 8848
-const MASTER = 1
-const BACKUP = 2
 const LOOPBACK_MTU = 65536
 const ETHERNET_MTU = 1500
 const UDP_HEADER = 8
@@ -38,15 +25,15 @@ function messageLength(
   group: PackedAddress,
 ): number {
   const headers = UDP_HEADER + (group.family === AF_INET6 ? IPV6_HEADER : IPV4_HEADER)
-  const least = state === BACKUP ? 1024 : 1
+  const least = state === DAEMON_STATES.backup ? 1024 : 1
   if (wanted) return Math.min(Math.max(wanted, least), 65535 - headers)
-  const mtu = state === BACKUP && name === 'lo' ? Math.min(LOOPBACK_MTU, 65535) : ETHERNET_MTU
+  const mtu = state === DAEMON_STATES.backup && name === 'lo' ? Math.min(LOOPBACK_MTU, 65535) : ETHERNET_MTU
   return mtu - headers
 }
 
 export function startDaemon(kernel: KernelState, daemon: UnpackedRequest['daemon']): Errno {
   const { state, interface: name } = daemon
-  if (state !== MASTER && state !== BACKUP) return ERRNO.EINVAL
+  if (state !== DAEMON_STATES.master && state !== DAEMON_STATES.backup) return ERRNO.EINVAL
   const { fullnat } = kernel.facts
   const mixed = () =>
     Array.from(kernel.services.values()).some((service) =>
@@ -75,7 +62,7 @@ export function startDaemon(kernel: KernelState, daemon: UnpackedRequest['daemon
 }
 
 export function stopDaemon(kernel: KernelState, state: number): Errno {
-  if (state !== MASTER && state !== BACKUP) return ERRNO.EINVAL
+  if (state !== DAEMON_STATES.master && state !== DAEMON_STATES.backup) return ERRNO.EINVAL
   const left = kernel.daemons.filter((daemon) => daemon.state !== state)
   if (left.length === kernel.daemons.length) return ERRNO.ESRCH
   kernel.daemons = left

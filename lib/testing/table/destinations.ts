@@ -4,10 +4,12 @@ import type { Errno } from '../../kernel/errno'
 import { ERRNO } from '../../kernel/errno'
 import type { PackedAddress } from '../../model/address'
 import { AF_INET6 } from '../../model/address'
-import { newEstimator } from '../state/estimator'
-import type { Cell, DestinationObject, ServiceObject, TunnelObject } from '../state/objects'
-import { destinationId, newCounters, newDestination } from '../state/objects'
-import type { KernelState } from '../state/state'
+import { FORWARDING_MASK, FORWARDING_METHODS, TUNNEL_TYPES } from '../../model/numbers'
+import { newCounters } from '../objects/counters'
+import { newEstimator } from '../objects/estimator'
+import type { Cell, DestinationObject, ServiceObject, TunnelObject } from '../objects/table-objects'
+import { destinationId, newDestination } from '../objects/table-objects'
+import type { KernelState } from './state'
 
 export interface DestinationInputs {
   readonly address: PackedAddress
@@ -20,9 +22,6 @@ export interface DestinationInputs {
   readonly tunnel: TunnelObject | undefined
 }
 
-const LOCAL = 1
-const TUNNEL = 2
-const GUE = 1
 /** Milliseconds: IP_VS_DEST_TRASH_PERIOD of mainline. */
 const TRASH_PERIOD = 120_000
 
@@ -34,7 +33,7 @@ function checkInputs(
   if (weight < 0) return ERRNO.ERANGE
   if (lowerThreshold > upperThreshold) return ERRNO.ERANGE
   // Mainline: a GUE tunnel needs its port.
-  if (!kernel.facts.fullnat && tunnel?.type === GUE && tunnel.port === 0) return ERRNO.EINVAL
+  if (!kernel.facts.fullnat && tunnel?.type === TUNNEL_TYPES.gue && tunnel.port === 0) return ERRNO.EINVAL
   return 0
 }
 
@@ -47,7 +46,7 @@ function update(kernel: KernelState, destination: DestinationObject, inputs: Des
   if (inputs.weight !== 0 || !destination.available) destination.lastWeight = inputs.weight
   // 2.6.32 turns a destination with an address of its own into LOCALNODE, mainline never does.
   const local = fullnat && kernel.host.isLocal(inputs.address, true)
-  destination.forwarding = local ? LOCAL : inputs.forwarding & 7
+  destination.forwarding = local ? FORWARDING_METHODS.local : inputs.forwarding & FORWARDING_MASK
   destination.tunnel = fullnat ? undefined : (inputs.tunnel ?? { type: 0, port: 0, flags: 0 })
   destination.available = true
   if (inputs.upperThreshold === 0 || inputs.upperThreshold > destination.upperThreshold) {
@@ -182,7 +181,7 @@ export function mayDiffer(
   family: number,
 ): boolean {
   if (address.family === family) return true
-  return kernel.daemons.length === 0 && forwarding === TUNNEL
+  return kernel.daemons.length === 0 && forwarding === FORWARDING_METHODS.tunnel
 }
 
 /** 2.6.32 has no family of its own for destinations: it reads the address as one of the service's. */

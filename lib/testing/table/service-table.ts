@@ -5,18 +5,14 @@ import type { Errno } from '../../kernel/errno'
 import { ERRNO } from '../../kernel/errno'
 import type { PackedAddress } from '../../model/address'
 import { AF_INET6, lastByte } from '../../model/address'
-import { newEstimator } from '../state/estimator'
-import { sameAddress } from '../state/machine'
-import type { LocalAddressObject, LocalAddressSlot, ServiceObject } from '../state/objects'
-import {
-  addressServiceId,
-  fwmarkServiceId,
-  localAddressesOf,
-  newCounters,
-  UNSPECIFIED,
-} from '../state/objects'
-import type { KernelState } from '../state/state'
+import { PROTOCOLS, SERVICE_FLAGS_HASHED } from '../../model/numbers'
+import { newCounters } from '../objects/counters'
+import { newEstimator } from '../objects/estimator'
+import { sameAddress } from '../objects/machine'
+import type { LocalAddressObject, LocalAddressSlot, ServiceObject } from '../objects/table-objects'
+import { addressServiceId, fwmarkServiceId, localAddressesOf, UNSPECIFIED } from '../objects/table-objects'
 import { throwAway } from './destinations'
+import type { KernelState } from './state'
 
 export interface ServiceInputs {
   readonly scheduler: string
@@ -29,9 +25,6 @@ export interface ServiceInputs {
   readonly engine: string | undefined
 }
 
-/** IP_VS_SVC_F_HASHED: the kernel's own mark of a service that is in the table; it shows in every dump. */
-const HASHED = 0x2
-const TCP = 6
 /** The one persistence engine there is (ip_vs_pe_sip.c). */
 const ENGINES = ['sip']
 
@@ -66,11 +59,11 @@ export function addService(kernel: KernelState, key: UnpackedService, inputs: Se
     family: key.family,
     fwmark: key.fwmark ?? 0,
     // Netlink stores TCP for a mark, and so does the library over sockopt.
-    protocol: key.fwmark !== undefined ? TCP : key.protocol,
+    protocol: key.fwmark !== undefined ? PROTOCOLS.tcp : key.protocol,
     address: key.fwmark !== undefined ? { ...UNSPECIFIED, family: key.family } : key.address,
     port: key.fwmark !== undefined ? 0 : key.port,
     scheduler: inputs.scheduler,
-    flags: (inputs.flags | HASHED) >>> 0,
+    flags: (inputs.flags | SERVICE_FLAGS_HASHED) >>> 0,
     persistenceTimeout: inputs.persistenceTimeout,
     netmask: inputs.netmask,
     establishedTimeout: inputs.establishedTimeout,
@@ -90,7 +83,7 @@ export function addService(kernel: KernelState, key: UnpackedService, inputs: Se
 export function editService(kernel: KernelState, service: ServiceObject, inputs: ServiceInputs): Errno {
   const wrong = checkInputs(kernel, service.family, inputs)
   if (wrong !== 0) return wrong
-  service.flags = (inputs.flags | HASHED) >>> 0
+  service.flags = (inputs.flags | SERVICE_FLAGS_HASHED) >>> 0
   service.persistenceTimeout = inputs.persistenceTimeout
   service.netmask = inputs.netmask
   service.establishedTimeout = inputs.establishedTimeout

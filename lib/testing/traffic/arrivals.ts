@@ -9,10 +9,10 @@ import { AF_INET6, parseAddress } from '../../model/address'
 import { parseDestinationKey, parseServiceKey } from '../../model/keys'
 import { PROTOCOLS } from '../../model/numbers'
 import type { DestinationKey, Protocol, ServiceKey } from '../../model/types'
-import type { Arrival, Endpoint, Refusal } from '../state/connection-objects'
-import type { ServiceObject } from '../state/objects'
-import type { KernelState } from '../state/state'
+import type { Arrival, Endpoint, Refusal } from '../objects/connection-objects'
+import type { ServiceObject } from '../objects/table-objects'
 import { findService } from '../table/service-table'
+import type { KernelState } from '../table/state'
 
 export interface ConnectOptions {
   /** `'198.51.100.7:40000'`, `'[2001:db8::7]:40000'`, or the two apart. */

@@ -1,9 +1,9 @@
 /** What connections and templates hold of a destination. */
 
-import type { DestinationObject } from '../state/objects'
-import { cellOf } from '../state/objects'
-import type { KernelState } from '../state/state'
+import type { DestinationObject } from '../objects/table-objects'
+import { cellOf } from '../objects/table-objects'
 import { becameIdle, checkOverload, checkRelief } from '../table/destinations'
+import type { KernelState } from '../table/state'
 
 /** ip_vs_conn.c:ip_vs_bind_dest */
 export function hold(destination: DestinationObject, cpu: number, what: 'inactive' | 'persistent'): void {

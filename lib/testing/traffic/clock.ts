@@ -1,10 +1,10 @@
 /** Time of the fake kernel: it stands still until somebody moves it. */
 
-import type { Estimator } from '../state/estimator'
-import { ESTIMATION_PERIOD, estimate } from '../state/estimator'
-import type { Counters } from '../state/objects'
-import type { KernelState } from '../state/state'
+import type { Counters } from '../objects/counters'
+import type { Estimator } from '../objects/estimator'
+import { ESTIMATION_PERIOD, estimate } from '../objects/estimator'
 import { purgeTrash } from '../table/destinations'
+import type { KernelState } from '../table/state'
 import { release } from './connections'
 import { dropTemplate } from './persistence'
 

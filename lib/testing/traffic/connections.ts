@@ -1,27 +1,23 @@
 /** Connections of the fake kernel: how one comes to be, changes and goes. */
 
 import { formatPacked } from '../../model/address'
+import { FORWARDING_METHODS, PROTOCOLS, SERVICE_FLAGS } from '../../model/numbers'
 import type {
   Arrival,
   ConnectionObject,
   ConnectionState,
   Endpoint,
   Refusal,
-} from '../state/connection-objects'
-import { addressId, cellOf } from '../state/objects'
-import type { KernelState } from '../state/state'
+} from '../objects/connection-objects'
+import { addressId, cellOf } from '../objects/table-objects'
+import type { KernelState } from '../table/state'
 import { hold, letGo } from './binding'
 import { localTuple, takeLocal } from './local-ports'
 import { chooseByTemplate } from './persistence'
 
-const TCP = 6
-const UDP = 17
-const MASQUERADE = 0
-const FULLNAT = 5
 /** 6 and 7 choose a local address, too: ip_vs_hbind_laddr names the methods that do not. */
 export const usesLocalAddress = (kernel: KernelState, forwarding: number) =>
-  kernel.facts.fullnat && forwarding >= FULLNAT
-const ONE_PACKET = 0x4
+  kernel.facts.fullnat && forwarding >= FORWARDING_METHODS.fullnat
 
 const endpointId = ({ address, port }: Endpoint) => `${addressId(address)} ${port}`
 
@@ -122,7 +118,7 @@ export function arrive(kernel: KernelState, arrival: Arrival): ConnectionObject 
   const { service, protocol, client, virtual, cpu } = arrival
   const known = reuse(kernel, arrival)
   if (known) {
-    if (protocol !== UDP && known.state !== 'established') setState(kernel, known, 'syn-received')
+    if (protocol !== PROTOCOLS.udp && known.state !== 'established') setState(kernel, known, 'syn-received')
     else touch(kernel, known)
     return known
   }
@@ -141,7 +137,7 @@ export function arrive(kernel: KernelState, arrival: Arrival): ConnectionObject 
     choice.object.connections++
     local = { object: choice.object, port: choice.port }
   }
-  const perService = kernel.facts.perCpu && protocol === TCP
+  const perService = kernel.facts.perCpu && protocol === PROTOCOLS.tcp
   const connection: ConnectionObject = {
     id: kernel.id(),
     protocol,
@@ -155,7 +151,7 @@ export function arrive(kernel: KernelState, arrival: Arrival): ConnectionObject 
     cpu,
     establishedTimeout: perService ? service.establishedTimeout : undefined,
     template: template?.key,
-    state: protocol === UDP ? 'udp' : 'syn-received',
+    state: protocol === PROTOCOLS.udp ? 'udp' : 'syn-received',
     active: false,
     expires: kernel.now,
   }
@@ -165,7 +161,8 @@ export function arrive(kernel: KernelState, arrival: Arrival): ConnectionObject 
   destination.stats.connections += BigInt(1)
   setState(kernel, connection, connection.state)
   // ip_vs_core.c: such a connection is for the one packet, and in no table.
-  if ((service.flags & ONE_PACKET) !== 0 && protocol === UDP) release(kernel, connection)
+  if ((service.flags & SERVICE_FLAGS.onePacket) !== 0 && protocol === PROTOCOLS.udp)
+    release(kernel, connection)
   return connection
 }
 
@@ -181,7 +178,7 @@ export function establish(kernel: KernelState, connection: ConnectionObject): vo
 export function finish(kernel: KernelState, connection: ConnectionObject): void {
   const { state, forwarding } = connection
   if (state !== 'established' && state !== 'syn-received') return
-  const seesBoth = forwarding === MASQUERADE || usesLocalAddress(kernel, forwarding)
+  const seesBoth = forwarding === FORWARDING_METHODS.masquerade || usesLocalAddress(kernel, forwarding)
   setState(kernel, connection, seesBoth ? 'time-wait' : 'fin-wait')
 }
 

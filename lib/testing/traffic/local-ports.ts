@@ -1,10 +1,10 @@
 /** A local address and a port of it for a FULLNAT connection: ip_vs_conn.c:ip_vs_hbind_laddr. */
 
-import type { Endpoint } from '../state/connection-objects'
-import type { LocalAddressObject, ServiceObject } from '../state/objects'
-import { addressId } from '../state/objects'
-import type { KernelState } from '../state/state'
+import type { Endpoint } from '../objects/connection-objects'
+import type { LocalAddressObject, ServiceObject } from '../objects/table-objects'
+import { addressId } from '../objects/table-objects'
 import { nextLocalAddress } from '../table/service-table'
+import type { KernelState } from '../table/state'
 
 /** What the kernel must not have twice: the connection as the destination sees it. */
 export function localTuple(

@@ -1,9 +1,10 @@
 /** Packets and bytes of the fake kernel. */
 
 import { invalidValue } from '../../errors/argument-errors'
-import type { ConnectionObject } from '../state/connection-objects'
-import type { Counters, DestinationObject, ServiceObject } from '../state/objects'
-import type { KernelState } from '../state/state'
+import type { ConnectionObject } from '../objects/connection-objects'
+import type { Counters } from '../objects/counters'
+import type { DestinationObject, ServiceObject } from '../objects/table-objects'
+import type { KernelState } from '../table/state'
 import { touch } from './connections'
 
 /** What is left out is 0. `in` is what the client sends. */

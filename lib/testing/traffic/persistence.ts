@@ -2,12 +2,13 @@
 
 import type { PackedAddress } from '../../model/address'
 import { AF_INET } from '../../model/address'
+import { SERVICE_FLAGS } from '../../model/numbers'
+import type { Arrival, Refusal, TemplateObject } from '../objects/connection-objects'
+import { applyPrefix } from '../objects/machine'
+import type { DestinationObject, ServiceObject } from '../objects/table-objects'
+import { addressId } from '../objects/table-objects'
 import { schedulerOf } from '../schedulers'
-import type { Arrival, Refusal, TemplateObject } from '../state/connection-objects'
-import { applyPrefix } from '../state/machine'
-import type { DestinationObject, ServiceObject } from '../state/objects'
-import { addressId } from '../state/objects'
-import type { KernelState } from '../state/state'
+import type { KernelState } from '../table/state'
 import { hold, letGo } from './binding'
 
 export interface Choice {
@@ -16,7 +17,6 @@ export interface Choice {
   readonly template: TemplateObject | undefined
 }
 
-const PERSISTENT = 0x1
 const FTP = 21
 
 function network(client: PackedAddress, { netmask }: ServiceObject): PackedAddress {
@@ -59,7 +59,7 @@ function makeTemplate(kernel: KernelState, arrival: Arrival, key: string): Templ
 
 export function chooseByTemplate(kernel: KernelState, arrival: Arrival): Choice | Refusal {
   const { service, virtual } = arrival
-  const persistent = (service.flags & PERSISTENT) !== 0
+  const persistent = (service.flags & SERVICE_FLAGS.persistent) !== 0
   const matches = virtual.port === service.port
   if (service.fwmark === 0 && !matches && !(persistent && service.port === 0)) {
     return { kind: 'wrong-port', port: virtual.port }

@@ -2,7 +2,8 @@
 
 import { replyPresence } from '../../../lib/border/layout.gen'
 import type { CpuState, KernelFiles, Transport } from '../../../lib/border/transport'
-import { Ipvs, type OpenOptions } from '../../../lib/client/ipvs'
+import { Ipvs } from '../../../lib/client/ipvs'
+import type { OpenOptions } from '../../../lib/client/open-options'
 import type { IpvsError } from '../../../lib/errors/ipvs-error'
 import { parseAddress } from '../../../lib/model/address'
 import {

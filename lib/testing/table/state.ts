@@ -1,16 +1,15 @@
 /** Everything a fake kernel holds. */
 
-import type { CheckedOptions } from '../options'
+import type { ConnectionObject, TemplateObject } from '../objects/connection-objects'
+import type { DialectFacts } from '../objects/kernel-numbers'
+import { FACTS } from '../objects/kernel-numbers'
+import { Host } from '../objects/machine'
+import type { CheckedOptions } from '../objects/options'
+import { orderServices } from '../objects/service-order'
+import type { DaemonObject, DestinationObject, SchedulerState, ServiceObject } from '../objects/table-objects'
+import { destinationsOf } from '../objects/table-objects'
 import { schedulerOf } from '../schedulers'
-import type { DaemonObject } from '../table/daemons'
-import type { ConnectionObject, TemplateObject } from './connection-objects'
-import type { DialectFacts } from './kernel-numbers'
-import { FACTS } from './kernel-numbers'
-import { Host } from './machine'
-import type { DestinationObject, ServiceObject } from './objects'
-import { destinationsOf } from './objects'
-import type { Change, SchedulerState, SchedulerView } from './scheduler-types'
-import { orderServices } from './service-order'
+import type { DestinationChange, SchedulerView } from '../schedulers/scheduler'
 
 /** The first family id that generic netlink gives away (linux/genetlink.h: GENL_MIN_ID + 1). */
 const FIRST_FAMILY_ID = 0x12
@@ -123,7 +122,7 @@ export class KernelState {
    * Tells the scheduler of every CPU what has become of a destination. A scheduler that has not run yet is made later
    * from what there is then, which comes to the same.
    */
-  destinationsChanged(service: ServiceObject, change: Change): void {
+  destinationsChanged(service: ServiceObject, change: DestinationChange): void {
     service.order = undefined
     const { changed } = schedulerOf(service.scheduler)
     if (!changed) return

@@ -2,24 +2,10 @@
 
 import type { AddressFamily, PackedAddress } from '../../model/address'
 import { AF_INET } from '../../model/address'
+import type { Counters } from './counters'
+import { newCounters } from './counters'
 import type { Estimator } from './estimator'
 import { newEstimator } from './estimator'
-import type { SchedulerState } from './scheduler-types'
-
-export interface Counters {
-  connections: bigint
-  inPackets: bigint
-  outPackets: bigint
-  inBytes: bigint
-  outBytes: bigint
-}
-
-export const COUNTERS = ['connections', 'inPackets', 'outPackets', 'inBytes', 'outBytes'] as const
-
-export function newCounters(): Counters {
-  const zero = BigInt(0)
-  return { connections: zero, inPackets: zero, outPackets: zero, inBytes: zero, outBytes: zero }
-}
 
 /** What a destination counts on one CPU; kernels other than fullnat-v3 have one cell for all. */
 export interface Cell {
@@ -62,6 +48,9 @@ export interface DestinationObject {
   /** Milliseconds: in the trash without a reference since then. */
   idleSince: number | undefined
 }
+
+/** What a scheduler remembers of one service (on fullnat-v3: on one CPU). Plain JSON, so that it can be dumped. */
+export type SchedulerState = { [name: string]: unknown }
 
 export interface LocalAddressObject {
   readonly id: number
@@ -106,6 +95,18 @@ export interface ServiceObject {
   estimator: Estimator
   /** The kernel's list of destinations, undefined after a change. */
   order: DestinationObject[] | undefined
+}
+
+export interface DaemonObject {
+  /** 1 master, 2 backup. */
+  readonly state: number
+  readonly interface: string
+  readonly syncId: number
+  /** Mainline only. */
+  readonly syncMaxLength: number
+  readonly multicastGroup: PackedAddress
+  readonly multicastPort: number
+  readonly multicastTtl: number
 }
 
 export const UNSPECIFIED: PackedAddress = { family: AF_INET, a: 0, b: 0, c: 0, d: 0 }

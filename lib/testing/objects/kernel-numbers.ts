@@ -1,6 +1,6 @@
 /** What differs between the three kernels, as numbers and lists. */
 
-import type { FakeDialect } from '../options'
+import type { FakeDialect } from './options'
 
 export interface DialectFacts {
   readonly dialect: FakeDialect

@@ -1,10 +1,10 @@
 /** What a fake kernel can be told about itself and the machine around it. */
 
-import { invalidValue, outOfRange } from '../errors/argument-errors'
-import { checkProperties, PropertyNames } from '../input/properties'
-import { checkInteger, checkName, INT_MAX } from '../input/values'
-import { parseAddress } from '../model/address'
-import type { Dialect } from '../model/types'
+import { invalidValue, outOfRange } from '../../errors/argument-errors'
+import { checkProperties, PropertyNames } from '../../input/properties'
+import { checkInteger, checkName, INT_MAX } from '../../input/values'
+import { AF_INET6, parseAddress } from '../../model/address'
+import type { Dialect } from '../../model/types'
 
 export type FakeDialect = Exclude<Dialect, 'unknown'>
 
@@ -73,7 +73,7 @@ function checkNetworks(value: unknown, field: string): readonly string[] {
   value.forEach((text: unknown, i) => {
     const [address, prefix, ...rest] = String(text).split('/')
     const parsed = parseAddress(address as string)
-    const bits = parsed?.family === 10 ? 128 : 32
+    const bits = parsed?.family === AF_INET6 ? 128 : 32
     const length = prefix === undefined ? bits : Number(prefix)
     if (!parsed || rest.length > 0 || !Number.isInteger(length) || length < 0 || length > bits) {
       throw invalidValue(`${field}[${i}]`, 'must be an address, or one with a prefix length', text)

@@ -1,7 +1,7 @@
 /** Connections and persistence templates of the fake kernel. */
 
 import type { PackedAddress } from '../../model/address'
-import type { DestinationObject, LocalAddressObject, ServiceObject } from './objects'
+import type { DestinationObject, LocalAddressObject, ServiceObject } from './table-objects'
 
 /** `'syn-received'` to `'close'` are TCP's; UDP is always `'udp'`, what has expired is `'expired'`. */
 export type ConnectionState =

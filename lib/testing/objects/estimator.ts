@@ -1,6 +1,7 @@
 /** The rates of mainline: ip_vs_est.c, a running average that is updated every two seconds. */
 
-import type { Counters } from './objects'
+import type { Counters } from './counters'
+import { COUNTERS, newCounters } from './counters'
 
 /** Fixed point, as the kernel keeps it: counts times 1024, bytes times 32. */
 export interface Estimator {
@@ -11,22 +12,16 @@ export interface Estimator {
 /** Milliseconds between two updates (ip_vs_est.c:estimation_timer). */
 export const ESTIMATION_PERIOD = 2000
 
-const FIELDS = ['connections', 'inPackets', 'outPackets', 'inBytes', 'outBytes'] as const
 const isBytes = (field: string) => field === 'inBytes' || field === 'outBytes'
 
-function zeroes(): Counters {
-  const zero = BigInt(0)
-  return { connections: zero, inPackets: zero, outPackets: zero, inBytes: zero, outBytes: zero }
-}
-
 export function newEstimator(): Estimator {
-  return { last: zeroes(), average: zeroes() }
+  return { last: newCounters(), average: newCounters() }
 }
 
 /** One tick; true while the averages still move. */
 export function estimate({ last, average }: Estimator, now: Counters): boolean {
   let moved = false
-  for (const field of FIELDS) {
+  for (const field of COUNTERS) {
     const rate = (now[field] - last[field]) << (isBytes(field) ? BigInt(4) : BigInt(9))
     const next = average[field] + ((rate - average[field]) >> BigInt(2))
     moved = moved || next !== average[field]
@@ -37,8 +32,8 @@ export function estimate({ last, average }: Estimator, now: Counters): boolean {
 }
 
 export function ratesOf({ average }: Estimator): Counters {
-  const rates = zeroes()
-  for (const field of FIELDS) {
+  const rates = newCounters()
+  for (const field of COUNTERS) {
     rates[field] = isBytes(field)
       ? (average[field] + BigInt(0xf)) >> BigInt(5)
       : (average[field] + BigInt(0x1ff)) >> BigInt(10)

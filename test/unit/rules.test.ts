@@ -4,7 +4,7 @@ import { localAddressCpu } from '../../lib/client/local-address-coverage'
 import type { IpvsError } from '../../lib/errors/ipvs-error'
 import { checkDaemonInput, checkDestinationInput, checkServiceInput, checkServiceKey } from '../../lib/input'
 import { type Capabilities, capabilitiesOf } from '../../lib/kernel/capabilities'
-import { chooseTransport, detect, isForeignNamespace, type Signals } from '../../lib/kernel/detect'
+import { chooseTransport, detect, type Evidence, isForeignNamespace } from '../../lib/kernel/detect'
 import {
   keepsEstablishedTimeout,
   removesDestinationsFirst,
@@ -41,16 +41,16 @@ const V3_FILES: KernelFiles = {
   extStats: ['fullnat_add_toa_ok', 'conn_exceeded'],
 }
 
-const mainline: Signals = {
+const mainline: Evidence = {
   commands: MAINLINE_OPS,
   familyId: 0x1b,
   sockoptVersionError: 0,
   sockoptLocalAddressError: 92,
   files: NO_FILES,
 }
-const v2: Signals = { ...mainline, commands: FULLNAT_OPS, sockoptLocalAddressError: 3, files: V2_FILES }
-const v3: Signals = { ...v2, files: V3_FILES }
-const absent: Signals = {
+const v2: Evidence = { ...mainline, commands: FULLNAT_OPS, sockoptLocalAddressError: 3, files: V2_FILES }
+const v3: Evidence = { ...v2, files: V3_FILES }
+const absent: Evidence = {
   commands: undefined,
   familyId: 0,
   sockoptVersionError: 92,
@@ -90,7 +90,7 @@ function destine(capabilities: Capabilities, service = tcp, more: object = {}): 
 }
 
 describe('detect', () => {
-  it.each<[string, Signals, Dialect]>([
+  it.each<[string, Evidence, Dialect]>([
     ['mainline', mainline, 'mainline'],
     ['mainline without privilege', { ...mainline, sockoptVersionError: 1 }, 'mainline'],
     ['mainline by sockopt alone', { ...mainline, ...noFamily }, 'mainline'],
@@ -116,12 +116,12 @@ describe('detect', () => {
     ],
     ['FULLNAT behind a hidden /proc, as the stricter one', { ...v2, files: NO_FILES }, 'fullnat-v3'],
     ['nothing', absent, 'unknown'],
-  ])('knows %s', (_, signals, dialect) => {
-    expect(detect(signals).dialect).toBe(dialect)
-    expect(detect(signals).reason).not.toBe('')
+  ])('knows %s', (_, evidence, dialect) => {
+    expect(detect(evidence).dialect).toBe(dialect)
+    expect(detect(evidence).reason).not.toBe('')
   })
 
-  it.each<[string, Signals]>([
+  it.each<[string, Evidence]>([
     ['commands 18–20 against sockopt', { ...v2, sockoptLocalAddressError: 92 }],
     ['sockopt against the commands', { ...mainline, sockoptLocalAddressError: 3 }],
     ['some of the commands', { ...mainline, commands: MAINLINE_OPS | bits(18) }],
@@ -133,13 +133,13 @@ describe('detect', () => {
       'rows of both',
       { ...v3, files: { ...V3_FILES, extStats: ['conn_exceeded', 'defence_ip_frag_gather'] } },
     ],
-  ])('signals that disagree make it unknown: %s', (_, signals) => {
-    expect(detect(signals).dialect).toBe('unknown')
+  ])('evidence that disagree make it unknown: %s', (_, evidence) => {
+    expect(detect(evidence).dialect).toBe('unknown')
   })
 
   it('trap: messages to family id 0 are acknowledged and ignored, so it is no family', () => {
-    const signals = { ...absent, commands: MAINLINE_OPS, familyId: 0 }
-    expect(code(() => chooseTransport('auto', signals, true))).toBe('ERR_IPVS_NOT_LOADED')
+    const evidence = { ...absent, commands: MAINLINE_OPS, familyId: 0 }
+    expect(code(() => chooseTransport('auto', evidence, true))).toBe('ERR_IPVS_NOT_LOADED')
   })
 })
 

@@ -1,15 +1,15 @@
 import { describe, expect, it, vi } from 'vitest'
 import { Operation, Transport } from '../../lib/border/layout.gen'
-import { JOB_REQUESTS, RequestBuffer } from '../../lib/border/request'
-import { Staging } from '../../lib/dispatch/buffer-pool'
+import { RequestBuffer, TRIP_REQUESTS } from '../../lib/border/request'
+import { BufferPool } from '../../lib/dispatch/buffer-pool'
 
 const FLUSH = { operation: Operation.flush }
 
 describe('a buffer that comes back', () => {
-  const staging = () => new Staging(Transport.netlink, 2)
+  const pool = () => new BufferPool(Transport.netlink, 2)
 
   it('is empty and used again', () => {
-    const buffers = staging()
+    const buffers = pool()
     const first = buffers.stage(FLUSH)
     buffers.startAnew()
     buffers.giveBack(first)
@@ -18,7 +18,7 @@ describe('a buffer that comes back', () => {
   })
 
   it('is forgotten where there are enough', () => {
-    const buffers = staging()
+    const buffers = pool()
     const given = [1, 2, 3].map(() => buffers.buffer())
     for (const one of given) buffers.giveBack(one)
     expect([buffers.buffer(), buffers.buffer()]).toEqual([given[1], given[0]])
@@ -26,10 +26,10 @@ describe('a buffer that comes back', () => {
   })
 
   it('is forgotten where it is larger than a job: fullnat-v2 removes a service with thousands of requests', () => {
-    const buffers = staging()
+    const buffers = pool()
     const [full, oversized] = [buffers.buffer(), buffers.buffer()]
-    for (let i = 0; i < JOB_REQUESTS; i++) buffers.pack(full, FLUSH)
-    for (let i = 0; i < JOB_REQUESTS + 1; i++) buffers.pack(oversized, FLUSH)
+    for (let i = 0; i < TRIP_REQUESTS; i++) buffers.pack(full, FLUSH)
+    for (let i = 0; i < TRIP_REQUESTS + 1; i++) buffers.pack(oversized, FLUSH)
     buffers.giveBack(oversized)
     buffers.giveBack(full)
     expect(buffers.buffer()).toBe(full)
@@ -40,8 +40,8 @@ describe('a buffer that comes back', () => {
 it('a buffer grows a few times only, far beyond a job as well', () => {
   const allocate = vi.spyOn(RequestBuffer.prototype as unknown as { allocate(): ArrayBuffer }, 'allocate')
   const buffer = new RequestBuffer()
-  for (let i = 0; i < 30 * JOB_REQUESTS; i++) buffer.push(FLUSH, Transport.netlink)
-  expect(buffer.count).toBe(30 * JOB_REQUESTS)
+  for (let i = 0; i < 30 * TRIP_REQUESTS; i++) buffer.push(FLUSH, Transport.netlink)
+  expect(buffer.count).toBe(30 * TRIP_REQUESTS)
   expect(allocate.mock.calls.length).toBeLessThan(10)
   allocate.mockRestore()
 })

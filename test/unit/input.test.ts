@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { checkOpenOptions } from '../../lib/client/open-options'
 import {
   checkCallOptions,
   checkDaemonInput,
@@ -9,7 +10,6 @@ import {
   checkDestinationKey,
   checkLocalAddress,
   checkLocalAddresses,
-  checkOpenOptions,
   checkServiceChange,
   checkServiceInput,
   checkServiceKey,

@@ -2,7 +2,7 @@
 
 import { AF_INET6 } from '../../model/address'
 import type { DialectFacts } from './kernel-numbers'
-import type { ServiceObject } from './objects'
+import type { ServiceObject } from './table-objects'
 
 /**
  * ip_vs_ctl.c:ip_vs_svc_hashkey and ip_vs_svc_fwm_hashkey. Mainline mixes the address of the namespace's structure in,

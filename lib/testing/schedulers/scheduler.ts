@@ -1,10 +1,8 @@
 /** What the schedulers of the fake kernel have in common. */
 
 import type { PackedAddress } from '../../model/address'
-import type { Cell, DestinationObject } from './objects'
-
-/** What a scheduler remembers of one service (on fullnat-v3: on one CPU). Plain JSON, so that it can be dumped. */
-export type SchedulerState = { [name: string]: unknown }
+import { AF_INET6 } from '../../model/address'
+import type { Cell, DestinationObject, SchedulerState } from '../objects/table-objects'
 
 /** The first packet of a connection. */
 export interface Packet {
@@ -29,7 +27,7 @@ export interface SchedulerView {
   random(below: number): number
 }
 
-export interface Change {
+export interface DestinationChange {
   readonly kind: 'add' | 'remove' | 'update'
   readonly destination: DestinationObject
   /** The list as it was. */
@@ -39,7 +37,7 @@ export interface Change {
 export interface Scheduler {
   init?(view: SchedulerView): SchedulerState
   /** The list has changed already. */
-  changed?(state: SchedulerState, view: SchedulerView, change: Change): void
+  changed?(state: SchedulerState, view: SchedulerView, change: DestinationChange): void
   schedule(state: SchedulerState, view: SchedulerView, packet: Packet): DestinationObject | undefined
 }
 
@@ -50,5 +48,5 @@ export function takes(view: SchedulerView, destination: DestinationObject): bool
 
 /** XOR of the words, as every hash of ip_vs folds an address. */
 export function foldAddress({ family, a, b, c, d }: PackedAddress): number {
-  return (family === 10 ? a ^ b ^ c ^ d : a) >>> 0
+  return (family === AF_INET6 ? a ^ b ^ c ^ d : a) >>> 0
 }

@@ -1,35 +1,27 @@
-/** Options of a call, and of opening a client. */
+/** How a client is opened. */
 
 import type { Transport } from '../border/transport'
 import { invalidType, invalidValue } from '../errors/argument-errors'
+import { checkSignal } from '../input/call-options'
+import { checkProperties, PropertyNames } from '../input/properties'
+import { checkBoolean, checkInteger, checkName, checkObject, INT_MAX } from '../input/values'
 import type { TransportKind } from '../model/types'
-import { checkProperties, PropertyNames } from './properties'
-import { checkBoolean, checkInteger, checkName, checkObject, INT_MAX } from './values'
 
-export interface NormalizedCallOptions {
-  readonly signal: AbortSignal | undefined
-  /** Milliseconds. */
-  readonly timeout: number | undefined
-}
-
-/** By its shape: Node 10 has no AbortSignal, and people bring their own. */
-function checkSignal(value: unknown, field: string): AbortSignal | undefined {
-  if (value === undefined) return undefined
-  const signal = value as { aborted?: unknown; addEventListener?: unknown } | null
-  const shaped = typeof signal === 'object' && signal !== null && typeof signal.aborted === 'boolean'
-  if (!shaped || typeof signal.addEventListener !== 'function') throw invalidType(field, 'AbortSignal', value)
-  return value as AbortSignal
-}
-
-const CALL_OPTIONS = new PropertyNames(['signal', 'timeout'])
-
-export function checkCallOptions(value: unknown, field = 'options'): NormalizedCallOptions {
-  if (value === undefined) return { signal: undefined, timeout: undefined }
-  const { signal, timeout } = checkProperties(value, field, CALL_OPTIONS)
-  return {
-    signal: checkSignal(signal, `${field}.signal`),
-    timeout: timeout === undefined ? undefined : checkInteger(timeout, `${field}.timeout`, 1, INT_MAX),
-  }
+export interface OpenOptions {
+  /**
+   * `'auto'` (default) takes generic netlink, and sockopt only where the netlink family cannot be had. An object is a
+   * transport of your own, such as that of a fake kernel.
+   */
+  readonly transport?: 'auto' | TransportKind | Transport | undefined
+  /** Network namespace (mainline): a name under /run/netns, a path, or the id of a process in it. */
+  readonly netns?: string | number | undefined
+  /** Milliseconds for each call that names none. Default 5000. */
+  readonly timeout?: number | undefined
+  readonly signal?: AbortSignal | undefined
+  /** Run `modprobe ip_vs` where it is not loaded. Default false: nothing is ever loaded. */
+  readonly loadModule?: boolean | undefined
+  /** Write to kernels that are not known, and start sync daemons on FULLNAT kernels. Default false. */
+  readonly force?: boolean | undefined
 }
 
 export interface NormalizedOpenOptions {

@@ -1,0 +1,16 @@
+/** What a service or a destination counts. */
+
+export interface Counters {
+  connections: bigint
+  inPackets: bigint
+  outPackets: bigint
+  inBytes: bigint
+  outBytes: bigint
+}
+
+export const COUNTERS = ['connections', 'inPackets', 'outPackets', 'inBytes', 'outBytes'] as const
+
+export function newCounters(): Counters {
+  const zero = BigInt(0)
+  return { connections: zero, inPackets: zero, outPackets: zero, inBytes: zero, outBytes: zero }
+}
