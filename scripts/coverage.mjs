@@ -3,7 +3,7 @@
 //   node scripts/coverage.mjs [lib] [native]
 //
 // lib: lines of lib/ that the unit and contract suites reach, by V8. native: lines of native/ that the programs of
-// test/native reach, by gcov. The addon's own files are not among them: only Node can run those.
+// test/native and test/fuzz reach, by gcov. The addon's own files are not among them: only Node can run those.
 import { execFile, spawnSync } from 'node:child_process'
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { availableParallelism, tmpdir } from 'node:os'
@@ -13,6 +13,7 @@ import { gunzipSync } from 'node:zlib'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const tests = 'test/native'
+const fuzzers = 'test/fuzz'
 const RUN_TIMEOUT_MS = 300_000
 const FLAGS = [
   '-std=c++20',
@@ -90,11 +91,11 @@ const sources = (folder) =>
     .filter((name) => name.endsWith('.cc'))
     .map((name) => `${folder}/${name}`)
 
-/** A program of test/native with the helpers that it includes. */
+/** A program with the helpers of test/native that it includes. */
 function partsOf(source) {
   const code = readFileSync(join(root, source), 'utf8')
   const helpers = ['fake_kernel', 'interpose'].filter((name) => code.includes(`"${name}.h"`))
-  const main = source.includes('/fuzz_') ? [] : [`${tests}/check.cc`]
+  const main = source.startsWith(fuzzers) ? [] : [`${tests}/check.cc`]
   return [source, ...main, ...helpers.map((name) => `${tests}/${name}.cc`)]
 }
 
@@ -122,11 +123,10 @@ async function gcov(objects, target) {
 
 async function coverNativeIn(target) {
   // What replaces parts of libstdc++ for the floor of the addon is of no use in a program.
-  const library = ['engine', 'ipvs', 'netlink', 'sockopt', 'sys']
+  const library = ['abi', 'engine', 'ipvs', 'netlink', 'sys']
     .flatMap((folder) => sources(`native/${folder}`))
     .filter((path) => path !== 'native/sys/glibc_floor.cc')
-  const programs = sources(tests)
-    .filter((path) => /(_test|\/fuzz_[^/]*)\.cc$/.test(path))
+  const programs = [...sources(tests).filter((path) => path.endsWith('_test.cc')), ...sources(fuzzers)]
     .map((source) => ({ file: `${target}/${source.replace(/^.*\/|\.cc$/g, '')}`, parts: partsOf(source) }))
   const objectOf = (source) => `${target}/${source.replaceAll('/', '_')}.o`
   const needed = [...new Set([...library, ...programs.flatMap(({ parts }) => parts)])]

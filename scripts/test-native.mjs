@@ -1,4 +1,5 @@
-// Builds and runs the C++ tests of test/native: plain programs, without Node, under AddressSanitizer and UBSan.
+// Builds and runs the C++ tests of test/native and the fuzzers of test/fuzz: plain programs, without Node, under
+// AddressSanitizer and UBSan.
 //
 //   node scripts/test-native.mjs [--valgrind] [--libfuzzer SECONDS] [NAME...]
 //
@@ -15,6 +16,7 @@ import { fileURLToPath } from 'node:url'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const tests = 'test/native'
+const fuzzers = 'test/fuzz'
 const target = 'build/native-tests'
 const RUN_TIMEOUT_MS = 180_000
 
@@ -49,8 +51,10 @@ const sources = (folder) =>
     .filter((name) => name.endsWith('.cc'))
     .map((name) => `${folder}/${name}`)
 
+const isFuzzer = (name) => name.startsWith('fuzz_')
+
 // Everything but the addon, which needs Node, and what replaces parts of libstdc++ for the floor of the addon.
-const library = ['engine', 'ipvs', 'netlink', 'sockopt', 'sys']
+const library = ['abi', 'engine', 'ipvs', 'netlink', 'sys']
   .flatMap((folder) => sources(`native/${folder}`))
   .filter((path) => path !== 'native/sys/glibc_floor.cc')
 
@@ -109,9 +113,9 @@ async function build(variant, names) {
   const text = [compiler, ...flags, ...link].join(' ')
   if (!existsSync(stamp) || readFileSync(stamp, 'utf8') !== text) writeFileSync(stamp, text)
   const programs = names.map((name) => {
-    const source = `${tests}/${name}.cc`
+    const source = `${isFuzzer(name) ? fuzzers : tests}/${name}.cc`
     const parts = [source]
-    if (!name.startsWith('fuzz_')) parts.push(`${tests}/check.cc`)
+    if (!isFuzzer(name)) parts.push(`${tests}/check.cc`)
     const code = readFileSync(inRoot(source), 'utf8')
     for (const helper of ['fake_kernel', 'interpose']) {
       if (code.includes(`"${helper}.h"`)) parts.push(`${tests}/${helper}.cc`)
@@ -182,14 +186,14 @@ async function main() {
   const seconds = at < 0 ? 0 : Number(args[at + 1])
   if (at >= 0) args.splice(at, 2)
   const wanted = args.filter((arg) => !arg.startsWith('--'))
-  const names = readdirSync(inRoot(tests))
-    .filter((name) => /(_test|^fuzz_.*)\.cc$/.test(name))
-    .map((name) => basename(name, '.cc'))
+  const names = [...sources(tests), ...sources(fuzzers)]
+    .map((path) => basename(path, '.cc'))
+    .filter((name) => name.endsWith('_test') || isFuzzer(name))
     .filter((name) => wanted.length === 0 || wanted.some((part) => name.includes(part)))
-  if (names.length === 0) throw new Error(`no program of ${tests} is called ${wanted.join(' or ')}`)
+  if (names.length === 0) throw new Error(`no program of ${tests} or ${fuzzers} is called ${wanted.join(' or ')}`)
   await runAll('sanitize', names, (file) => [file])
   if (valgrind) {
-    const checked = names.filter((name) => !name.startsWith('fuzz_'))
+    const checked = names.filter((name) => !isFuzzer(name))
     await runAll('plain', checked, (file) => [
       'valgrind',
       '--quiet',
@@ -199,8 +203,7 @@ async function main() {
     ])
   }
   if (seconds > 0) {
-    const fuzzers = names.filter((name) => name.startsWith('fuzz_'))
-    await runAll('libfuzzer', fuzzers, (file) => [
+    await runAll('libfuzzer', names.filter(isFuzzer), (file) => [
       file,
       `-max_total_time=${seconds}`,
       '-max_len=8192',
