@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <memory>
 
-#include "engine/connection.h"
+#include "engine/job_runner.h"
 
 namespace ipvs::addon {
 

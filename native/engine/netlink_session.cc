@@ -2,7 +2,7 @@
 
 #include <cerrno>
 
-#include "abi/kernel.h"
+#include "ipvs/kernel_numbers.h"
 #include "sys/clock.h"
 
 namespace ipvs::engine {

@@ -5,8 +5,8 @@
 
 #include <cerrno>
 
-#include "abi/kernel.h"
-#include "engine/snapshot.h"
+#include "engine/snapshot_requests.h"
+#include "ipvs/kernel_numbers.h"
 #include "sys/clock.h"
 
 namespace ipvs::engine {

@@ -1,8 +1,8 @@
 // The socket option side of a connection: one call per operation, executed at once. IPv4 only.
 #pragma once
 
-#include "ipvs/reply.h"
-#include "sockopt/codec.h"
+#include "abi/reply.h"
+#include "ipvs/sockopt_codec.h"
 #include "sys/inet_socket.h"
 
 namespace ipvs::engine {

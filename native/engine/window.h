@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "abi/records.h"
-#include "ipvs/decode.h"
-#include "ipvs/encode.h"
+#include "ipvs/netlink_decode.h"
+#include "ipvs/netlink_encode.h"
 #include "netlink/cursor.h"
 #include "netlink/writer.h"
 #include "sys/netlink_socket.h"

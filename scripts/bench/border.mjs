@@ -19,7 +19,7 @@ const work = mkdtempSync(join(tmpdir(), 'ipvs-border-'))
 process.on('exit', () => rmSync(work, { recursive: true, force: true }))
 
 const program = join(work, 'border')
-const sources = ['test/bench/border.cc', 'native/ipvs/encode.cc', 'native/ipvs/decode.cc']
+const sources = ['test/bench/border.cc', 'native/ipvs/netlink_encode.cc', 'native/ipvs/netlink_decode.cc']
 const flags = ['-std=c++20', '-O3', '-fno-exceptions', '-fno-rtti', '-Inative']
 execFileSync('g++', [...flags, '-o', program, ...sources], { cwd: root, stdio: 'inherit' })
 

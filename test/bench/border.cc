@@ -7,9 +7,9 @@
 #include <cstdio>
 #include <cstring>
 
-#include "abi/kernel.h"
-#include "ipvs/decode.h"
-#include "ipvs/encode.h"
+#include "ipvs/kernel_numbers.h"
+#include "ipvs/netlink_decode.h"
+#include "ipvs/netlink_encode.h"
 #include "netlink/cursor.h"
 
 namespace {
@@ -55,9 +55,9 @@ netlink::Writer dump() {
     const std::uint8_t address[16] = {10, 2, static_cast<std::uint8_t>(i), 1};
     writer.attribute(kernel::kDestAddress, address);
     writer.number<std::uint16_t>(kernel::kDestPort, 0x901f);
-    for (const std::uint16_t type : {kernel::kDestForwarding, kernel::kDestWeight, kernel::kDestUpperThreshold,
-                                     kernel::kDestLowerThreshold, kernel::kDestActive, kernel::kDestInactive,
-                                     kernel::kDestPersistent}) {
+    for (const std::uint16_t type :
+         {kernel::kDestForwarding, kernel::kDestWeight, kernel::kDestUpperThreshold, kernel::kDestLowerThreshold,
+          kernel::kDestActive, kernel::kDestInactive, kernel::kDestPersistent}) {
       writer.number<std::uint32_t>(type, 1);
     }
     const std::size_t stats = writer.begin_nest(kernel::kDestStats);

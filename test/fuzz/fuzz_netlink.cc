@@ -5,7 +5,7 @@
 
 #include "fuzz_main.h"
 #include "golden.h"
-#include "ipvs/decode.h"
+#include "ipvs/netlink_decode.h"
 #include "netlink/cursor.h"
 #include "netlink/family.h"
 

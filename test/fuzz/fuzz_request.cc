@@ -2,12 +2,12 @@
 // encoded for every dialect, within the room that a window keeps, and with no attribute that harms a kernel.
 #include <cstdlib>
 
-#include "abi/kernel.h"
 #include "fuzz_main.h"
-#include "ipvs/encode.h"
+#include "ipvs/kernel_numbers.h"
+#include "ipvs/netlink_encode.h"
+#include "ipvs/sockopt_codec.h"
 #include "netlink/cursor.h"
 #include "requests.h"
-#include "sockopt/codec.h"
 
 namespace {
 

@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "fuzz_main.h"
+#include "ipvs/sockopt_codec.h"
 #include "requests.h"
-#include "sockopt/codec.h"
 
 namespace {
 

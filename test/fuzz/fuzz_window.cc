@@ -4,7 +4,7 @@
 
 #include <cstdlib>
 
-#include "engine/connection.h"
+#include "engine/job_runner.h"
 #include "fuzz_main.h"
 #include "golden.h"
 #include "requests.h"

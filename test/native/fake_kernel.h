@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "bytes.h"
-#include "engine/connection.h"
+#include "engine/job_runner.h"
 #include "sys/clock.h"
 #include "sys/unique_fd.h"
 

@@ -3,7 +3,7 @@
 
 #include "check.h"
 #include "golden.h"
-#include "ipvs/decode.h"
+#include "ipvs/netlink_decode.h"
 #include "mutate.h"
 #include "netlink/cursor.h"
 #include "netlink/family.h"

@@ -7,8 +7,8 @@
 
 #include <cerrno>
 
-#include "abi/kernel.h"
 #include "bytes.h"
+#include "ipvs/kernel_numbers.h"
 
 namespace ipvs::test {
 

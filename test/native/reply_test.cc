@@ -1,5 +1,5 @@
 // The reply buffer, the layout table behind it, and what drops repeated records.
-#include "ipvs/reply.h"
+#include "abi/reply.h"
 
 #include <sys/socket.h>
 
@@ -7,8 +7,8 @@
 #include "bytes.h"
 #include "check.h"
 #include "engine/seen.h"
-#include "engine/snapshot.h"
-#include "ipvs/encode.h"
+#include "engine/snapshot_requests.h"
+#include "ipvs/netlink_encode.h"
 #include "requests.h"
 
 namespace ipvs::test {

@@ -7,8 +7,8 @@
 #include "check.h"
 #include "fake_kernel.h"
 #include "interpose.h"
+#include "ipvs/sockopt_structs.h"
 #include "requests.h"
-#include "sockopt/layouts.h"
 #include "sys/clock.h"
 
 namespace ipvs::test {

@@ -1,11 +1,12 @@
 // Socket option structs, both layouts. Offsets and sizes are those of the ABI notes (1.4), written out once more.
+#include "ipvs/sockopt_codec.h"
+
 #include <sys/socket.h>
 
 #include "abi/names.h"
 #include "bytes.h"
 #include "check.h"
 #include "requests.h"
-#include "sockopt/codec.h"
 
 namespace ipvs::test {
 namespace {

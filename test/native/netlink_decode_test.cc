@@ -1,5 +1,5 @@
 // Replies of the kernels as records.
-#include "ipvs/decode.h"
+#include "ipvs/netlink_decode.h"
 
 #include <sys/socket.h>
 

@@ -1,12 +1,12 @@
-#include "sockopt/codec.h"
+#include "ipvs/sockopt_codec.h"
 
 #include <arpa/inet.h>
 #include <sys/socket.h>
 
 #include <cstring>
 
-#include "abi/kernel.h"
 #include "abi/names.h"
+#include "ipvs/kernel_numbers.h"
 
 namespace ipvs::sockopt {
 namespace {

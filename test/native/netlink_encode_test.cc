@@ -1,10 +1,10 @@
 // Requests as netlink messages, per dialect. Each trap of the ABI notes (10, 11) that encoding closes has a test.
-#include "ipvs/encode.h"
+#include "ipvs/netlink_encode.h"
 
-#include "abi/kernel.h"
 #include "bytes.h"
 #include "check.h"
 #include "golden.h"
+#include "ipvs/kernel_numbers.h"
 #include "netlink/cursor.h"
 #include "requests.h"
 

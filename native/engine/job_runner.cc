@@ -1,8 +1,8 @@
-#include "engine/connection.h"
+#include "engine/job_runner.h"
 
 #include <cerrno>
 
-#include "engine/snapshot.h"
+#include "engine/snapshot_requests.h"
 #include "sys/clock.h"
 
 namespace ipvs::engine {

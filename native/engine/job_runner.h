@@ -5,10 +5,10 @@
 #include <utility>
 #include <vector>
 
+#include "abi/reply.h"
 #include "engine/netlink_session.h"
 #include "engine/seen.h"
 #include "engine/sockopt_session.h"
-#include "ipvs/reply.h"
 #include "sys/namespace.h"
 
 namespace ipvs::engine {

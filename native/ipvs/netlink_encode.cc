@@ -1,10 +1,10 @@
-#include "ipvs/encode.h"
+#include "ipvs/netlink_encode.h"
 
 #include <arpa/inet.h>
 #include <sys/socket.h>
 
-#include "abi/kernel.h"
 #include "abi/names.h"
+#include "ipvs/kernel_numbers.h"
 
 namespace ipvs {
 namespace {

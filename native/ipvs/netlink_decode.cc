@@ -1,10 +1,10 @@
-#include "ipvs/decode.h"
+#include "ipvs/netlink_decode.h"
 
 #include <arpa/inet.h>
 #include <sys/socket.h>
 
-#include "abi/kernel.h"
 #include "abi/names.h"
+#include "ipvs/kernel_numbers.h"
 #include "netlink/cursor.h"
 
 namespace ipvs {

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "abi/records.h"
-#include "sockopt/layouts.h"
+#include "ipvs/sockopt_structs.h"
 
 namespace ipvs::sockopt {
 

@@ -4,7 +4,7 @@
 #include <span>
 
 #include "abi/records.h"
-#include "ipvs/reply.h"
+#include "abi/reply.h"
 
 namespace ipvs {
 
