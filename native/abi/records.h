@@ -1,7 +1,7 @@
 // The border between C++ and TypeScript: plain records with a fixed stride, one buffer each way.
 //
-// The layout below is the contract. scripts/gen-layout.mjs writes lib/records/layout.gen.ts from what the addon
-// exports (layout.cc), and both sides compare a hash of it when the addon is loaded.
+// The layout below is the contract. scripts/gen-layout.mjs writes lib/border/layout.gen.ts from what the addon
+// exports (addon/addon.cc), and both sides compare a hash of it when the addon is loaded.
 //
 // Every number is in host order, ports and netmasks included; addresses are 16 bytes in network order (an IPv4
 // address takes the first four). The codecs know what the kernel wants instead.
@@ -16,7 +16,8 @@ constexpr std::size_t kAddressSize = 16;
 constexpr std::size_t kNameSize = 16;         // IP_VS_SCHEDNAME_MAXLEN, IP_VS_PENAME_MAXLEN, IP_VS_IFNAME_MAXLEN
 constexpr std::uint32_t kMagic = 0x53565049;  // "IPVS"
 
-// What a request asks for. Names follow the TypeScript API; the kernel's command numbers are in ipvs/commands.h.
+// What a request asks for. Names follow the TypeScript API; the kernel's command numbers are in
+// ipvs/kernel_numbers.h.
 enum class Operation : std::uint16_t {
   kProbe = 1,  // (re)open the sockets, look for the family, report what was seen
   kServiceAdd,
