@@ -5,6 +5,7 @@
       "conditions": [
         ["OS=='linux'", {
           "sources": [
+            "native/abi/request_checks.cc",
             "native/addon/addon.cc",
             "native/addon/connection.cc",
             "native/engine/job_runner.cc",

@@ -8,20 +8,20 @@
 
 #include "abi/records.h"
 
-namespace ipvs {
+namespace ipvs::abi {
 
 // At most 15 characters: the FULLNAT kernels read an unterminated name past its field (abi.md 1.7-b).
-[[nodiscard]] inline std::string_view name_of(const char (&field)[abi::kNameSize]) {
+[[nodiscard]] inline std::string_view name_of(const char (&field)[kNameSize]) {
   std::size_t length = 0;
-  while (length < abi::kNameSize - 1 && field[length] != '\0') ++length;
+  while (length < kNameSize - 1 && field[length] != '\0') ++length;
   return {field, length};
 }
 
-inline void copy_name(char (&field)[abi::kNameSize], std::span<const std::byte> from) {
+inline void copy_name(char (&field)[kNameSize], std::span<const std::byte> from) {
   std::memset(field, 0, sizeof field);
-  for (std::size_t i = 0; i < from.size() && i < abi::kNameSize - 1 && from[i] != std::byte{0}; ++i) {
+  for (std::size_t i = 0; i < from.size() && i < kNameSize - 1 && from[i] != std::byte{0}; ++i) {
     field[i] = static_cast<char>(from[i]);
   }
 }
 
-}  // namespace ipvs
+}  // namespace ipvs::abi

@@ -6,24 +6,24 @@
 
 #include "abi/layout.h"
 
-namespace ipvs {
+namespace ipvs::abi {
 
 struct Reply {
-  std::vector<abi::Outcome> outcomes;
-  std::vector<abi::ServiceRecord> services;
-  std::vector<abi::DestinationRecord> destinations;
-  std::vector<abi::LocalAddressRecord> local_addresses;
-  std::vector<abi::DaemonRecord> daemons;
-  std::vector<abi::TimeoutsRecord> timeouts;
-  std::vector<abi::InfoRecord> infos;
-  std::vector<abi::ProbeRecord> probes;
+  std::vector<Outcome> outcomes;
+  std::vector<ServiceRecord> services;
+  std::vector<DestinationRecord> destinations;
+  std::vector<LocalAddressRecord> local_addresses;
+  std::vector<DaemonRecord> daemons;
+  std::vector<TimeoutsRecord> timeouts;
+  std::vector<InfoRecord> infos;
+  std::vector<ProbeRecord> probes;
 
   [[nodiscard]] std::size_t records() const {
     return outcomes.size() + services.size() + destinations.size() + local_addresses.size();
   }
 
   [[nodiscard]] std::size_t size() const {
-    std::size_t total = sizeof(abi::ReplyHeader);
+    std::size_t total = sizeof(ReplyHeader);
     each(*this, [&total](const auto& section) { total += section.size() * sizeof(section[0]); });
     return total;
   }
@@ -31,9 +31,9 @@ struct Reply {
   // `to` has size() bytes.
   void write(void* to, bool more) const {
     const auto count = [](const auto& section) { return static_cast<std::uint32_t>(section.size()); };
-    const abi::ReplyHeader header{abi::kMagic,     abi::kLayoutHash,    more ? 1U : 0U,         count(outcomes),
-                                  count(services), count(destinations), count(local_addresses), count(daemons),
-                                  count(timeouts), count(infos),        count(probes),          0};
+    const ReplyHeader header{kMagic,          kLayoutHash,         more ? 1U : 0U,         count(outcomes),
+                             count(services), count(destinations), count(local_addresses), count(daemons),
+                             count(timeouts), count(infos),        count(probes),          0};
     auto* at = static_cast<std::byte*>(to);
     std::memcpy(at, &header, sizeof header);
     at += sizeof header;
@@ -64,9 +64,9 @@ struct Reply {
   }
 };
 
-static_assert(sizeof(abi::Outcome) % 8 == 0 && sizeof(abi::ServiceRecord) % 8 == 0);
-static_assert(sizeof(abi::DestinationRecord) % 8 == 0 && sizeof(abi::LocalAddressRecord) % 8 == 0);
-static_assert(sizeof(abi::DaemonRecord) % 8 == 0 && sizeof(abi::TimeoutsRecord) % 8 == 0);
-static_assert(sizeof(abi::InfoRecord) % 8 == 0 && sizeof(abi::ProbeRecord) % 8 == 0);
+static_assert(sizeof(Outcome) % 8 == 0 && sizeof(ServiceRecord) % 8 == 0);
+static_assert(sizeof(DestinationRecord) % 8 == 0 && sizeof(LocalAddressRecord) % 8 == 0);
+static_assert(sizeof(DaemonRecord) % 8 == 0 && sizeof(TimeoutsRecord) % 8 == 0);
+static_assert(sizeof(InfoRecord) % 8 == 0 && sizeof(ProbeRecord) % 8 == 0);
 
-}  // namespace ipvs
+}  // namespace ipvs::abi

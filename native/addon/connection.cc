@@ -24,7 +24,7 @@ bool run_on_fresh_thread(void (*work)(void*), void* argument) {
 
 // Jobs and replies whose memory is kept for the next ones: to get it anew costs more than to fill it.
 constexpr std::size_t kSpares = 16;
-// Larger jobs are rare (lib/records/request.ts: JOB_REQUESTS).
+// Larger jobs are rare (lib/border/request.ts: JOB_REQUESTS).
 constexpr std::size_t kSpareRequests = 1024;
 // A work item ends when it has gathered this many replies: JavaScript has to come to them.
 constexpr std::size_t kRepliesPerWork = 16;
@@ -48,7 +48,7 @@ bool read_job(const void* data, std::size_t size, engine::Job& job) {
 }  // namespace
 
 // One job from run() to its last reply. The references belong to the JS thread.
-struct Connection::Run {
+struct Connection::PendingJob {
   engine::Job job;
   napi_ref callback = nullptr;
   napi_ref owner = nullptr;  // keeps the object, and with it the job, from being collected
@@ -63,38 +63,38 @@ enum class Connection::Mode : std::uint8_t {
 
 // Outlives the object while a job runs: garbage collection must not pull the sockets away from the pool thread.
 struct Connection::State {
-  explicit State(sys::Namespace where) : connection(std::move(where)) {}
+  explicit State(sys::Namespace where) : runner(std::move(where)) {}
 
-  engine::Connection connection;  // whoever executes, else JS thread
-  std::shared_ptr<Run> current;   // likewise: the job that has begun and has not ended
-  std::size_t items = 0;          // JS thread only: those of the pool that are not completed
-  bool closed = false;            // JS thread only
+  engine::JobRunner runner;             // whoever executes, else JS thread
+  std::shared_ptr<PendingJob> current;  // likewise: the job that has begun and has not ended
+  std::size_t items = 0;                // JS thread only: those of the pool that are not completed
+  bool closed = false;                  // JS thread only
 
   std::mutex lock;  // of what follows
   Mode mode = Mode::kIdle;
-  std::deque<std::shared_ptr<Run>> waiting;
-  std::vector<Reply> replies;      // for their memory
-  std::vector<engine::Job> spare;  // likewise
+  std::deque<std::shared_ptr<PendingJob>> waiting;
+  std::vector<abi::Reply> replies;  // for their memory
+  std::vector<engine::Job> spare;   // likewise
 
   // True when an item has to be queued for it. The pool may have run out of jobs while JavaScript, which is still at
   // work, has not heard of the end of the last ones.
-  [[nodiscard]] bool add(std::shared_ptr<Run> run) {
+  [[nodiscard]] bool add(std::shared_ptr<PendingJob> pending) {
     const std::lock_guard<std::mutex> guard(lock);
-    waiting.push_back(std::move(run));
+    waiting.push_back(std::move(pending));
     if (mode != Mode::kIdle) return false;
     mode = Mode::kExecuting;
     return true;
   }
   // The next job, or none and the end of the item.
-  std::shared_ptr<Run> next() {
+  std::shared_ptr<PendingJob> next() {
     const std::lock_guard<std::mutex> guard(lock);
     if (waiting.empty()) {
       mode = Mode::kIdle;
       return nullptr;
     }
-    std::shared_ptr<Run> run = std::move(waiting.front());
+    std::shared_ptr<PendingJob> pending = std::move(waiting.front());
     waiting.pop_front();
-    return run;
+    return pending;
   }
   // The end of an item after which JavaScript comes first.
   void pause() {
@@ -125,14 +125,14 @@ struct Connection::State {
 
 // One item of the thread pool: a step of a long job, or several short jobs.
 struct Connection::Work {
-  struct Answer {
-    std::shared_ptr<Run> run;
-    Reply reply;
+  struct Step {  // what one step of a job brought
+    std::shared_ptr<PendingJob> pending;
+    abi::Reply reply;
     bool more;
   };
   std::shared_ptr<State> state;
   napi_async_work work = nullptr;
-  std::vector<Answer> answers;
+  std::vector<Step> steps;
 };
 
 Napi::Function Connection::define(Napi::Env env) {
@@ -163,20 +163,20 @@ Napi::Value Connection::run(const Napi::CallbackInfo& info) {
   if (state_->closed) return refuse("run: the connection is closed");
   auto buffer = info[0].As<Napi::ArrayBuffer>();
   // NOLINTNEXTLINE(modernize-make-shared): see the constructor
-  auto run = std::shared_ptr<Run>(new Run);
-  run->job = state_->take(state_->spare);
-  if (!read_job(buffer.Data(), buffer.ByteLength(), run->job)) return refuse("run: not a request of this build");
-  run->job.started_ms = sys::now_ms();
+  auto pending = std::shared_ptr<PendingJob>(new PendingJob);
+  pending->job = state_->take(state_->spare);
+  if (!read_job(buffer.Data(), buffer.ByteLength(), pending->job)) return refuse("run: not a request of this build");
+  pending->job.started_ms = sys::now_ms();
 
   napi_value name = nullptr;
   if (napi_create_string_utf8(env, "ipvs:job", NAPI_AUTO_LENGTH, &name) != napi_ok ||
-      napi_create_reference(env, info[1], 1, &run->callback) != napi_ok ||
-      napi_create_reference(env, info.This(), 1, &run->owner) != napi_ok ||
-      napi_async_init(env, nullptr, name, &run->context) != napi_ok) {
-    end(env, *run);
+      napi_create_reference(env, info[1], 1, &pending->callback) != napi_ok ||
+      napi_create_reference(env, info.This(), 1, &pending->owner) != napi_ok ||
+      napi_async_init(env, nullptr, name, &pending->context) != napi_ok) {
+    end(env, *pending);
     return refuse("run: no reference");
   }
-  if (state_->add(std::move(run)) && !queue(env, state_)) {
+  if (state_->add(std::move(pending)) && !queue(env, state_)) {
     end_all(env, *state_);
     return refuse("run: the job cannot be queued");
   }
@@ -186,7 +186,7 @@ Napi::Value Connection::run(const Napi::CallbackInfo& info) {
 // The jobs that were handed over end first.
 Napi::Value Connection::close(const Napi::CallbackInfo& info) {
   state_->closed = true;
-  if (state_->items == 0) state_->connection.close();
+  if (state_->items == 0) state_->runner.close();
   return info.Env().Undefined();
 }
 
@@ -211,17 +211,17 @@ void Connection::execute(napi_env /*env*/, void* data) {
   auto& work = *static_cast<Work*>(data);
   State& state = *work.state;
   bool more = false;
-  while (!more && work.answers.size() < kRepliesPerWork) {
+  while (!more && work.steps.size() < kRepliesPerWork) {
     if (!state.current) {
       state.current = state.next();
       if (!state.current) return;
-      state.connection.start(std::move(state.current->job));
+      state.runner.start(std::move(state.current->job));
     }
-    Reply reply = state.take(state.replies);
-    more = state.connection.step(reply);
-    work.answers.push_back({state.current, std::move(reply), more});
+    abi::Reply reply = state.take(state.replies);
+    more = state.runner.step(reply);
+    work.steps.push_back({state.current, std::move(reply), more});
     if (more) break;
-    state.current->job = state.connection.release();
+    state.current->job = state.runner.release();
     state.current = nullptr;
   }
   state.pause();
@@ -238,19 +238,20 @@ void Connection::complete(napi_env env, napi_status status, void* data) {
   // Either fails only while the environment is torn down.
   const bool alive = status == napi_ok && (!go_on || queue(env, work->state));
   if (!alive && state.items == 0) end_all(env, state);
-  if (state.items == 0 && state.closed) state.connection.close();
-  for (Work::Answer& answer : work->answers) {
-    if (alive) call_back(env, *answer.run, answer.reply, answer.more);
-    if (!answer.more) {
-      end(env, *answer.run);
-      if (answer.run->job.requests.capacity() <= kSpareRequests) state.keep(state.spare, std::move(answer.run->job));
+  if (state.items == 0 && state.closed) state.runner.close();
+  for (Work::Step& step : work->steps) {
+    if (alive) call_back(env, *step.pending, step.reply, step.more);
+    if (!step.more) {
+      end(env, *step.pending);
+      if (step.pending->job.requests.capacity() <= kSpareRequests)
+        state.keep(state.spare, std::move(step.pending->job));
     }
-    answer.reply.clear();
-    state.keep(state.replies, std::move(answer.reply));
+    step.reply.clear();
+    state.keep(state.replies, std::move(step.reply));
   }
 }
 
-void Connection::call_back(napi_env env, Run& run, const Reply& reply, bool more) {
+void Connection::call_back(napi_env env, PendingJob& pending, const abi::Reply& reply, bool more) {
   napi_handle_scope scope = nullptr;
   if (napi_open_handle_scope(env, &scope) != napi_ok) return;
   // Every status is looked at: while a worker is being terminated JavaScript cannot run, and that is no error.
@@ -258,12 +259,12 @@ void Connection::call_back(napi_env env, Run& run, const Reply& reply, bool more
   napi_value receiver = nullptr;
   napi_value buffer = nullptr;
   void* data = nullptr;
-  if (napi_get_reference_value(env, run.callback, &callback) == napi_ok && callback != nullptr &&
-      napi_get_reference_value(env, run.owner, &receiver) == napi_ok && receiver != nullptr &&
+  if (napi_get_reference_value(env, pending.callback, &callback) == napi_ok && callback != nullptr &&
+      napi_get_reference_value(env, pending.owner, &receiver) == napi_ok && receiver != nullptr &&
       napi_create_arraybuffer(env, reply.size(), &data, &buffer) == napi_ok) {
     reply.write(data, more);
     napi_value result = nullptr;
-    const napi_status called = napi_make_callback(env, run.context, receiver, callback, 1, &buffer, &result);
+    const napi_status called = napi_make_callback(env, pending.context, receiver, callback, 1, &buffer, &result);
     if (called == napi_pending_exception) {
       napi_value error = nullptr;
       if (napi_get_and_clear_last_exception(env, &error) == napi_ok) napi_fatal_exception(env, error);
@@ -272,17 +273,17 @@ void Connection::call_back(napi_env env, Run& run, const Reply& reply, bool more
   napi_close_handle_scope(env, scope);
 }
 
-void Connection::end(napi_env env, Run& run) {
-  if (run.callback != nullptr) napi_delete_reference(env, std::exchange(run.callback, nullptr));
-  if (run.owner != nullptr) napi_delete_reference(env, std::exchange(run.owner, nullptr));
-  if (run.context != nullptr) napi_async_destroy(env, std::exchange(run.context, nullptr));
+void Connection::end(napi_env env, PendingJob& pending) {
+  if (pending.callback != nullptr) napi_delete_reference(env, std::exchange(pending.callback, nullptr));
+  if (pending.owner != nullptr) napi_delete_reference(env, std::exchange(pending.owner, nullptr));
+  if (pending.context != nullptr) napi_async_destroy(env, std::exchange(pending.context, nullptr));
 }
 
 // Jobs that nobody will execute any more.
 void Connection::end_all(napi_env env, State& state) {
   if (state.current) end(env, *state.current);
   state.current = nullptr;
-  while (const std::shared_ptr<Run> run = state.next()) end(env, *run);  // idle then
+  while (const std::shared_ptr<PendingJob> pending = state.next()) end(env, *pending);  // idle then
 }
 
 }  // namespace ipvs::addon

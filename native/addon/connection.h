@@ -1,4 +1,4 @@
-// The JavaScript object over an engine::Connection: hands jobs to the thread pool, in order, one work item at a time.
+// The JavaScript object over an engine::JobRunner: hands jobs to the thread pool, in order, one work item at a time.
 #pragma once
 
 #include <napi.h>
@@ -17,7 +17,7 @@ class Connection : public Napi::ObjectWrap<Connection> {
 
  private:
   enum class Mode : std::uint8_t;
-  struct Run;
+  struct PendingJob;
   struct State;
   struct Work;
 
@@ -27,8 +27,8 @@ class Connection : public Napi::ObjectWrap<Connection> {
   static bool queue(napi_env env, const std::shared_ptr<State>& state);
   static void execute(napi_env env, void* data);
   static void complete(napi_env env, napi_status status, void* data);
-  static void call_back(napi_env env, Run& run, const Reply& reply, bool more);
-  static void end(napi_env env, Run& run);
+  static void call_back(napi_env env, PendingJob& pending, const abi::Reply& reply, bool more);
+  static void end(napi_env env, PendingJob& pending);
   static void end_all(napi_env env, State& state);
 
   std::shared_ptr<State> state_;

@@ -2,6 +2,7 @@
 
 #include <cerrno>
 
+#include "abi/request_checks.h"
 #include "engine/snapshot_requests.h"
 #include "sys/clock.h"
 
@@ -12,25 +13,25 @@ using abi::Operation;
 using sys::Error;
 namespace flags = abi::outcome_flags;
 
-std::size_t listed_records(const Reply& reply) {
+std::size_t listed_records(const abi::Reply& reply) {
   return reply.services.size() + reply.destinations.size() + reply.local_addresses.size() + reply.daemons.size();
 }
 
 }  // namespace
 
-void Connection::start(Job job) {
+void JobRunner::start(Job job) {
   job_ = std::move(job);
   position_ = 0;
   phase_ = Phase::kNext;
 }
 
-bool Connection::full(const Reply& reply) {
+bool JobRunner::full(const abi::Reply& reply) {
   return listed_records(reply) >= kRecordsPerStep || reply.outcomes.size() >= kOutcomesPerStep;
 }
 
-std::uint64_t Connection::deadline(const abi::Request& request) const { return job_.started_ms + request.timeout_ms; }
+std::uint64_t JobRunner::deadline(const abi::Request& request) const { return job_.started_ms + request.timeout_ms; }
 
-bool Connection::step(Reply& reply) {
+bool JobRunner::step(abi::Reply& reply) {
   while (!full(reply)) {
     if (phase_ != Phase::kNext) {
       advance(reply);
@@ -46,12 +47,12 @@ bool Connection::step(Reply& reply) {
   return false;
 }
 
-void Connection::begin(const abi::Request& request, Reply& reply) {
+void JobRunner::begin(const abi::Request& request, abi::Reply& reply) {
   const auto operation = static_cast<Operation>(request.operation);
-  if (!valid_request(request)) return finish(reply, {EINVAL, abi::Syscall::kNone}, flags::kMalformed);
+  if (!abi::valid_request(request)) return finish(reply, {EINVAL, abi::Syscall::kNone}, flags::kMalformed);
   const bool sockopt = request.transport == static_cast<std::uint16_t>(abi::Transport::kSockopt);
   const bool single = !sockopt && operation != Operation::kProbe && operation != Operation::kSnapshot &&
-                      answer_of(operation) != Answer::kDump;
+                      answer_kind(operation) != AnswerKind::kDump;
   if (single) {
     netlink_.add(request, static_cast<std::uint32_t>(position_), job_.started_ms, job_.dialect, reply);
     ++position_;
@@ -73,7 +74,7 @@ void Connection::begin(const abi::Request& request, Reply& reply) {
   begin_dump(Phase::kServices, list, 0, reply);
 }
 
-void Connection::probe(const abi::Request& request, Reply& reply) {
+void JobRunner::probe(const abi::Request& request, abi::Reply& reply) {
   abi::ProbeRecord record{};
   record.operation = static_cast<std::uint32_t>(position_);
   const Error netlink = netlink_.find_family(deadline(request));
@@ -88,8 +89,8 @@ void Connection::probe(const abi::Request& request, Reply& reply) {
   finish(reply, {}, flags::kSent);
 }
 
-void Connection::begin_dump(Phase phase, const abi::Request& request, std::uint32_t parent, Reply& reply) {
-  const Context context{static_cast<std::uint32_t>(position_), parent, request.service_family, job_.dialect};
+void JobRunner::begin_dump(Phase phase, const abi::Request& request, std::uint32_t parent, abi::Reply& reply) {
+  const DecodeContext context{static_cast<std::uint32_t>(position_), parent, request.service_family, job_.dialect};
   listed_ = 0;
   seen_.clear();
   phase_ = phase;
@@ -99,7 +100,7 @@ void Connection::begin_dump(Phase phase, const abi::Request& request, std::uint3
   }
 }
 
-void Connection::advance(Reply& reply) {
+void JobRunner::advance(abi::Reply& reply) {
   const std::size_t before = listed_records(reply);
   const std::size_t services_before = reply.services.size();
   const std::size_t destinations_before = reply.destinations.size();
@@ -126,7 +127,7 @@ void Connection::advance(Reply& reply) {
   if (done) end_of_dump(reply);
 }
 
-void Connection::end_of_dump(Reply& reply) {
+void JobRunner::end_of_dump(abi::Reply& reply) {
   const abi::Request& request = job_.requests[position_];
   if (phase_ != Phase::kList) return next_of_snapshot(reply);
   const auto operation = static_cast<Operation>(request.operation);
@@ -140,18 +141,18 @@ void Connection::end_of_dump(Reply& reply) {
   finish(reply, {found.error, static_cast<abi::Syscall>(found.syscall)}, more);
 }
 
-abi::Outcome Connection::look_for_service(const abi::Request& request) {
+abi::Outcome JobRunner::look_for_service(const abi::Request& request) {
   abi::Request get = request;
   get.operation = static_cast<std::uint16_t>(Operation::kServiceGet);
-  Reply answer;
+  abi::Reply answer;
   netlink_.add(get, static_cast<std::uint32_t>(position_), job_.started_ms, job_.dialect, answer);
   netlink_.flush(job_.started_ms, job_.dialect, answer);
   return answer.outcomes.front();  // one request, one outcome
 }
 
-void Connection::next_of_snapshot(Reply& reply) {
+void JobRunner::next_of_snapshot(abi::Reply& reply) {
   const abi::Request& snapshot = job_.requests[position_];
-  const bool with_local_addresses = (snapshot.presence & abi::request_presence::kLocalAddresses) != 0;
+  const bool with_local_addresses = has(snapshot, abi::request_presence::kLocalAddresses);
   Phase phase = Phase::kDestinations;
   if (phase_ == Phase::kServices) {
     parent_ = 0;
@@ -165,14 +166,14 @@ void Connection::next_of_snapshot(Reply& reply) {
   begin_dump(phase, list_request(snapshot, services_[parent_], what), static_cast<std::uint32_t>(parent_), reply);
 }
 
-void Connection::finish(Reply& reply, Error error, std::uint16_t more) {
+void JobRunner::finish(abi::Reply& reply, Error error, std::uint16_t more) {
   reply.outcomes.push_back(
       {static_cast<std::uint32_t>(position_), error.value, static_cast<std::uint16_t>(error.where), more, 0});
   phase_ = Phase::kNext;
   ++position_;
 }
 
-void Connection::close() {
+void JobRunner::close() {
   netlink_.close();
   sockopt_.close();
 }

@@ -19,20 +19,20 @@ struct Job {
   std::uint64_t started_ms = 0;  // deadlines count from here
 };
 
-class Connection {
+class JobRunner {
  public:
   // A step ends when it has gathered this much, so that JavaScript decodes while the next step runs.
   static constexpr std::size_t kRecordsPerStep = 1000;
   static constexpr std::size_t kOutcomesPerStep = 4096;
 
-  explicit Connection(sys::Namespace where) : where_(std::move(where)), netlink_(where_), sockopt_(where_) {}
-  Connection(const Connection&) = delete;
-  Connection& operator=(const Connection&) = delete;
+  explicit JobRunner(sys::Namespace where) : where_(std::move(where)), netlink_(where_), sockopt_(where_) {}
+  JobRunner(const JobRunner&) = delete;
+  JobRunner& operator=(const JobRunner&) = delete;
 
   // The job before must have ended.
   void start(Job job);
   // Goes on with the job and fills `reply`; true while there is more to do.
-  [[nodiscard]] bool step(Reply& reply);
+  [[nodiscard]] bool step(abi::Reply& reply);
   // The job that has ended, for its memory.
   [[nodiscard]] Job release() { return std::exchange(job_, {}); }
   void close();
@@ -42,16 +42,16 @@ class Connection {
  private:
   enum class Phase : std::uint8_t { kNext, kList, kServices, kDestinations, kLocalAddresses };
 
-  void begin(const abi::Request& request, Reply& reply);
-  void probe(const abi::Request& request, Reply& reply);
-  void advance(Reply& reply);
-  void begin_dump(Phase phase, const abi::Request& request, std::uint32_t parent, Reply& reply);
-  void end_of_dump(Reply& reply);
-  void next_of_snapshot(Reply& reply);
-  void finish(Reply& reply, sys::Error error, std::uint16_t more);
+  void begin(const abi::Request& request, abi::Reply& reply);
+  void probe(const abi::Request& request, abi::Reply& reply);
+  void advance(abi::Reply& reply);
+  void begin_dump(Phase phase, const abi::Request& request, std::uint32_t parent, abi::Reply& reply);
+  void end_of_dump(abi::Reply& reply);
+  void next_of_snapshot(abi::Reply& reply);
+  void finish(abi::Reply& reply, sys::Error error, std::uint16_t more);
   [[nodiscard]] abi::Outcome look_for_service(const abi::Request& request);
   [[nodiscard]] std::uint64_t deadline(const abi::Request& request) const;
-  [[nodiscard]] static bool full(const Reply& reply);
+  [[nodiscard]] static bool full(const abi::Reply& reply);
 
   sys::Namespace where_;
   NetlinkSession netlink_;

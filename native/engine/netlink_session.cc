@@ -76,7 +76,7 @@ bool NetlinkSession::family_changed(std::uint64_t deadline_ms) {
 }
 
 void NetlinkSession::add(const abi::Request& request, std::uint32_t operation, std::uint64_t started_ms,
-                         abi::Dialect dialect, Reply& reply) {
+                         abi::Dialect dialect, abi::Reply& reply) {
   if (!window_.empty() && !window_.has_room(request, socket_.receive_budget())) flush(started_ms, dialect, reply);
   if (family_.id == 0) {
     // A message of type 0 would be acknowledged and ignored.
@@ -91,7 +91,7 @@ void NetlinkSession::add(const abi::Request& request, std::uint32_t operation, s
   window_.add(request, operation, dialect, family_.id, next_sequence());
 }
 
-void NetlinkSession::flush(std::uint64_t started_ms, abi::Dialect dialect, Reply& reply) {
+void NetlinkSession::flush(std::uint64_t started_ms, abi::Dialect dialect, abi::Reply& reply) {
   if (window_.empty()) return;
   const std::size_t first = reply.outcomes.size();
   const std::uint64_t deadline = started_ms + window_.timeout_ms();
@@ -112,18 +112,19 @@ void NetlinkSession::flush(std::uint64_t started_ms, abi::Dialect dialect, Reply
   }
 }
 
-sys::Error NetlinkSession::begin_dump(const abi::Request& request, std::uint64_t deadline_ms, const Context& context) {
+sys::Error NetlinkSession::begin_dump(const abi::Request& request, std::uint64_t deadline_ms,
+                                      const DecodeContext& context) {
   if (family_.id == 0) return {ENOENT, abi::Syscall::kSendmsg};
   if (const sys::Error error = ready(); error.value != 0) return error;
   netlink::Writer writer(Window::kMaxMessage);
   dump_sequence_ = next_sequence();
   dump_deadline_ = deadline_ms;
   dump_context_ = context;
-  encode(writer, request, context.dialect, family_.id, dump_sequence_);
+  encode_message(writer, request, context.dialect, family_.id, dump_sequence_);
   return socket_.send(writer.bytes());
 }
 
-sys::Error NetlinkSession::continue_dump(Reply& reply, bool& done) {
+sys::Error NetlinkSession::continue_dump(abi::Reply& reply, bool& done) {
   done = false;
   if (sys::now_ms() >= dump_deadline_) {
     // Parts of a long list may wait already, and would be read for as long as there are any.
@@ -144,7 +145,7 @@ sys::Error NetlinkSession::continue_dump(Reply& reply, bool& done) {
         refused = netlink::error_of(*message);
         done = true;
       } else if (message->type >= NLMSG_MIN_TYPE) {
-        malformed = !decode(message->payload, dump_context_, reply) || malformed;
+        malformed = !decode_message(message->payload, dump_context_, reply) || malformed;
       }
     }
     malformed = malformed || truncated || messages.malformed();

@@ -24,13 +24,14 @@ class NetlinkSession {
 
   // Puts one message into the window; flushes first when it does not fit.
   void add(const abi::Request& request, std::uint32_t operation, std::uint64_t started_ms, abi::Dialect dialect,
-           Reply& reply);
-  void flush(std::uint64_t started_ms, abi::Dialect dialect, Reply& reply);
+           abi::Reply& reply);
+  void flush(std::uint64_t started_ms, abi::Dialect dialect, abi::Reply& reply);
 
   // A dump can be left and gone on with; nothing else may be said on the socket meanwhile.
-  [[nodiscard]] sys::Error begin_dump(const abi::Request& request, std::uint64_t deadline_ms, const Context& context);
+  [[nodiscard]] sys::Error begin_dump(const abi::Request& request, std::uint64_t deadline_ms,
+                                      const DecodeContext& context);
   // Reads what waits, a few thousand records at most. Errors end the dump, as `done` does.
-  [[nodiscard]] sys::Error continue_dump(Reply& reply, bool& done);
+  [[nodiscard]] sys::Error continue_dump(abi::Reply& reply, bool& done);
   // Whether an ENOENT means that the family has gone or has another number; then nothing is sent until find_family().
   [[nodiscard]] bool family_changed(std::uint64_t deadline_ms);
 
@@ -50,7 +51,7 @@ class NetlinkSession {
 
   std::uint32_t dump_sequence_ = 0;
   std::uint64_t dump_deadline_ = 0;
-  Context dump_context_;
+  DecodeContext dump_context_;
 };
 
 }  // namespace ipvs::engine

@@ -5,6 +5,7 @@
 
 #include <cerrno>
 
+#include "abi/request_checks.h"
 #include "engine/snapshot_requests.h"
 #include "ipvs/kernel_numbers.h"
 #include "sys/clock.h"
@@ -21,9 +22,7 @@ using sys::Error;
 constexpr std::uint32_t kSlack = 16;
 constexpr std::uint32_t kMostEntries = 1U << 20;
 
-bool by_fwmark(const abi::Request& request) { return (request.presence & abi::request_presence::kFwmark) != 0; }
-
-const sockopt::Layout& layout_of(abi::Dialect dialect) {
+const sockopt::EntryFormat& format_of(abi::Dialect dialect) {
   return dialect == abi::Dialect::kMainline ? sockopt::kMainline : sockopt::kFullnat;
 }
 
@@ -98,12 +97,12 @@ void SockoptSession::probe(abi::ProbeRecord& record) {
 }
 
 void SockoptSession::run(const abi::Request& request, std::uint32_t operation, std::uint64_t deadline_ms,
-                         abi::Dialect dialect, Reply& reply) {
+                         abi::Dialect dialect, abi::Reply& reply) {
   const auto finish = [&](Error error, std::uint16_t flags) {
     reply.outcomes.push_back({operation, error.value, static_cast<std::uint16_t>(error.where), flags, 0});
   };
   const auto beyond_ipv4 = [&request](std::uint32_t bit, std::uint16_t family) {
-    return (request.presence & bit) != 0 && family != AF_INET;
+    return has(request, bit) && family != AF_INET;
   };
   if (beyond_ipv4(abi::request_presence::kService, request.service_family) ||
       beyond_ipv4(abi::request_presence::kTargetFamily, request.target_family)) {
@@ -111,32 +110,33 @@ void SockoptSession::run(const abi::Request& request, std::uint32_t operation, s
   }
   if (const Error error = ready(); error.value != 0) return finish(error, 0);
   namespace flags = abi::outcome_flags;
-  const Error error = execute(request, operation, deadline_ms, layout_of(dialect), reply);
+  const Error error = execute(request, operation, deadline_ms, format_of(dialect), reply);
   const std::uint16_t late = error.value == ETIMEDOUT ? flags::kTimedOut : std::uint16_t{0};
   finish(error, static_cast<std::uint16_t>(flags::kSent | late));
 }
 
 Error SockoptSession::execute(const abi::Request& request, std::uint32_t operation, std::uint64_t deadline_ms,
-                              const sockopt::Layout& layout, Reply& reply) {
+                              const sockopt::EntryFormat& format, abi::Reply& reply) {
   const auto what = static_cast<Operation>(request.operation);
   const auto set = [&](Bytes bytes) { return socket_.set(option_of(what), bytes); };
   std::uint16_t protocol = request.protocol;
   switch (what) {
     case Operation::kServiceAdd:
       // Generic netlink stores TCP for fwmark services, and the kernel wants 6 or 17 even there.
-      return set(sockopt::write_service(request, by_fwmark(request) ? std::uint16_t{IPPROTO_TCP} : protocol));
+      return set(sockopt::write_service(
+          request, has(request, abi::request_presence::kFwmark) ? std::uint16_t{IPPROTO_TCP} : protocol));
     case Operation::kServiceSet:
     case Operation::kServiceRemove:
-      if (const Error error = stored_protocol(request, layout, protocol); error.value != 0) return error;
+      if (const Error error = stored_protocol(request, format, protocol); error.value != 0) return error;
       return set(sockopt::write_service(request, protocol));
     case Operation::kDestinationAdd:
     case Operation::kDestinationSet:
     case Operation::kDestinationRemove:
-      if (const Error error = stored_protocol(request, layout, protocol); error.value != 0) return error;
+      if (const Error error = stored_protocol(request, format, protocol); error.value != 0) return error;
       return set(sockopt::write_destination(request, protocol));
     case Operation::kLocalAddressAdd:
     case Operation::kLocalAddressRemove:
-      if (const Error error = stored_protocol(request, layout, protocol); error.value != 0) return error;
+      if (const Error error = stored_protocol(request, format, protocol); error.value != 0) return error;
       return set(sockopt::write_local_address(request, protocol));
     case Operation::kDaemonStart:
     case Operation::kDaemonStop:
@@ -146,22 +146,22 @@ Error SockoptSession::execute(const abi::Request& request, std::uint32_t operati
     case Operation::kFlush:
       return socket_.set(kernel::kSoSetFlush, {});
     case Operation::kZero:
-      if ((request.presence & abi::request_presence::kService) != 0) {
-        if (const Error error = stored_protocol(request, layout, protocol); error.value != 0) return error;
+      if (has(request, abi::request_presence::kService)) {
+        if (const Error error = stored_protocol(request, format, protocol); error.value != 0) return error;
       }
       // An all-zero service means all of them (ip_vs_ctl.c:do_ip_vs_set_ctl).
       return socket_.set(kernel::kSoSetZero, sockopt::write_service(request, protocol));
     case Operation::kServiceGet: {
       abi::ServiceRecord record{};
       record.operation = operation;
-      if (const Error error = get_service(request, layout, record); error.value != 0) return error;
+      if (const Error error = get_service(request, format, record); error.value != 0) return error;
       reply.services.push_back(record);
       return {};
     }
     case Operation::kServiceList:
-      return list_services(operation, layout, reply);
+      return list_services(operation, format, reply);
     case Operation::kDestinationList:
-      return list_destinations(request, {operation, 0}, layout, reply);
+      return list_destinations(request, {operation, 0}, format, reply);
     case Operation::kLocalAddressList:
       return list_local_addresses(request, {operation, 0}, reply);
     case Operation::kDaemonList:
@@ -185,63 +185,63 @@ Error SockoptSession::execute(const abi::Request& request, std::uint32_t operati
       return {};
     }
     case Operation::kSnapshot:
-      return snapshot(request, operation, deadline_ms, layout, reply);
+      return snapshot(request, operation, deadline_ms, format, reply);
     case Operation::kProbe:
       break;
   }
   return {EINVAL, abi::Syscall::kNone};
 }
 
-Error SockoptSession::stored_protocol(const abi::Request& request, const sockopt::Layout& layout,
+Error SockoptSession::stored_protocol(const abi::Request& request, const sockopt::EntryFormat& format,
                                       std::uint16_t& protocol) {
-  if (!by_fwmark(request)) return {};
+  if (!has(request, abi::request_presence::kFwmark)) return {};
   // A SET with another protocol than the stored one leaks a use count on v2, and the next change of the service then
   // spins for ever with the table locked (ip_vs_ctl.c:do_ip_vs_set_ctl).
   abi::ServiceRecord record{};
-  const Error error = get_service(request, layout, record);
+  const Error error = get_service(request, format, record);
   protocol = record.protocol;
   return error;
 }
 
-Error SockoptSession::get_service(const abi::Request& request, const sockopt::Layout& layout,
+Error SockoptSession::get_service(const abi::Request& request, const sockopt::EntryFormat& format,
                                   abi::ServiceRecord& record) {
-  Bytes bytes = sockopt::write_service_query(request, layout);
+  Bytes bytes = sockopt::write_service_query(request, format);
   if (const Error error = socket_.get(kernel::kSoGetService, bytes); error.value != 0) return error;
-  if (!sockopt::read_service(bytes, layout, record)) return {EPROTO, abi::Syscall::kGetsockopt};
+  if (!sockopt::read_service(bytes, format, record)) return {EPROTO, abi::Syscall::kGetsockopt};
   return {};
 }
 
-Error SockoptSession::list_services(std::uint32_t operation, const sockopt::Layout& layout, Reply& reply) {
+Error SockoptSession::list_services(std::uint32_t operation, const sockopt::EntryFormat& format, abi::Reply& reply) {
   Bytes info(sockopt::getinfo::kSize);
   if (const Error error = socket_.get(kernel::kSoGetInfo, info); error.value != 0) return error;
   abi::InfoRecord totals{};
   sockopt::read_info(info, totals);
   return list(
-      socket_, kernel::kSoGetServices, totals.service_count, sockopt::get_services::kEntries, layout.service_entry,
-      [&](std::uint32_t count) { return sockopt::write_services_query(count, layout); },
+      socket_, kernel::kSoGetServices, totals.service_count, sockopt::get_services::kEntries, format.service_entry,
+      [&](std::uint32_t count) { return sockopt::write_services_query(count, format); },
       [&](std::span<const std::byte> entry, abi::ServiceRecord& record) {
         record.operation = operation;
-        return sockopt::read_service(entry, layout, record);
+        return sockopt::read_service(entry, format, record);
       },
       reply.services);
 }
 
-Error SockoptSession::list_destinations(const abi::Request& request, const Owner& owner, const sockopt::Layout& layout,
-                                        Reply& reply) {
+Error SockoptSession::list_destinations(const abi::Request& request, const Owner& owner,
+                                        const sockopt::EntryFormat& format, abi::Reply& reply) {
   abi::ServiceRecord service{};
-  if (const Error error = get_service(request, layout, service); error.value != 0) return error;
+  if (const Error error = get_service(request, format, service); error.value != 0) return error;
   return list(
-      socket_, kernel::kSoGetDests, service.destination_count, sockopt::get_targets::kEntries, layout.dest_entry,
-      [&](std::uint32_t count) { return sockopt::write_dests_query(request, count, layout); },
+      socket_, kernel::kSoGetDests, service.destination_count, sockopt::get_targets::kEntries, format.dest_entry,
+      [&](std::uint32_t count) { return sockopt::write_dests_query(request, count, format); },
       [&](std::span<const std::byte> entry, abi::DestinationRecord& record) {
         record.operation = owner.operation;
         record.parent = owner.parent;
-        return sockopt::read_destination(entry, layout, record);
+        return sockopt::read_destination(entry, format, record);
       },
       reply.destinations);
 }
 
-Error SockoptSession::list_local_addresses(const abi::Request& request, const Owner& owner, Reply& reply) {
+Error SockoptSession::list_local_addresses(const abi::Request& request, const Owner& owner, abi::Reply& reply) {
   // Not sized by num_laddrs: on v3 that is the count of the CPU that answered (ip_vs_ctl.c:ip_vs_copy_service).
   return list(
       socket_, kernel::kSoGetLaddrs, 0, sockopt::get_targets::kEntries, sockopt::laddr_entry::kSize,
@@ -254,7 +254,7 @@ Error SockoptSession::list_local_addresses(const abi::Request& request, const Ow
       reply.local_addresses);
 }
 
-Error SockoptSession::list_daemons(std::uint32_t operation, Reply& reply) {
+Error SockoptSession::list_daemons(std::uint32_t operation, abi::Reply& reply) {
   Bytes bytes(2 * sockopt::daemon_user::kSize);
   if (const Error error = socket_.get(kernel::kSoGetDaemon, bytes); error.value != 0) return error;
   for (std::size_t i = 0; i < 2; ++i) {
@@ -269,18 +269,18 @@ Error SockoptSession::list_daemons(std::uint32_t operation, Reply& reply) {
 }
 
 Error SockoptSession::snapshot(const abi::Request& request, std::uint32_t operation, std::uint64_t deadline_ms,
-                               const sockopt::Layout& layout, Reply& reply) {
+                               const sockopt::EntryFormat& format, abi::Reply& reply) {
   const std::size_t first = reply.services.size();
-  if (const Error error = list_services(operation, layout, reply); error.value != 0) return error;
+  if (const Error error = list_services(operation, format, reply); error.value != 0) return error;
   for (std::size_t i = first; i < reply.services.size(); ++i) {
     if (sys::now_ms() >= deadline_ms) return {ETIMEDOUT, abi::Syscall::kGetsockopt};
     const Owner owner{operation, static_cast<std::uint32_t>(i - first)};
     const abi::ServiceRecord service = reply.services[i];
     const auto skip_vanished = [](Error error) { return error.value == ESRCH ? Error{} : error; };
     const Error dests = skip_vanished(
-        list_destinations(list_request(request, service, Operation::kDestinationList), owner, layout, reply));
+        list_destinations(list_request(request, service, Operation::kDestinationList), owner, format, reply));
     if (dests.value != 0) return dests;
-    if ((request.presence & abi::request_presence::kLocalAddresses) == 0) continue;
+    if (!has(request, abi::request_presence::kLocalAddresses)) continue;
     const Error laddrs =
         skip_vanished(list_local_addresses(list_request(request, service, Operation::kLocalAddressList), owner, reply));
     if (laddrs.value != 0) return laddrs;

@@ -14,7 +14,7 @@ class SockoptSession {
   // Executes one request and appends its records and its outcome. A call cannot be interrupted: the deadline is looked
   // at between the many of a snapshot.
   void run(const abi::Request& request, std::uint32_t operation, std::uint64_t deadline_ms, abi::Dialect dialect,
-           Reply& reply);
+           abi::Reply& reply);
 
   // What the unprivileged look of abi.md 9.1 sees; neither option changes or logs anything.
   void probe(abi::ProbeRecord& record);
@@ -30,18 +30,19 @@ class SockoptSession {
 
   [[nodiscard]] sys::Error ready();
   [[nodiscard]] sys::Error execute(const abi::Request& request, std::uint32_t operation, std::uint64_t deadline_ms,
-                                   const sockopt::Layout& layout, Reply& reply);
-  [[nodiscard]] sys::Error stored_protocol(const abi::Request& request, const sockopt::Layout& layout,
+                                   const sockopt::EntryFormat& format, abi::Reply& reply);
+  [[nodiscard]] sys::Error stored_protocol(const abi::Request& request, const sockopt::EntryFormat& format,
                                            std::uint16_t& protocol);
-  [[nodiscard]] sys::Error get_service(const abi::Request& request, const sockopt::Layout& layout,
+  [[nodiscard]] sys::Error get_service(const abi::Request& request, const sockopt::EntryFormat& format,
                                        abi::ServiceRecord& record);
-  [[nodiscard]] sys::Error list_services(std::uint32_t operation, const sockopt::Layout& layout, Reply& reply);
+  [[nodiscard]] sys::Error list_services(std::uint32_t operation, const sockopt::EntryFormat& format,
+                                         abi::Reply& reply);
   [[nodiscard]] sys::Error list_destinations(const abi::Request& request, const Owner& owner,
-                                             const sockopt::Layout& layout, Reply& reply);
-  [[nodiscard]] sys::Error list_local_addresses(const abi::Request& request, const Owner& owner, Reply& reply);
-  [[nodiscard]] sys::Error list_daemons(std::uint32_t operation, Reply& reply);
+                                             const sockopt::EntryFormat& format, abi::Reply& reply);
+  [[nodiscard]] sys::Error list_local_addresses(const abi::Request& request, const Owner& owner, abi::Reply& reply);
+  [[nodiscard]] sys::Error list_daemons(std::uint32_t operation, abi::Reply& reply);
   [[nodiscard]] sys::Error snapshot(const abi::Request& request, std::uint32_t operation, std::uint64_t deadline_ms,
-                                    const sockopt::Layout& layout, Reply& reply);
+                                    const sockopt::EntryFormat& format, abi::Reply& reply);
 
   const sys::Namespace& where_;
   sys::InetSocket socket_;

@@ -10,7 +10,7 @@ bool Window::has_room(const abi::Request& request, std::size_t receive_budget) c
   if (slots_.empty()) return true;
   if (request.timeout_ms != timeout_ms_) return false;  // a window has one deadline
   if (writer_.size() + kMaxMessage > kMaxBytes) return false;
-  const Answer answer = answer_of(static_cast<abi::Operation>(request.operation));
+  const AnswerKind answer = answer_kind(static_cast<abi::Operation>(request.operation));
   return cost_ + answer_cost(answer, kMaxMessage) <= receive_budget;
 }
 
@@ -21,13 +21,14 @@ void Window::add(const abi::Request& request, std::uint32_t operation, abi::Dial
     timeout_ms_ = request.timeout_ms;
   }
   const std::size_t before = writer_.size();
-  last_start_ = encode(writer_, request, dialect, family, sequence);
-  const Answer answer = answer_of(static_cast<abi::Operation>(request.operation));
+  last_start_ = encode_message(writer_, request, dialect, family, sequence);
+  const AnswerKind answer = answer_kind(static_cast<abi::Operation>(request.operation));
   cost_ += answer_cost(answer, writer_.size() - before);
   slots_.push_back({operation, request.service_family, answer, false, false, false, 0});
 }
 
-sys::Error Window::exchange(sys::NetlinkSocket& socket, std::uint64_t deadline_ms, abi::Dialect dialect, Reply& reply) {
+sys::Error Window::exchange(sys::NetlinkSocket& socket, std::uint64_t deadline_ms, abi::Dialect dialect,
+                            abi::Reply& reply) {
   writer_.add_flags(last_start_, NLM_F_ACK);
   if (const sys::Error error = socket.send(writer_.bytes()); error.value != 0) {
     fail_all(error, reply);  // netlink_sendmsg fails before the kernel has looked at a single message
@@ -51,7 +52,8 @@ sys::Error Window::exchange(sys::NetlinkSocket& socket, std::uint64_t deadline_m
   return broken;
 }
 
-void Window::collect(std::span<const std::byte> datagram, std::uint32_t port_id, abi::Dialect dialect, Reply& reply) {
+void Window::collect(std::span<const std::byte> datagram, std::uint32_t port_id, abi::Dialect dialect,
+                     abi::Reply& reply) {
   netlink::MessageCursor messages(datagram);
   while (const auto message = messages.next()) {
     const std::uint32_t index = message->sequence - first_sequence_;
@@ -62,10 +64,10 @@ void Window::collect(std::span<const std::byte> datagram, std::uint32_t port_id,
       slot.error = netlink::error_of(*message);
       saw_enoent_ = saw_enoent_ || slot.error == ENOENT;
       complete_ = complete_ || index + 1 == slots_.size();
-    } else if (message->type >= NLMSG_MIN_TYPE && slot.answer == Answer::kReply) {
-      const Context context{slot.operation, 0, slot.service_family, dialect};
-      if (decode(message->payload, context, reply)) {
-        slot.replied = true;
+    } else if (message->type >= NLMSG_MIN_TYPE && slot.answer == AnswerKind::kRecord) {
+      const DecodeContext context{slot.operation, 0, slot.service_family, dialect};
+      if (decode_message(message->payload, context, reply)) {
+        slot.has_record = true;
       } else {
         slot.malformed = true;
       }
@@ -73,19 +75,19 @@ void Window::collect(std::span<const std::byte> datagram, std::uint32_t port_id,
   }
 }
 
-void Window::expire(Reply& reply) const {
+void Window::expire(abi::Reply& reply) const {
   for (const Slot& slot : slots_) {
     reply.outcomes.push_back({slot.operation, ETIMEDOUT, 0, flags::kTimedOut, 0});
   }
 }
 
-void Window::fail_all(sys::Error error, Reply& reply) const {
+void Window::fail_all(sys::Error error, abi::Reply& reply) const {
   for (const Slot& slot : slots_) {
     reply.outcomes.push_back({slot.operation, error.value, static_cast<std::uint16_t>(error.where), 0, 0});
   }
 }
 
-void Window::report(sys::Error broken, Reply& reply) const {
+void Window::report(sys::Error broken, abi::Reply& reply) const {
   const std::uint16_t late = broken.value == ETIMEDOUT ? flags::kTimedOut : std::uint16_t{0};
   for (const Slot& slot : slots_) {
     abi::Outcome outcome{slot.operation, 0, 0, flags::kSent, 0};
@@ -98,9 +100,9 @@ void Window::report(sys::Error broken, Reply& reply) const {
       fail(slot.error, abi::Syscall::kSendmsg, 0);
     } else if (slot.malformed) {
       fail(EPROTO, abi::Syscall::kRecvmsg, flags::kMalformed);
-    } else if (slot.replied) {
-      // a read is answered by its reply, whatever became of the others
-    } else if (slot.answer == Answer::kReply) {
+    } else if (slot.has_record) {
+      // a read is answered by its record, whatever became of the others
+    } else if (slot.answer == AnswerKind::kRecord) {
       // Nothing is lost but the result. An acknowledgement alone is no answer to a read.
       if (broken.value == 0) {
         fail(EPROTO, abi::Syscall::kRecvmsg, flags::kMalformed);

@@ -33,10 +33,10 @@ class Window {
   // Sends and collects until the last message is answered or the deadline passes, then appends one outcome for each
   // message. Returns what went wrong with the socket; it is fit for further use only when that is nothing.
   [[nodiscard]] sys::Error exchange(sys::NetlinkSocket& socket, std::uint64_t deadline_ms, abi::Dialect dialect,
-                                    Reply& reply);
+                                    abi::Reply& reply);
 
   // The deadline passed before anything was sent.
-  void expire(Reply& reply) const;
+  void expire(abi::Reply& reply) const;
 
   // Whether some message was refused with ENOENT, which is also what a stale family id gets.
   [[nodiscard]] bool saw_enoent() const { return saw_enoent_; }
@@ -47,16 +47,16 @@ class Window {
   struct Slot {
     std::uint32_t operation;
     std::uint16_t service_family;
-    Answer answer;
+    AnswerKind answer;
     bool answered;
-    bool replied;
+    bool has_record;
     bool malformed;
     int error;
   };
 
-  void collect(std::span<const std::byte> datagram, std::uint32_t port_id, abi::Dialect dialect, Reply& reply);
-  void fail_all(sys::Error error, Reply& reply) const;
-  void report(sys::Error broken, Reply& reply) const;
+  void collect(std::span<const std::byte> datagram, std::uint32_t port_id, abi::Dialect dialect, abi::Reply& reply);
+  void fail_all(sys::Error error, abi::Reply& reply) const;
+  void report(sys::Error broken, abi::Reply& reply) const;
 
   netlink::Writer writer_;
   std::vector<Slot> slots_;

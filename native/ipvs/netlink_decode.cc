@@ -60,7 +60,7 @@ bool read_stats(std::span<const std::byte> payload, abi::Dialect dialect, bool s
   return !attributes.malformed();
 }
 
-bool read_service(std::span<const std::byte> payload, const Context& context, Reply& reply) {
+bool read_service(std::span<const std::byte> payload, const DecodeContext& context, abi::Reply& reply) {
   abi::ServiceRecord record{};
   record.operation = context.operation;
   bool ok = true;
@@ -84,7 +84,7 @@ bool read_service(std::span<const std::byte> payload, const Context& context, Re
         record.presence |= presence::kFwmark;
         break;
       case kernel::kSvcScheduler:
-        copy_name(record.scheduler, attribute->payload);
+        abi::copy_name(record.scheduler, attribute->payload);
         break;
       case kernel::kSvcFlags:
         if (attribute->payload.size() < sizeof record.flags) return false;
@@ -104,7 +104,7 @@ bool read_service(std::span<const std::byte> payload, const Context& context, Re
           ok = take(*attribute, record.established_timeout) && ok;
           record.presence |= presence::kEstablishedTimeout;
         } else if (context.dialect == abi::Dialect::kMainline) {
-          copy_name(record.persistence_engine, attribute->payload);
+          abi::copy_name(record.persistence_engine, attribute->payload);
           if (record.persistence_engine[0] != '\0') record.presence |= presence::kPersistenceEngine;
         }
         break;
@@ -124,7 +124,7 @@ bool read_service(std::span<const std::byte> payload, const Context& context, Re
   return true;
 }
 
-bool read_destination(std::span<const std::byte> payload, const Context& context, Reply& reply) {
+bool read_destination(std::span<const std::byte> payload, const DecodeContext& context, abi::Reply& reply) {
   abi::DestinationRecord record{};
   record.operation = context.operation;
   record.parent = context.parent;
@@ -203,7 +203,7 @@ bool read_destination(std::span<const std::byte> payload, const Context& context
   return true;
 }
 
-bool read_local_address(std::span<const std::byte> payload, const Context& context, Reply& reply) {
+bool read_local_address(std::span<const std::byte> payload, const DecodeContext& context, abi::Reply& reply) {
   abi::LocalAddressRecord record{};
   record.operation = context.operation;
   record.parent = context.parent;
@@ -230,7 +230,7 @@ bool read_local_address(std::span<const std::byte> payload, const Context& conte
   return true;
 }
 
-bool read_daemon(std::span<const std::byte> payload, const Context& context, Reply& reply) {
+bool read_daemon(std::span<const std::byte> payload, const DecodeContext& context, abi::Reply& reply) {
   abi::DaemonRecord record{};
   record.operation = context.operation;
   bool ok = true;
@@ -241,7 +241,7 @@ bool read_daemon(std::span<const std::byte> payload, const Context& context, Rep
         ok = take(*attribute, record.state) && ok;
         break;
       case kernel::kDaemonInterface:
-        copy_name(record.interface_name, attribute->payload);
+        abi::copy_name(record.interface_name, attribute->payload);
         break;
       case kernel::kDaemonSyncId:
         ok = take(*attribute, record.sync_id) && ok;
@@ -283,7 +283,7 @@ bool in_nest(std::span<const std::byte> attributes, std::uint16_t type, Read&& r
   return false;
 }
 
-bool read_timeouts(std::span<const std::byte> payload, const Context& context, Reply& reply) {
+bool read_timeouts(std::span<const std::byte> payload, const DecodeContext& context, abi::Reply& reply) {
   abi::TimeoutsRecord record{};
   record.operation = context.operation;
   bool ok = true;
@@ -298,7 +298,7 @@ bool read_timeouts(std::span<const std::byte> payload, const Context& context, R
   return true;
 }
 
-bool read_info(std::span<const std::byte> payload, const Context& context, Reply& reply) {
+bool read_info(std::span<const std::byte> payload, const DecodeContext& context, abi::Reply& reply) {
   abi::InfoRecord record{};
   record.operation = context.operation;
   bool ok = true;
@@ -314,11 +314,11 @@ bool read_info(std::span<const std::byte> payload, const Context& context, Reply
 
 }  // namespace
 
-bool decode(std::span<const std::byte> payload, const Context& context, Reply& reply) {
+bool decode_message(std::span<const std::byte> payload, const DecodeContext& context, abi::Reply& reply) {
   if (payload.size() < netlink::kGenericHeader) return false;
   const auto command = static_cast<std::uint8_t>(payload[0]);
   const auto attributes = payload.subspan(netlink::kGenericHeader);
-  // Replies carry the number of the command that would make the object, not that of the request.
+  // Answers carry the number of the command that would make the object, not that of the request.
   switch (command) {
     case kernel::kNewService:
       return in_nest(attributes, kernel::kAttrService, [&](auto nest) { return read_service(nest, context, reply); });

@@ -1,23 +1,22 @@
-// Generic netlink replies as records.
+// Generic netlink answers as records of the border.
 #pragma once
 
 #include <span>
 
-#include "abi/records.h"
 #include "abi/reply.h"
 
 namespace ipvs {
 
-// Whom a reply belongs to.
-struct Context {
-  std::uint32_t operation = 0;
-  std::uint32_t parent = 0;
+// What an answer does not say itself: which request of the job it belongs to, and how its bytes are to be read.
+struct DecodeContext {
+  std::uint32_t operation = 0;       // index of the request in its job
+  std::uint32_t parent = 0;          // as in the records
   std::uint16_t service_family = 0;  // destinations and local addresses do not carry theirs on FULLNAT kernels
   abi::Dialect dialect = abi::Dialect::kUnknown;
 };
 
-// Decodes one message (genlmsghdr and attributes) and appends its record. False when it is not a reply of IPVS or
+// Decodes one message (genlmsghdr and attributes) and appends its record. False when it is not an answer of IPVS or
 // cannot be read; attributes and commands that are not known are passed over.
-[[nodiscard]] bool decode(std::span<const std::byte> payload, const Context& context, Reply& reply);
+[[nodiscard]] bool decode_message(std::span<const std::byte> payload, const DecodeContext& context, abi::Reply& reply);
 
 }  // namespace ipvs

@@ -4,15 +4,15 @@
 #include <sys/socket.h>
 
 #include "abi/names.h"
+#include "abi/request_checks.h"
 #include "ipvs/kernel_numbers.h"
 
 namespace ipvs {
 namespace {
 
+using abi::has;
 using abi::Operation;
 namespace presence = abi::request_presence;
-
-bool has(const abi::Request& request, std::uint32_t bit) { return (request.presence & bit) != 0; }
 
 std::uint8_t command_of(Operation operation) {
   switch (operation) {
@@ -76,7 +76,7 @@ void write_identity(netlink::Writer& writer, const abi::Request& request) {
 }
 
 void write_service_config(netlink::Writer& writer, const abi::Request& request, abi::Dialect dialect) {
-  writer.string(kernel::kSvcScheduler, name_of(request.scheduler));
+  writer.string(kernel::kSvcScheduler, abi::name_of(request.scheduler));
   // struct ip_vs_flags, exactly 8 bytes: a shorter one is filled up from the kernel's stack.
   const std::uint32_t flags[2] = {request.flags & ~kernel::kFlagHashed, request.flags_mask & ~kernel::kFlagHashed};
   writer.attribute(kernel::kSvcFlags, flags);
@@ -88,7 +88,7 @@ void write_service_config(netlink::Writer& writer, const abi::Request& request, 
   if (dialect == abi::Dialect::kFullnatV3 && has(request, presence::kEstablishedTimeout)) {
     writer.number<std::uint32_t>(kernel::kSvcEstTimeout, request.established_timeout);
   } else if (dialect == abi::Dialect::kMainline && has(request, presence::kPersistenceEngine)) {
-    writer.string(kernel::kSvcPeName, name_of(request.persistence_engine));
+    writer.string(kernel::kSvcPeName, abi::name_of(request.persistence_engine));
   }
 }
 
@@ -117,7 +117,7 @@ void write_daemon(netlink::Writer& writer, const abi::Request& request, abi::Dia
   const std::size_t nest = writer.begin_nest(kernel::kAttrDaemon);
   writer.number<std::uint32_t>(kernel::kDaemonState, request.daemon_state);
   if (full) {
-    writer.string(kernel::kDaemonInterface, name_of(request.interface_name));
+    writer.string(kernel::kDaemonInterface, abi::name_of(request.interface_name));
     writer.number<std::uint32_t>(kernel::kDaemonSyncId, request.sync_id);
     if (dialect == abi::Dialect::kMainline) {
       if (has(request, presence::kSyncMaxLength)) {
@@ -166,58 +166,39 @@ void write_timeouts(netlink::Writer& writer, const abi::Request& request) {
   }
 }
 
-bool needs_service(Operation operation) {
-  switch (operation) {
-    case Operation::kServiceAdd:
-    case Operation::kServiceSet:
-    case Operation::kServiceRemove:
-    case Operation::kServiceGet:
-    case Operation::kDestinationAdd:
-    case Operation::kDestinationSet:
-    case Operation::kDestinationRemove:
-    case Operation::kDestinationList:
-    case Operation::kLocalAddressAdd:
-    case Operation::kLocalAddressRemove:
-    case Operation::kLocalAddressList:
-      return true;
-    default:
-      return false;
-  }
-}
-
 }  // namespace
 
-Answer answer_of(Operation operation) {
+AnswerKind answer_kind(Operation operation) {
   switch (operation) {
     case Operation::kServiceList:
     case Operation::kDestinationList:
     case Operation::kLocalAddressList:
     case Operation::kDaemonList:
-      return Answer::kDump;
+      return AnswerKind::kDump;
     case Operation::kServiceGet:
     case Operation::kTimeoutsGet:
     case Operation::kInfo:
-      return Answer::kReply;
+      return AnswerKind::kRecord;
     default:
-      return Answer::kAck;
+      return AnswerKind::kAck;
   }
 }
 
-std::size_t answer_cost(Answer answer, std::size_t message_size) {
+std::size_t answer_cost(AnswerKind kind, std::size_t message_size) {
   // An error echoes the whole request (af_netlink.c:netlink_ack); kmalloc rounds up to a power of two, and
-  // sk_buff with skb_shared_info come on top. A reply is allocated at NLMSG_GOODSIZE, up to two pages.
+  // sk_buff with skb_shared_info come on top. A record is allocated at NLMSG_GOODSIZE, up to two pages.
   constexpr std::size_t kBookkeeping = 1536;
-  constexpr std::size_t kReplyPages = 8192;
-  return 2 * message_size + kBookkeeping + (answer == Answer::kReply ? kReplyPages : 0);
+  constexpr std::size_t kRecordPages = 8192;
+  return 2 * message_size + kBookkeeping + (kind == AnswerKind::kRecord ? kRecordPages : 0);
 }
 
-std::size_t encode(netlink::Writer& writer, const abi::Request& request, abi::Dialect dialect, std::uint16_t family,
-                   std::uint32_t sequence) {
+std::size_t encode_message(netlink::Writer& writer, const abi::Request& request, abi::Dialect dialect,
+                           std::uint16_t family_id, std::uint32_t sequence) {
   const auto operation = static_cast<Operation>(request.operation);
   // Only REQUEST, ACK and DUMP: REPLACE and EXCL are dump bits to 2.6.32 (genetlink.c:genl_rcv_msg).
   const auto flags =
-      static_cast<std::uint16_t>(NLM_F_REQUEST | (answer_of(operation) == Answer::kDump ? NLM_F_DUMP : 0));
-  const std::size_t start = writer.begin_message(family, flags, sequence, command_of(operation));
+      static_cast<std::uint16_t>(NLM_F_REQUEST | (answer_kind(operation) == AnswerKind::kDump ? NLM_F_DUMP : 0));
+  const std::size_t start = writer.begin_message(family_id, flags, sequence, command_of(operation));
   switch (operation) {
     case Operation::kServiceAdd:
     case Operation::kServiceSet:
@@ -255,21 +236,6 @@ std::size_t encode(netlink::Writer& writer, const abi::Request& request, abi::Di
   }
   writer.end_message(start);
   return start;
-}
-
-bool valid_request(const abi::Request& request) {
-  const auto operation = request.operation;
-  if (operation < static_cast<std::uint16_t>(Operation::kProbe) ||
-      operation > static_cast<std::uint16_t>(Operation::kSnapshot)) {
-    return false;
-  }
-  if (request.transport != static_cast<std::uint16_t>(abi::Transport::kNetlink) &&
-      request.transport != static_cast<std::uint16_t>(abi::Transport::kSockopt)) {
-    return false;
-  }
-  if (!has(request, presence::kService)) return !needs_service(static_cast<Operation>(operation));
-  if (request.service_family != AF_INET && request.service_family != AF_INET6) return false;
-  return !has(request, presence::kFwmark) || request.fwmark != 0;
 }
 
 }  // namespace ipvs

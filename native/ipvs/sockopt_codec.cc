@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "abi/names.h"
+#include "abi/request_checks.h"
 #include "ipvs/kernel_numbers.h"
 
 namespace ipvs::sockopt {
@@ -30,15 +31,13 @@ T load(std::span<const std::byte> bytes, std::size_t offset) {
 }
 
 void store_name(Bytes& bytes, std::size_t offset, const char (&name)[abi::kNameSize]) {
-  const std::string_view text = name_of(name);
+  const std::string_view text = abi::name_of(name);
   std::memcpy(bytes.data() + offset, text.data(), text.size());
 }
 
-bool by_fwmark(const abi::Request& request) { return (request.presence & abi::request_presence::kFwmark) != 0; }
-
 void store_identity(Bytes& bytes, const abi::Request& request, std::uint16_t protocol) {
   store(bytes, service_user::kProtocol, protocol);
-  if (by_fwmark(request)) {
+  if (has(request, abi::request_presence::kFwmark)) {
     store(bytes, service_user::kFwmark, request.fwmark);
     return;
   }
@@ -52,7 +51,7 @@ Bytes targets_query(const abi::Request& request, std::uint32_t count, std::size_
   bytes.assign(get_targets::kEntries, std::byte{0});
   bytes.resize(get_targets::kEntries + count * stride, kUntouched);
   store(bytes, get_targets::kProtocol, request.protocol);
-  if (by_fwmark(request)) {
+  if (has(request, abi::request_presence::kFwmark)) {
     store(bytes, get_targets::kFwmark, request.fwmark);
   } else {
     std::memcpy(bytes.data() + get_targets::kAddress, request.service_address, kIpv4Size);
@@ -62,8 +61,8 @@ Bytes targets_query(const abi::Request& request, std::uint32_t count, std::size_
   return bytes;
 }
 
-void read_stats(std::span<const std::byte> bytes, const Layout& layout, abi::Stats& stats, std::uint32_t& seen) {
-  const StatsLayout& at = layout.stats;
+void read_stats(std::span<const std::byte> bytes, const EntryFormat& format, abi::Stats& stats, std::uint32_t& seen) {
+  const StatsFormat& at = format.stats;
   const auto counter = [&](std::size_t offset) -> std::uint64_t {
     return at.counter == 8 ? load<std::uint64_t>(bytes, offset) : load<std::uint32_t>(bytes, offset);
   };
@@ -73,7 +72,7 @@ void read_stats(std::span<const std::byte> bytes, const Layout& layout, abi::Sta
   stats.in_bytes = load<std::uint64_t>(bytes, at.in_bytes);
   stats.out_bytes = load<std::uint64_t>(bytes, at.out_bytes);
   seen |= presence::kStats;
-  if (layout.fullnat) {
+  if (format.fullnat) {
     seen |= presence::kStats64;  // and no rates: v3 returns whatever the caller had there
     return;
   }
@@ -121,11 +120,10 @@ Bytes write_local_address(const abi::Request& request, std::uint16_t protocol) {
 
 Bytes write_timeouts(const abi::Request& request) {
   // 0 means "leave as it is" (ip_vs_ctl.c:ip_vs_set_timeout), so a field that is not asked for is 0.
-  const auto given = [&request](std::uint32_t bit) { return (request.presence & bit) != 0; };
   Bytes bytes(timeout_user::kSize);
-  if (given(abi::request_presence::kTimeoutTcp)) store(bytes, timeout_user::kTcp, request.timeout_tcp);
-  if (given(abi::request_presence::kTimeoutTcpFin)) store(bytes, timeout_user::kTcpFin, request.timeout_tcp_fin);
-  if (given(abi::request_presence::kTimeoutUdp)) store(bytes, timeout_user::kUdp, request.timeout_udp);
+  if (has(request, abi::request_presence::kTimeoutTcp)) store(bytes, timeout_user::kTcp, request.timeout_tcp);
+  if (has(request, abi::request_presence::kTimeoutTcpFin)) store(bytes, timeout_user::kTcpFin, request.timeout_tcp_fin);
+  if (has(request, abi::request_presence::kTimeoutUdp)) store(bytes, timeout_user::kUdp, request.timeout_udp);
   return bytes;
 }
 
@@ -137,27 +135,27 @@ Bytes write_daemon(const abi::Request& request) {
   return bytes;
 }
 
-Bytes write_service_query(const abi::Request& request, const Layout& layout) {
-  Bytes bytes(layout.service_entry);
+Bytes write_service_query(const abi::Request& request, const EntryFormat& format) {
+  Bytes bytes(format.service_entry);
   store_identity(bytes, request, request.protocol);
   return bytes;
 }
 
-Bytes write_services_query(std::uint32_t count, const Layout& layout) {
-  Bytes bytes(get_services::kEntries + count * layout.service_entry);
+Bytes write_services_query(std::uint32_t count, const EntryFormat& format) {
+  Bytes bytes(get_services::kEntries + count * format.service_entry);
   store(bytes, get_services::kCount, count);
   return bytes;
 }
 
-Bytes write_dests_query(const abi::Request& request, std::uint32_t count, const Layout& layout) {
-  return targets_query(request, count, layout.dest_entry);
+Bytes write_dests_query(const abi::Request& request, std::uint32_t count, const EntryFormat& format) {
+  return targets_query(request, count, format.dest_entry);
 }
 
 Bytes write_laddrs_query(const abi::Request& request, std::uint32_t count) {
   return targets_query(request, count, laddr_entry::kSize);
 }
 
-bool read_service(std::span<const std::byte> entry, const Layout& layout, abi::ServiceRecord& record) {
+bool read_service(std::span<const std::byte> entry, const EntryFormat& format, abi::ServiceRecord& record) {
   record.protocol = load<std::uint16_t>(entry, service_user::kProtocol);
   if (record.protocol == 0) return false;
   record.family = AF_INET;
@@ -165,21 +163,21 @@ bool read_service(std::span<const std::byte> entry, const Layout& layout, abi::S
   record.port = ntohs(load<std::uint16_t>(entry, service_user::kPort));
   record.fwmark = load<std::uint32_t>(entry, service_user::kFwmark);
   if (record.fwmark != 0) record.presence |= presence::kFwmark;
-  copy_name(record.scheduler, entry.subspan(service_user::kScheduler, abi::kNameSize));
+  abi::copy_name(record.scheduler, entry.subspan(service_user::kScheduler, abi::kNameSize));
   record.flags = load<std::uint32_t>(entry, service_user::kFlags);
   record.persistence_timeout = load<std::uint32_t>(entry, service_user::kTimeout);
   record.netmask = ntohl(load<std::uint32_t>(entry, service_user::kNetmask));
   record.destination_count = load<std::uint32_t>(entry, service_entry::kDests);
   record.presence |= presence::kDestinationCount;
-  if (layout.fullnat) {
+  if (format.fullnat) {
     record.local_address_count = load<std::uint32_t>(entry, service_entry::kLaddrs);
     record.presence |= presence::kLocalAddressCount;
   }
-  read_stats(entry.subspan(layout.service_stats), layout, record.stats, record.presence);
+  read_stats(entry.subspan(format.service_stats), format, record.stats, record.presence);
   return true;
 }
 
-bool read_destination(std::span<const std::byte> entry, const Layout& layout, abi::DestinationRecord& record) {
+bool read_destination(std::span<const std::byte> entry, const EntryFormat& format, abi::DestinationRecord& record) {
   record.active_connections = load<std::uint32_t>(entry, dest_entry::kActive);
   if (record.active_connections == kUntouchedWord) return false;
   record.family = AF_INET;
@@ -192,7 +190,7 @@ bool read_destination(std::span<const std::byte> entry, const Layout& layout, ab
   record.lower_threshold = load<std::uint32_t>(entry, dest_entry::kLower);
   record.inactive_connections = load<std::uint32_t>(entry, dest_entry::kInactive);
   record.persistent_connections = load<std::uint32_t>(entry, dest_entry::kPersistent);
-  read_stats(entry.subspan(dest_entry::kStats), layout, record.stats, record.presence);
+  read_stats(entry.subspan(dest_entry::kStats), format, record.stats, record.presence);
   return true;
 }
 
@@ -208,7 +206,7 @@ bool read_local_address(std::span<const std::byte> entry, abi::LocalAddressRecor
 bool read_daemon(std::span<const std::byte> entry, abi::DaemonRecord& record) {
   record.state = load<std::uint32_t>(entry, daemon_user::kState);
   if (record.state == 0) return false;
-  copy_name(record.interface_name, entry.subspan(daemon_user::kInterface, abi::kNameSize));
+  abi::copy_name(record.interface_name, entry.subspan(daemon_user::kInterface, abi::kNameSize));
   record.sync_id = load<std::uint32_t>(entry, daemon_user::kSyncId);
   return true;
 }

@@ -21,16 +21,17 @@ using Bytes = std::vector<std::byte>;
 
 // A zeroed service_entry that identifies the service. Zeroed, because v3 adds its counters onto what it finds
 // (ip_vs_ctl.c:ip_vs_copy_service).
-[[nodiscard]] Bytes write_service_query(const abi::Request& request, const Layout& layout);
+[[nodiscard]] Bytes write_service_query(const abi::Request& request, const EntryFormat& format);
 
 // Lists do not say how many entries they wrote, so the unused ones are recognised by what they were filled with.
-[[nodiscard]] Bytes write_services_query(std::uint32_t count, const Layout& layout);
-[[nodiscard]] Bytes write_dests_query(const abi::Request& request, std::uint32_t count, const Layout& layout);
+[[nodiscard]] Bytes write_services_query(std::uint32_t count, const EntryFormat& format);
+[[nodiscard]] Bytes write_dests_query(const abi::Request& request, std::uint32_t count, const EntryFormat& format);
 [[nodiscard]] Bytes write_laddrs_query(const abi::Request& request, std::uint32_t count);
 
 // False for a slot that the kernel left untouched.
-[[nodiscard]] bool read_service(std::span<const std::byte> entry, const Layout& layout, abi::ServiceRecord& record);
-[[nodiscard]] bool read_destination(std::span<const std::byte> entry, const Layout& layout,
+[[nodiscard]] bool read_service(std::span<const std::byte> entry, const EntryFormat& format,
+                                abi::ServiceRecord& record);
+[[nodiscard]] bool read_destination(std::span<const std::byte> entry, const EntryFormat& format,
                                     abi::DestinationRecord& record);
 [[nodiscard]] bool read_local_address(std::span<const std::byte> entry, abi::LocalAddressRecord& record);
 // False when that daemon does not run.

@@ -10,24 +10,24 @@ namespace ipvs::sockopt {
 
 static_assert(sizeof(void*) == 8, "32-bit user space has other struct sizes, which no kernel translates");
 
-struct StatsLayout {
+struct StatsFormat {
   std::size_t connections, in_packets, out_packets;  // `counter` bytes each
   std::size_t counter;
   std::size_t in_bytes, out_bytes;  // 8 bytes each
   std::size_t rates;                // five times 4 bytes
 };
-constexpr StatsLayout kStatsFullnat{0, 8, 16, 8, 24, 32, 40};
-constexpr StatsLayout kStatsMainline{0, 4, 8, 4, 16, 24, 32};
+constexpr StatsFormat kStatsFullnat{0, 8, 16, 8, 24, 32, 40};
+constexpr StatsFormat kStatsMainline{0, 4, 8, 4, 16, 24, 32};
 
-struct Layout {
+struct EntryFormat {
   bool fullnat;
   std::size_t service_entry;
   std::size_t service_stats;
   std::size_t dest_entry;
-  StatsLayout stats;
+  StatsFormat stats;
 };
-constexpr Layout kFullnat{true, 120, 56, 104, kStatsFullnat};
-constexpr Layout kMainline{false, 104, 48, 96, kStatsMainline};
+constexpr EntryFormat kFullnat{true, 120, 56, 104, kStatsFullnat};
+constexpr EntryFormat kMainline{false, 104, 48, 96, kStatsMainline};
 
 // struct ip_vs_service_user
 namespace service_user {

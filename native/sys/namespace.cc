@@ -17,7 +17,7 @@ Result<UniqueFd> make_socket(int domain, int type, int protocol) {
   return UniqueFd(fd);
 }
 
-struct Job {
+struct SocketCall {
   int namespace_fd;
   int domain;
   int type;
@@ -26,13 +26,13 @@ struct Job {
 };
 
 void open_in_namespace(void* argument) {
-  auto* job = static_cast<Job*>(argument);
+  auto* call = static_cast<SocketCall*>(argument);
   // By number: the setns() wrapper is GLIBC_2.14.
-  if (::syscall(SYS_setns, job->namespace_fd, CLONE_NEWNET) != 0) {
-    job->result = Error{errno, abi::Syscall::kSetns};
+  if (::syscall(SYS_setns, call->namespace_fd, CLONE_NEWNET) != 0) {
+    call->result = Error{errno, abi::Syscall::kSetns};
     return;
   }
-  job->result = make_socket(job->domain, job->type, job->protocol);
+  call->result = make_socket(call->domain, call->type, call->protocol);
 }
 
 }  // namespace
@@ -42,9 +42,9 @@ Result<UniqueFd> Namespace::open_socket(int domain, int type, int protocol) cons
   const int fd = ::open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (fd < 0) return Error{errno, abi::Syscall::kOpen};
   const UniqueFd namespace_fd(fd);
-  Job job{namespace_fd.get(), domain, type, protocol, Error{EAGAIN, abi::Syscall::kSetns}};
-  run_(open_in_namespace, &job);
-  return std::move(job.result);
+  SocketCall call{namespace_fd.get(), domain, type, protocol, Error{EAGAIN, abi::Syscall::kSetns}};
+  run_(open_in_namespace, &call);
+  return std::move(call.result);
 }
 
 }  // namespace ipvs::sys

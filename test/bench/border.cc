@@ -84,17 +84,17 @@ int main() {
   measure("encode", kWindow, [&] {
     window.clear();
     for (std::size_t i = 0; i < kWindow; ++i) {
-      encode(window, request, abi::Dialect::kFullnatV3, 0x1b, static_cast<std::uint32_t>(i));
+      encode_message(window, request, abi::Dialect::kFullnatV3, 0x1b, static_cast<std::uint32_t>(i));
     }
   });
 
   const netlink::Writer datagram = dump();
-  Reply reply;
-  const Context context{0, 0, AF_INET, abi::Dialect::kFullnatV3};
+  abi::Reply reply;
+  const DecodeContext context{0, 0, AF_INET, abi::Dialect::kFullnatV3};
   measure("decode", kChunk, [&] {
     reply.clear();
     netlink::MessageCursor messages(datagram.bytes());
-    while (const auto message = messages.next()) (void)decode(message->payload, context, reply);
+    while (const auto message = messages.next()) (void)decode_message(message->payload, context, reply);
   });
   return reply.destinations.size() == kChunk ? 0 : 1;
 }

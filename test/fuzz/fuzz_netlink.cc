@@ -21,14 +21,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (size == 0) return 0;
   const std::vector<std::byte> datagram(reinterpret_cast<const std::byte*>(data) + 1,
                                         reinterpret_cast<const std::byte*>(data) + size);
-  const ipvs::Context context{0, 0, AF_INET, static_cast<ipvs::abi::Dialect>(data[0] % 4)};
-  ipvs::Reply reply;
+  const ipvs::DecodeContext context{0, 0, AF_INET, static_cast<ipvs::abi::Dialect>(data[0] % 4)};
+  ipvs::abi::Reply reply;
   ipvs::netlink::Family family;
   ipvs::netlink::MessageCursor messages(datagram);
   while (const auto message = messages.next()) {
     (void)ipvs::netlink::error_of(*message);
     (void)ipvs::netlink::read_family(message->payload, "IPVS", family);
-    (void)ipvs::decode(message->payload, context, reply);
+    (void)ipvs::decode_message(message->payload, context, reply);
   }
   if (family.id != 0 && family.id < NLMSG_MIN_TYPE) std::abort();
   std::vector<std::byte> buffer(reply.size());

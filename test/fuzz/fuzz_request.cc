@@ -2,6 +2,7 @@
 // encoded for every dialect, within the room that a window keeps, and with no attribute that harms a kernel.
 #include <cstdlib>
 
+#include "abi/request_checks.h"
 #include "fuzz_main.h"
 #include "ipvs/kernel_numbers.h"
 #include "ipvs/netlink_encode.h"
@@ -43,10 +44,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   ipvs::abi::Request request{};
   if (size == 0) return 0;
   std::memcpy(&request, data, size < sizeof request ? size : sizeof request);
-  if (!ipvs::valid_request(request)) return 0;
+  if (!ipvs::abi::valid_request(request)) return 0;
   for (std::uint16_t dialect = 0; dialect < 4; ++dialect) {
     ipvs::netlink::Writer writer(512);
-    (void)ipvs::encode(writer, request, static_cast<ipvs::abi::Dialect>(dialect), 0x1b, 1);
+    (void)ipvs::encode_message(writer, request, static_cast<ipvs::abi::Dialect>(dialect), 0x1b, 1);
     insist(!writer.overflow());
     ipvs::netlink::AttributeCursor attributes(writer.bytes().subspan(20));
     while (const auto attribute = attributes.next()) {

@@ -1,5 +1,5 @@
 // Option structs as the kernel leaves them in our buffers: of the right size, with any bytes. The first byte chooses
-// the struct and its layout.
+// the struct and its format.
 #include <algorithm>
 
 #include "fuzz_main.h"
@@ -41,15 +41,15 @@ std::vector<ipvs::test::Bytes> ipvs::test::seeds() {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size == 0) return 0;
   const std::span<const std::byte> bytes(reinterpret_cast<const std::byte*>(data) + 1, size - 1);
-  const sockopt::Layout& layout = (data[0] & 8) != 0 ? sockopt::kFullnat : sockopt::kMainline;
+  const sockopt::EntryFormat& format = (data[0] & 8) != 0 ? sockopt::kFullnat : sockopt::kMainline;
   switch (data[0] & 7) {
     case 0:
       read<abi::ServiceRecord>(
-          [&](auto& to) { return sockopt::read_service(sized(bytes, layout.service_entry), layout, to); });
+          [&](auto& to) { return sockopt::read_service(sized(bytes, format.service_entry), format, to); });
       break;
     case 1:
       read<abi::DestinationRecord>(
-          [&](auto& to) { return sockopt::read_destination(sized(bytes, layout.dest_entry), layout, to); });
+          [&](auto& to) { return sockopt::read_destination(sized(bytes, format.dest_entry), format, to); });
       break;
     case 2:
       read<abi::LocalAddressRecord>(

@@ -49,11 +49,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     (void)::send(peer.get(), data + at, part, MSG_DONTWAIT);
     at += part;
   }
-  ipvs::engine::Connection connection{ipvs::sys::Namespace{}};
+  ipvs::engine::JobRunner runner{ipvs::sys::Namespace{}};
   // The family is asked for again after ENOENT; nobody answers that.
-  connection.netlink_for_tests().adopt(
-      ipvs::sys::NetlinkSocket::adopt(ipvs::sys::UniqueFd(ends[0]), ipvs::test::kPortId),
-      {ipvs::test::kFamilyId, 1, 20, 0x1ffffe});
+  runner.netlink_for_tests().adopt(ipvs::sys::NetlinkSocket::adopt(ipvs::sys::UniqueFd(ends[0]), ipvs::test::kPortId),
+                                   {ipvs::test::kFamilyId, 1, 20, 0x1ffffe});
   std::vector<ipvs::abi::Request> requests;
   if ((data[0] & 1) != 0) {
     requests = {ipvs::test::plain(ipvs::abi::Operation::kServiceList)};
@@ -64,11 +63,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   // What has not been sent by now never comes: two milliseconds are for the engine's own work.
   for (ipvs::abi::Request& request : requests) request.timeout_ms = 2;
   const std::size_t expected = requests.size();
-  connection.start({std::move(requests), ipvs::abi::Dialect::kFullnatV3, ipvs::sys::now_ms()});
+  runner.start({std::move(requests), ipvs::abi::Dialect::kFullnatV3, ipvs::sys::now_ms()});
   std::size_t outcomes = 0;
   for (bool more = true; more;) {
-    ipvs::Reply reply;
-    more = connection.step(reply);
+    ipvs::abi::Reply reply;
+    more = runner.step(reply);
     outcomes += reply.outcomes.size();
   }
   if (outcomes != expected) std::abort();

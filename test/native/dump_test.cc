@@ -117,7 +117,7 @@ TEST("a list past its deadline ends although more of it waits") {
   client.start({request});
   Reply first;
   const std::uint64_t before = sys::now_ms();
-  REQUIRE(client.connection().step(first));
+  REQUIRE(client.runner().step(first));
   CHECK(first.services.size() >= 1000);
   while (sys::now_ms() < before + 2000) std::this_thread::yield();
   check_only(client.finish(), ETIMEDOUT, flags::kSent | flags::kTimedOut);
@@ -138,7 +138,7 @@ TEST("a step ends with 1,000 records, the next goes on where it was, and repeats
   int steps = 0;
   for (bool more = true; more; ++steps) {
     Reply reply;
-    more = client.connection().step(reply);
+    more = client.runner().step(reply);
     total += reply.services.size();
     CHECK(reply.services.size() < 1000 + 16);  // what one receive brings on top
     CHECK_EQ(reply.outcomes.size(), more ? std::size_t{0} : std::size_t{1});

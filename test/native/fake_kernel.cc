@@ -126,11 +126,11 @@ Datagrams execute(const Window& window, const std::function<int(const Sent&)>& v
 netlink::Family whole_family() { return {kFamilyId, 1, 20, 0x1ffffe}; }
 
 Client::Client(FakeKernel& kernel, netlink::Family family) {
-  connection_.netlink_for_tests().adopt(sys::NetlinkSocket::adopt(kernel.take_end(), kPortId), family);
+  runner_.netlink_for_tests().adopt(sys::NetlinkSocket::adopt(kernel.take_end(), kPortId), family);
 }
 
 void Client::start(std::vector<abi::Request> requests, abi::Dialect dialect) {
-  connection_.start({std::move(requests), dialect, sys::now_ms()});
+  runner_.start({std::move(requests), dialect, sys::now_ms()});
 }
 
 Reply Client::run(std::vector<abi::Request> requests, abi::Dialect dialect) {
@@ -142,7 +142,7 @@ Reply Client::finish() {
   Reply all;
   for (bool more = true; more;) {
     Reply reply;
-    more = connection_.step(reply);
+    more = runner_.step(reply);
     const auto append = [](auto& to, const auto& from) { to.insert(to.end(), from.begin(), from.end()); };
     append(all.outcomes, reply.outcomes);
     append(all.services, reply.services);

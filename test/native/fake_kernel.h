@@ -14,6 +14,8 @@
 
 namespace ipvs::test {
 
+using abi::Reply;
+
 // One message that the engine sent.
 struct Sent {
   std::uint16_t type = 0;
@@ -81,7 +83,7 @@ class Client {
   // One that opens its sockets itself.
   Client() = default;
 
-  [[nodiscard]] engine::Connection& connection() { return connection_; }
+  [[nodiscard]] engine::JobRunner& runner() { return runner_; }
 
   void start(std::vector<abi::Request> requests, abi::Dialect dialect = abi::Dialect::kFullnatV3);
   // All steps of a job, joined.
@@ -89,7 +91,7 @@ class Client {
   [[nodiscard]] Reply finish();
 
  private:
-  engine::Connection connection_{sys::Namespace{}};
+  engine::JobRunner runner_{sys::Namespace{}};
 };
 
 }  // namespace ipvs::test

@@ -11,6 +11,8 @@
 namespace ipvs::test {
 namespace {
 
+using abi::Reply;
+
 constexpr abi::Dialect kDialects[] = {abi::Dialect::kUnknown, abi::Dialect::kMainline, abi::Dialect::kFullnatV2,
                                       abi::Dialect::kFullnatV3};
 
@@ -25,7 +27,7 @@ std::size_t read_all(const Bytes& datagram) {
     while (const auto message = messages.next()) {
       (void)netlink::error_of(*message);
       (void)netlink::read_family(message->payload, "IPVS", family);
-      (void)decode(message->payload, {0, 0, AF_INET, dialect}, reply);
+      (void)decode_message(message->payload, {0, 0, AF_INET, dialect}, reply);
     }
     CHECK(family.id == 0 || family.id >= 16);
     for (const abi::ServiceRecord& record : reply.services) {

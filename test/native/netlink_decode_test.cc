@@ -13,11 +13,13 @@ namespace ipvs::test {
 namespace {
 
 using abi::Dialect;
+using abi::name_of;
+using abi::Reply;
 namespace presence = abi::reply_presence;
 
 constexpr std::uint64_t kBig = 0x100000001;  // does not fit 32 bits
 
-Context context(Dialect dialect) { return {3, 4, AF_INET, dialect}; }
+DecodeContext context(Dialect dialect) { return {3, 4, AF_INET, dialect}; }
 
 // Decodes the messages of a golden datagram; the number of those that were refused.
 int refused(const char* datagram, Dialect dialect, Reply& reply) {
@@ -25,14 +27,14 @@ int refused(const char* datagram, Dialect dialect, Reply& reply) {
   netlink::MessageCursor messages(bytes);
   int count = 0;
   while (const auto message = messages.next()) {
-    if (!decode(message->payload, context(dialect), reply)) ++count;
+    if (!decode_message(message->payload, context(dialect), reply)) ++count;
   }
   CHECK(!messages.malformed());
   return count;
 }
 
 bool decoded(std::uint8_t command, const Bytes& attributes, Dialect dialect, Reply& reply) {
-  return decode(generic(command, attributes), context(dialect), reply);
+  return decode_message(generic(command, attributes), context(dialect), reply);
 }
 
 std::span<const std::byte> address(const std::uint8_t (&bytes)[16]) { return std::as_bytes(std::span(bytes)); }
@@ -270,7 +272,7 @@ TEST("commands that are no reply, short payloads and missing nests are refused")
     CHECK_EQ(decoded(static_cast<std::uint8_t>(command), {}, Dialect::kMainline, reply), config);
   }
   for (const std::size_t size : {0U, 1U, 3U})
-    CHECK(!decode(Bytes(size, std::byte{1}), context(Dialect::kMainline), reply));
+    CHECK(!decode_message(Bytes(size, std::byte{1}), context(Dialect::kMainline), reply));
   CHECK_EQ(reply.records(), std::size_t{0});
 }
 

@@ -1,6 +1,7 @@
 // Requests as netlink messages, per dialect. Each trap of the ABI notes (10, 11) that encoding closes has a test.
 #include "ipvs/netlink_encode.h"
 
+#include "abi/request_checks.h"
 #include "bytes.h"
 #include "check.h"
 #include "golden.h"
@@ -13,13 +14,14 @@ namespace {
 
 using abi::Dialect;
 using abi::Operation;
+using abi::valid_request;
 using netlink::AttributeCursor;
 
 constexpr Dialect kDialects[] = {Dialect::kMainline, Dialect::kFullnatV2, Dialect::kFullnatV3};
 
 Bytes encoded(const abi::Request& request, Dialect dialect, std::uint16_t more_flags = 0) {
   netlink::Writer writer(1024);
-  const std::size_t start = encode(writer, request, dialect, kFamilyId, 1);
+  const std::size_t start = encode_message(writer, request, dialect, kFamilyId, 1);
   if (more_flags != 0) writer.add_flags(start, more_flags);
   CHECK(!writer.overflow());
   return {writer.bytes().begin(), writer.bytes().end()};
@@ -350,11 +352,11 @@ TEST("valid_request: operations and transports that do not exist") {
 }
 
 TEST("the cost of an answer covers the echo of the whole message, and a page for a reply") {
-  CHECK(answer_cost(Answer::kAck, 512) >= 512 + 36 + 512);
-  CHECK(answer_cost(Answer::kReply, 60) >= 4096 + answer_cost(Answer::kAck, 60));
-  CHECK_EQ(answer_of(Operation::kServiceGet), Answer::kReply);
-  CHECK_EQ(answer_of(Operation::kFlush), Answer::kAck);
-  CHECK_EQ(answer_of(Operation::kLocalAddressList), Answer::kDump);
+  CHECK(answer_cost(AnswerKind::kAck, 512) >= 512 + 36 + 512);
+  CHECK(answer_cost(AnswerKind::kRecord, 60) >= 4096 + answer_cost(AnswerKind::kAck, 60));
+  CHECK_EQ(answer_kind(Operation::kServiceGet), AnswerKind::kRecord);
+  CHECK_EQ(answer_kind(Operation::kFlush), AnswerKind::kAck);
+  CHECK_EQ(answer_kind(Operation::kLocalAddressList), AnswerKind::kDump);
 }
 
 }  // namespace

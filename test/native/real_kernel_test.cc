@@ -29,7 +29,7 @@ Reply refuse_all(int receive_buffer) {
   CHECK_EQ(::bind(fd, reinterpret_cast<sockaddr*>(&address), length), 0);
   CHECK_EQ(::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &length), 0);
   CHECK_EQ(::setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof receive_buffer), 0);
-  engine::Connection connection{sys::Namespace{}};
+  engine::JobRunner connection{sys::Namespace{}};
   connection.netlink_for_tests().adopt(sys::NetlinkSocket::adopt(sys::UniqueFd(fd), address.nl_pid),
                                        {GENL_ID_CTRL, 1, 1, 0xffff});
   connection.start({std::vector<abi::Request>(kMessages, new_service()), abi::Dialect::kMainline, sys::now_ms()});

@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 
 #include "abi/names.h"
+#include "abi/request_checks.h"
 #include "bytes.h"
 #include "check.h"
 #include "engine/seen.h"
@@ -14,6 +15,10 @@
 namespace ipvs::test {
 namespace {
 
+using abi::copy_name;
+using abi::name_of;
+using abi::Reply;
+using abi::valid_request;
 using engine::Seen;
 
 // One record of each kind and two outcomes, told apart by `operation`.

@@ -1,4 +1,4 @@
-// Socket option structs, both layouts. Offsets and sizes are those of the ABI notes (1.4), written out once more.
+// Socket option structs, both formats. Offsets and sizes are those of the ABI notes (1.4), written out once more.
 #include "ipvs/sockopt_codec.h"
 
 #include <sys/socket.h>
@@ -11,10 +11,11 @@
 namespace ipvs::test {
 namespace {
 
+using abi::name_of;
 using abi::Operation;
+using sockopt::EntryFormat;
 using sockopt::kFullnat;
 using sockopt::kMainline;
-using sockopt::Layout;
 namespace reply_presence = abi::reply_presence;
 
 template <typename T>
@@ -96,10 +97,10 @@ TEST("timeouts: 0 leaves a value as it is, so what is not asked for is 0") {
 }
 
 TEST("the query of a service is zero behind its identity: v3 adds its counters to what it finds") {
-  for (const Layout* layout : {&kFullnat, &kMainline}) {
-    const Bytes bytes = sockopt::write_service_query(new_service(), *layout);
+  for (const EntryFormat* format : {&kFullnat, &kMainline}) {
+    const Bytes bytes = sockopt::write_service_query(new_service(), *format);
     CHECK_EQ(Bytes(bytes.begin(), bytes.begin() + 16), hex("0600 0000 c0000201 0050 0000 00000000"));
-    CHECK_EQ(Bytes(bytes.begin() + 16, bytes.end()), Bytes(layout->service_entry - 16));
+    CHECK_EQ(Bytes(bytes.begin() + 16, bytes.end()), Bytes(format->service_entry - 16));
   }
 }
 
@@ -108,8 +109,8 @@ TEST("list of services: zeroed, the end is an entry of protocol 0") {
   CHECK_EQ(Bytes(bytes.begin(), bytes.begin() + 8), hex("02000000 00000000"));
   CHECK_EQ(Bytes(bytes.begin() + 8, bytes.end()), Bytes(208));
   abi::ServiceRecord record{};
-  for (const Layout* layout : {&kFullnat, &kMainline}) {
-    CHECK(!sockopt::read_service(Bytes(layout->service_entry), *layout, record));
+  for (const EntryFormat* format : {&kFullnat, &kMainline}) {
+    CHECK(!sockopt::read_service(Bytes(format->service_entry), *format, record));
   }
 }
 
@@ -139,9 +140,9 @@ TEST("an entry whose other fields happen to be 0xff is none the less an entry") 
 }
 
 // The identity and the configuration of TCP 192.0.2.1:80, and 4 destinations.
-Bytes service_entry(const Layout& layout) {
+Bytes service_entry(const EntryFormat& format) {
   Bytes entry = sockopt::write_service(new_service(), 6);
-  entry.resize(layout.service_entry);
+  entry.resize(format.service_entry);
   poke(entry, 44, std::uint32_t{4});
   return entry;
 }
@@ -198,16 +199,16 @@ TEST("service_entry by fwmark") {
 }
 
 TEST("dest_entry: every field, and the flags that the kernel adds masked off") {
-  for (const Layout* layout : {&kFullnat, &kMainline}) {
+  for (const EntryFormat* format : {&kFullnat, &kMainline}) {
     const Bytes user = sockopt::write_destination(new_destination(), 6);
     Bytes entry(user.begin() + 44, user.end());
-    entry.resize(layout->dest_entry);
+    entry.resize(format->dest_entry);
     poke(entry, 8, std::uint32_t{0x185});
     for (std::size_t i = 0; i < 3; ++i) poke(entry, 24 + 4 * i, static_cast<std::uint32_t>(1 + i));
     poke(entry, 36, 0xdeadbeefU);  // padding
     poke(entry, 40, std::uint32_t{77});
     abi::DestinationRecord record{};
-    REQUIRE(sockopt::read_destination(entry, *layout, record));
+    REQUIRE(sockopt::read_destination(entry, *format, record));
     CHECK_EQ(record.family, AF_INET);
     CHECK_EQ(std::as_bytes(std::span(record.address)), ipv4(10, 9, 0, 5));
     CHECK_EQ(record.port, 8080);

@@ -28,7 +28,7 @@ struct Call {
 // for and written without their count, as ip_vs_ctl.c does.
 class Table {
  public:
-  explicit Table(const sockopt::Layout& layout) : layout_(layout) {
+  explicit Table(const sockopt::EntryFormat& format) : format_(format) {
     hook_->set = [this](int option, const void* value, socklen_t size) {
       sets.push_back({option, bytes_of(value, size)});
       return set_error;
@@ -71,16 +71,16 @@ class Table {
         std::memcpy(at + 8, &count, sizeof count);
         return 0;
       case 1154:
-        fill(at, 8, layout_.service_entry, services, length);
+        fill(at, 8, format_.service_entry, services, length);
         return 0;
       case 1155:
         if (!exists) return ESRCH;
-        fill(at - 8, 8, layout_.service_entry, 1, length + 8);
+        fill(at - 8, 8, format_.service_entry, 1, length + 8);
         std::memcpy(at + 44, &dests, sizeof(std::uint32_t));
         return 0;
       case 1156:
         list_dests();
-        fill(at, 24, layout_.dest_entry, dests, length);
+        fill(at, 24, format_.dest_entry, dests, length);
         return exists ? 0 : ESRCH;
       case 1160:
         fill(at, 24, 24, laddrs, length);
@@ -91,7 +91,7 @@ class Table {
   }
 
   WithHooks hook_;
-  const sockopt::Layout& layout_;
+  const sockopt::EntryFormat& format_;
 };
 
 Reply run(abi::Request request, Dialect dialect) {

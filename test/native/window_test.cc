@@ -204,7 +204,7 @@ TEST("a window holds what the receive buffer has room for if every message fails
   std::size_t total = 0;
   for (const Window& window : kernel.windows()) {
     std::size_t cost = 0;
-    for (const Sent& sent : window) cost += answer_cost(Answer::kAck, sent.bytes.size());
+    for (const Sent& sent : window) cost += answer_cost(AnswerKind::kAck, sent.bytes.size());
     CHECK(cost <= 124928);  // adopt(): rmem_default of the 2.6.32 kernel
     total += window.size();
   }
@@ -284,7 +284,7 @@ TEST("a step hands over after 4,096 outcomes, and the job goes on") {
   Client client(kernel);
   client.start(many(6000, new_service()));
   Reply first;
-  REQUIRE(client.connection().step(first));
+  REQUIRE(client.runner().step(first));
   CHECK(first.outcomes.size() >= 4096 && first.outcomes.size() < 6000);
   const Reply rest = client.finish();
   CHECK_EQ(first.outcomes.size() + rest.outcomes.size(), std::size_t{6000});
