@@ -3,6 +3,7 @@
 #include <cerrno>
 
 #include "abi/request_checks.h"
+#include "engine/outcome.h"
 #include "engine/snapshot_requests.h"
 #include "sys/clock.h"
 
@@ -116,8 +117,7 @@ void JobRunner::advance(abi::Reply& reply) {
                      reply.services.end());
   }
   if (error.value != 0) {
-    std::uint16_t more = flags::kSent;
-    if (error.value == ETIMEDOUT) more |= flags::kTimedOut;
+    auto more = static_cast<std::uint16_t>(flags::kSent | late_flag(error));
     if (error.value == EPROTO) more |= flags::kMalformed;
     if (error.value == ENOENT && netlink_.family_changed(deadline(job_.requests[position_]))) {
       more = flags::kFamilyChanged;
@@ -167,8 +167,7 @@ void JobRunner::next_of_snapshot(abi::Reply& reply) {
 }
 
 void JobRunner::finish(abi::Reply& reply, Error error, std::uint16_t more) {
-  reply.outcomes.push_back(
-      {static_cast<std::uint32_t>(position_), error.value, static_cast<std::uint16_t>(error.where), more, 0});
+  reply.outcomes.push_back(outcome_of(static_cast<std::uint32_t>(position_), error, more));
   phase_ = Phase::kNext;
   ++position_;
 }

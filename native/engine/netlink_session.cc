@@ -2,12 +2,43 @@
 
 #include <cerrno>
 
+#include "engine/outcome.h"
+#include "engine/read_answers.h"
 #include "ipvs/kernel_numbers.h"
 #include "sys/clock.h"
 
 namespace ipvs::engine {
 
 namespace flags = abi::outcome_flags;
+
+namespace {
+
+// The answers to one dump: entries, and DONE or an error behind them.
+template <typename ReadEntry>
+struct DumpReader {
+  ReadEntry& read_entry;
+  bool to_its_end;
+  bool done = false;
+  bool malformed = false;
+  int refused = 0;
+
+  void message(const netlink::Message& message, std::uint32_t /*index*/) {
+    if (message.type == NLMSG_DONE) {
+      // The kernel puts the error of a failed dump here (af_netlink.c:netlink_dump); some send nothing.
+      if (!message.payload.empty()) refused = netlink::error_of(message);
+      done = true;
+    } else if (message.type == NLMSG_ERROR) {
+      refused = netlink::error_of(message);
+      done = true;
+    } else if (message.type >= NLMSG_MIN_TYPE) {
+      malformed = !read_entry(message) || malformed;
+    }
+  }
+  void torn() { malformed = true; }  // something may be missing
+  [[nodiscard]] bool enough() const { return !to_its_end || done || malformed; }
+};
+
+}  // namespace
 
 void NetlinkSession::adopt(sys::NetlinkSocket socket, netlink::Family family) {
   socket_ = std::move(socket);
@@ -24,6 +55,20 @@ sys::Error NetlinkSession::ready() {
   return {};
 }
 
+template <typename ReadEntry>
+sys::Error NetlinkSession::read_dump(std::uint32_t sequence, std::uint64_t deadline_ms, bool to_its_end,
+                                     ReadEntry&& read_entry, bool& done) {
+  DumpReader<ReadEntry> reader{read_entry, to_its_end};
+  const sys::Error error = read_answers(socket_, {sequence}, deadline_ms, reader);
+  done = reader.done;
+  // Without its rest a dump cannot be told from the answer to the next one. EBUSY: a dump that we know nothing of still
+  // runs on this socket (af_netlink.c:netlink_dump_start).
+  if (error.value != 0 || reader.malformed || reader.refused == EBUSY) replace_socket();
+  if (error.value != 0) return error;
+  if (reader.malformed) return {EPROTO, abi::Syscall::kRecvmsg};
+  return {reader.refused, reader.refused == 0 ? abi::Syscall::kNone : abi::Syscall::kSendmsg};
+}
+
 sys::Error NetlinkSession::find_family(std::uint64_t deadline_ms) {
   family_ = {};
   if (const sys::Error error = ready(); error.value != 0) return error;
@@ -32,33 +77,12 @@ sys::Error NetlinkSession::find_family(std::uint64_t deadline_ms) {
   netlink::write_family_dump(writer, sequence);
   if (const sys::Error error = socket_.send(writer.bytes()); error.value != 0) return error;
   netlink::Family found;
+  const auto read_entry = [&found](const netlink::Message& message) {
+    if (message.type == GENL_ID_CTRL) (void)netlink::read_family(message.payload, kernel::kFamilyName, found);
+    return true;  // the families of others are no concern of ours
+  };
   bool done = false;
-  bool malformed = false;
-  int refused = 0;
-  while (!done && !malformed) {
-    const sys::Error error = socket_.receive(deadline_ms, [&](std::span<const std::byte> datagram, bool truncated) {
-      netlink::MessageCursor messages(datagram);
-      while (const auto message = messages.next()) {
-        if (message->sequence != sequence || message->port_id != socket_.port_id()) continue;
-        if (message->type == NLMSG_DONE) {
-          done = true;
-        } else if (message->type == NLMSG_ERROR) {
-          refused = netlink::error_of(*message);
-          done = true;
-        } else if (message->type == GENL_ID_CTRL) {
-          (void)netlink::read_family(message->payload, kernel::kFamilyName, found);
-        }
-      }
-      malformed = malformed || truncated || messages.malformed();
-    });
-    if (error.value != 0) {
-      replace_socket();
-      return error;
-    }
-  }
-  if (malformed || refused == EBUSY) replace_socket();  // see continue_dump()
-  if (malformed) return {EPROTO, abi::Syscall::kRecvmsg};
-  if (refused != 0) return {refused, abi::Syscall::kSendmsg};
+  if (const sys::Error error = read_dump(sequence, deadline_ms, true, read_entry, done); error.value != 0) return error;
   if (found.id == 0) return {ENOENT, abi::Syscall::kSendmsg};
   family_ = found;
   return {};
@@ -80,12 +104,11 @@ void NetlinkSession::add(const abi::Request& request, std::uint32_t operation, s
   if (!window_.empty() && !window_.has_room(request, socket_.receive_budget())) flush(started_ms, dialect, reply);
   if (family_.id == 0) {
     // A message of type 0 would be acknowledged and ignored.
-    reply.outcomes.push_back(
-        {operation, ENOENT, static_cast<std::uint16_t>(abi::Syscall::kSendmsg), flags::kFamilyChanged, 0});
+    reply.outcomes.push_back(outcome_of(operation, {ENOENT, abi::Syscall::kSendmsg}, flags::kFamilyChanged));
     return;
   }
   if (const sys::Error error = ready(); error.value != 0) {
-    reply.outcomes.push_back({operation, error.value, static_cast<std::uint16_t>(error.where), 0, 0});
+    reply.outcomes.push_back(outcome_of(operation, error, 0));
     return;
   }
   window_.add(request, operation, dialect, family_.id, next_sequence());
@@ -131,36 +154,11 @@ sys::Error NetlinkSession::continue_dump(abi::Reply& reply, bool& done) {
     replace_socket();
     return {ETIMEDOUT, abi::Syscall::kRecvmsg};
   }
-  int refused = 0;
-  bool malformed = false;
-  const sys::Error error = socket_.receive(dump_deadline_, [&](std::span<const std::byte> datagram, bool truncated) {
-    netlink::MessageCursor messages(datagram);
-    while (const auto message = messages.next()) {
-      if (message->sequence != dump_sequence_ || message->port_id != socket_.port_id()) continue;
-      if (message->type == NLMSG_DONE) {
-        // The kernel puts the error of a failed dump here (af_netlink.c:netlink_dump); some send nothing.
-        if (!message->payload.empty()) refused = netlink::error_of(*message);
-        done = true;
-      } else if (message->type == NLMSG_ERROR) {
-        refused = netlink::error_of(*message);
-        done = true;
-      } else if (message->type >= NLMSG_MIN_TYPE) {
-        malformed = !decode_message(message->payload, dump_context_, reply) || malformed;
-      }
-    }
-    malformed = malformed || truncated || messages.malformed();
-  });
-  if (error.value != 0) {
-    replace_socket();
-    return error;
-  }
-  if (malformed) {
-    replace_socket();  // the rest of the dump is still to come
-    return {EPROTO, abi::Syscall::kRecvmsg};
-  }
-  // EBUSY: a dump that we know nothing of still runs on this socket (af_netlink.c:netlink_dump_start).
-  if (refused == EBUSY) replace_socket();
-  return {refused, refused == 0 ? abi::Syscall::kNone : abi::Syscall::kSendmsg};
+  const auto read_entry = [&](const netlink::Message& message) {
+    return decode_message(message.payload, dump_context_, reply);
+  };
+  // Of a long list, as much as waits: the caller hands it over before it asks for more.
+  return read_dump(dump_sequence_, dump_deadline_, false, read_entry, done);
 }
 
 }  // namespace ipvs::engine

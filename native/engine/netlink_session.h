@@ -39,6 +39,11 @@ class NetlinkSession {
 
  private:
   [[nodiscard]] sys::Error ready();
+  // The answers to the dump `sequence`: all of them, or what one recvmmsg brings. `read_entry(message)` is false for
+  // an entry that cannot be read. Replaces the socket unless it is fit for further use.
+  template <typename ReadEntry>
+  [[nodiscard]] sys::Error read_dump(std::uint32_t sequence, std::uint64_t deadline_ms, bool to_its_end,
+                                     ReadEntry&& read_entry, bool& done);
   void replace_socket() { socket_ = {}; }
   std::uint32_t next_sequence() { return ++sequence_; }
 

@@ -6,6 +6,7 @@
 #include <cerrno>
 
 #include "abi/request_checks.h"
+#include "engine/outcome.h"
 #include "engine/snapshot_requests.h"
 #include "ipvs/kernel_numbers.h"
 #include "sys/clock.h"
@@ -99,7 +100,7 @@ void SockoptSession::probe(abi::ProbeRecord& record) {
 void SockoptSession::run(const abi::Request& request, std::uint32_t operation, std::uint64_t deadline_ms,
                          abi::Dialect dialect, abi::Reply& reply) {
   const auto finish = [&](Error error, std::uint16_t flags) {
-    reply.outcomes.push_back({operation, error.value, static_cast<std::uint16_t>(error.where), flags, 0});
+    reply.outcomes.push_back(outcome_of(operation, error, flags));
   };
   const auto beyond_ipv4 = [&request](std::uint32_t bit, std::uint16_t family) {
     return has(request, bit) && family != AF_INET;
@@ -111,8 +112,7 @@ void SockoptSession::run(const abi::Request& request, std::uint32_t operation, s
   if (const Error error = ready(); error.value != 0) return finish(error, 0);
   namespace flags = abi::outcome_flags;
   const Error error = execute(request, operation, deadline_ms, format_of(dialect), reply);
-  const std::uint16_t late = error.value == ETIMEDOUT ? flags::kTimedOut : std::uint16_t{0};
-  finish(error, static_cast<std::uint16_t>(flags::kSent | late));
+  finish(error, static_cast<std::uint16_t>(flags::kSent | late_flag(error)));
 }
 
 Error SockoptSession::execute(const abi::Request& request, std::uint32_t operation, std::uint64_t deadline_ms,

@@ -8,7 +8,6 @@
 #include "abi/records.h"
 #include "ipvs/netlink_decode.h"
 #include "ipvs/netlink_encode.h"
-#include "netlink/cursor.h"
 #include "netlink/writer.h"
 #include "sys/netlink_socket.h"
 
@@ -44,6 +43,7 @@ class Window {
   void clear();
 
  private:
+  struct AnswerCollector;
   struct Slot {
     std::uint32_t operation;
     std::uint16_t service_family;
@@ -54,7 +54,6 @@ class Window {
     int error;
   };
 
-  void collect(std::span<const std::byte> datagram, std::uint32_t port_id, abi::Dialect dialect, abi::Reply& reply);
   void fail_all(sys::Error error, abi::Reply& reply) const;
   void report(sys::Error broken, abi::Reply& reply) const;
 
