@@ -40,84 +40,86 @@ bool take_address(const Attribute& attribute, std::uint8_t (&address)[abi::kAddr
   return true;
 }
 
+template <std::size_t kSize>
+bool take_name(const Attribute& attribute, char (&name)[kSize]) {
+  abi::copy_name(name, attribute.payload);
+  return true;
+}
+
+// Gives each attribute to `read`, which is false for one that cannot be read; false when there was one, or a torn one.
+template <typename Read>
+bool each_attribute(std::span<const std::byte> payload, Read&& read) {
+  bool ok = true;
+  AttributeCursor attributes(payload);
+  while (const auto attribute = attributes.next()) ok = read(*attribute) && ok;
+  return ok && !attributes.malformed();
+}
+
 // Counters come with 4 or 8 bytes in STATS and with 8 in STATS64; what has more room wins, whatever the order.
 bool read_stats(std::span<const std::byte> payload, abi::Dialect dialect, bool stats64, abi::Stats& stats,
                 std::uint32_t& seen) {
   if (!stats64 && (seen & presence::kStats64) != 0) return true;
   std::uint64_t values[kernel::kStatsLast + 1] = {};
   bool wide = stats64;
-  AttributeCursor attributes(payload);
-  while (const auto attribute = attributes.next()) {
-    if (attribute->type < kernel::kStatsFirst || attribute->type > kernel::kStatsLast) continue;
-    if (!take(*attribute, values[attribute->type])) return false;
-    wide = wide || (attribute->type == kernel::kStatsFirst && attribute->payload.size() == 8);
-  }
+  const bool ok = each_attribute(payload, [&](const Attribute& attribute) {
+    if (attribute.type < kernel::kStatsFirst || attribute.type > kernel::kStatsLast) return true;
+    wide = wide || (attribute.type == kernel::kStatsFirst && attribute.payload.size() == 8);
+    return take(attribute, values[attribute.type]);
+  });
   static_assert(sizeof stats == sizeof(std::uint64_t) * kernel::kStatsLast);
   std::memcpy(&stats, values + kernel::kStatsFirst, sizeof stats);
   seen |= presence::kStats | (wide ? presence::kStats64 : 0);
   // The FULLNAT kernels have no estimators and send zeros (ip_vs_est.c is not built into the path there).
   if (dialect == abi::Dialect::kMainline) seen |= presence::kRates;
-  return !attributes.malformed();
+  return ok;
 }
 
 bool read_service(std::span<const std::byte> payload, const DecodeContext& context, abi::Reply& reply) {
   abi::ServiceRecord record{};
   record.operation = context.operation;
-  bool ok = true;
-  AttributeCursor attributes(payload);
-  while (const auto attribute = attributes.next()) {
-    switch (attribute->type) {
+  const bool ok = each_attribute(payload, [&](const Attribute& attribute) {
+    switch (attribute.type) {
       case kernel::kSvcFamily:
-        ok = take(*attribute, record.family) && ok;
-        break;
+        return take(attribute, record.family);
       case kernel::kSvcProtocol:
-        ok = take(*attribute, record.protocol) && ok;
-        break;
+        return take(attribute, record.protocol);
       case kernel::kSvcAddress:
-        ok = take_address(*attribute, record.address) && ok;
-        break;
+        return take_address(attribute, record.address);
       case kernel::kSvcPort:
-        ok = take_port(*attribute, record.port) && ok;
-        break;
+        return take_port(attribute, record.port);
       case kernel::kSvcFwmark:
-        ok = take(*attribute, record.fwmark) && ok;
         record.presence |= presence::kFwmark;
-        break;
+        return take(attribute, record.fwmark);
       case kernel::kSvcScheduler:
-        abi::copy_name(record.scheduler, attribute->payload);
-        break;
+        return take_name(attribute, record.scheduler);
       case kernel::kSvcFlags:
-        if (attribute->payload.size() < sizeof record.flags) return false;
-        record.flags = netlink::load<std::uint32_t>(attribute->payload.data());
-        break;
+        if (attribute.payload.size() < sizeof record.flags) return false;
+        record.flags = netlink::load<std::uint32_t>(attribute.payload.data());
+        return true;
       case kernel::kSvcTimeout:
-        ok = take(*attribute, record.persistence_timeout) && ok;
-        break;
+        return take(attribute, record.persistence_timeout);
       case kernel::kSvcNetmask:
-        ok = take(*attribute, record.netmask) && ok;
-        break;
+        return take(attribute, record.netmask);
       case kernel::kSvcStats:
-        ok = read_stats(attribute->payload, context.dialect, false, record.stats, record.presence) && ok;
-        break;
+        return read_stats(attribute.payload, context.dialect, false, record.stats, record.presence);
       case kernel::kSvcEstTimeout:  // kSvcPeName on mainline
         if (context.dialect == abi::Dialect::kFullnatV3) {
-          ok = take(*attribute, record.established_timeout) && ok;
           record.presence |= presence::kEstablishedTimeout;
-        } else if (context.dialect == abi::Dialect::kMainline) {
-          abi::copy_name(record.persistence_engine, attribute->payload);
+          return take(attribute, record.established_timeout);
+        }
+        if (context.dialect == abi::Dialect::kMainline) {
+          abi::copy_name(record.persistence_engine, attribute.payload);
           if (record.persistence_engine[0] != '\0') record.presence |= presence::kPersistenceEngine;
         }
-        break;
+        return true;
       case kernel::kSvcStats64:
-        if (context.dialect == abi::Dialect::kMainline) {
-          ok = read_stats(attribute->payload, context.dialect, true, record.stats, record.presence) && ok;
-        }
-        break;
+        return context.dialect != abi::Dialect::kMainline ||
+               read_stats(attribute.payload, context.dialect, true, record.stats, record.presence);
       default:
-        break;
+        return true;
     }
-  }
-  if (!ok || attributes.malformed()) return false;
+  });
+  if (!ok) return false;
   if (record.family != AF_INET && record.family != AF_INET6) return false;
   if (record.family == AF_INET) record.netmask = ntohl(record.netmask);
   reply.services.push_back(record);
@@ -129,76 +131,62 @@ bool read_destination(std::span<const std::byte> payload, const DecodeContext& c
   record.operation = context.operation;
   record.parent = context.parent;
   record.family = context.service_family;
-  bool ok = true;
   const bool mainline = context.dialect == abi::Dialect::kMainline;
-  AttributeCursor attributes(payload);
-  while (const auto attribute = attributes.next()) {
-    switch (attribute->type) {
+  const bool ok = each_attribute(payload, [&](const Attribute& attribute) {
+    switch (attribute.type) {
       case kernel::kDestAddress:
-        ok = take_address(*attribute, record.address) && ok;
-        break;
+        return take_address(attribute, record.address);
       case kernel::kDestPort:
-        ok = take_port(*attribute, record.port) && ok;
-        break;
+        return take_port(attribute, record.port);
       case kernel::kDestForwarding:
-        ok = take(*attribute, record.forwarding) && ok;
+        if (!take(attribute, record.forwarding)) return false;
         record.forwarding &= kernel::kForwardingMask;
-        break;
+        return true;
       case kernel::kDestWeight:
-        ok = take(*attribute, record.weight) && ok;
-        break;
+        return take(attribute, record.weight);
       case kernel::kDestUpperThreshold:
-        ok = take(*attribute, record.upper_threshold) && ok;
-        break;
+        return take(attribute, record.upper_threshold);
       case kernel::kDestLowerThreshold:
-        ok = take(*attribute, record.lower_threshold) && ok;
-        break;
+        return take(attribute, record.lower_threshold);
       case kernel::kDestActive:
-        ok = take(*attribute, record.active_connections) && ok;
-        break;
+        return take(attribute, record.active_connections);
       case kernel::kDestInactive:
-        ok = take(*attribute, record.inactive_connections) && ok;
-        break;
+        return take(attribute, record.inactive_connections);
       case kernel::kDestPersistent:
-        ok = take(*attribute, record.persistent_connections) && ok;
-        break;
+        return take(attribute, record.persistent_connections);
       case kernel::kDestStats:
-        ok = read_stats(attribute->payload, context.dialect, false, record.stats, record.presence) && ok;
-        break;
+        return read_stats(attribute.payload, context.dialect, false, record.stats, record.presence);
       case kernel::kDestFamily:
         if (mainline) {
-          ok = take(*attribute, record.family) && ok;
           record.presence |= presence::kTargetFamily;
+          return take(attribute, record.family);
         }
-        break;
+        return true;
       case kernel::kDestStats64:
-        if (mainline) {
-          ok = read_stats(attribute->payload, context.dialect, true, record.stats, record.presence) && ok;
-        }
-        break;
+        return !mainline || read_stats(attribute.payload, context.dialect, true, record.stats, record.presence);
       case kernel::kDestTunnelType:
         if (mainline) {
-          ok = take(*attribute, record.tunnel_type) && ok;
           record.presence |= presence::kTunnelType;
+          return take(attribute, record.tunnel_type);
         }
-        break;
+        return true;
       case kernel::kDestTunnelPort:
         if (mainline) {
-          ok = take_port(*attribute, record.tunnel_port) && ok;
           record.presence |= presence::kTunnelPort;
+          return take_port(attribute, record.tunnel_port);
         }
-        break;
+        return true;
       case kernel::kDestTunnelFlags:
         if (mainline) {
-          ok = take(*attribute, record.tunnel_flags) && ok;
           record.presence |= presence::kTunnelFlags;
+          return take(attribute, record.tunnel_flags);
         }
-        break;
+        return true;
       default:
-        break;
+        return true;
     }
-  }
-  if (!ok || attributes.malformed()) return false;
+  });
+  if (!ok) return false;
   reply.destinations.push_back(record);
   return true;
 }
@@ -208,24 +196,19 @@ bool read_local_address(std::span<const std::byte> payload, const DecodeContext&
   record.operation = context.operation;
   record.parent = context.parent;
   record.family = context.service_family;
-  bool ok = true;
-  AttributeCursor attributes(payload);
-  while (const auto attribute = attributes.next()) {
-    switch (attribute->type) {
+  const bool ok = each_attribute(payload, [&](const Attribute& attribute) {
+    switch (attribute.type) {
       case kernel::kLaddrAddress:
-        ok = take_address(*attribute, record.address) && ok;
-        break;
+        return take_address(attribute, record.address);
       case kernel::kLaddrPortConflict:
-        ok = take(*attribute, record.port_conflicts) && ok;
-        break;
+        return take(attribute, record.port_conflicts);
       case kernel::kLaddrConnections:
-        ok = take(*attribute, record.connections) && ok;
-        break;
+        return take(attribute, record.connections);
       default:
-        break;
+        return true;
     }
-  }
-  if (!ok || attributes.malformed()) return false;
+  });
+  if (!ok) return false;
   reply.local_addresses.push_back(record);
   return true;
 }
@@ -233,42 +216,33 @@ bool read_local_address(std::span<const std::byte> payload, const DecodeContext&
 bool read_daemon(std::span<const std::byte> payload, const DecodeContext& context, abi::Reply& reply) {
   abi::DaemonRecord record{};
   record.operation = context.operation;
-  bool ok = true;
-  AttributeCursor attributes(payload);
-  while (const auto attribute = attributes.next()) {
-    switch (attribute->type) {
+  const bool ok = each_attribute(payload, [&](const Attribute& attribute) {
+    switch (attribute.type) {
       case kernel::kDaemonState:
-        ok = take(*attribute, record.state) && ok;
-        break;
+        return take(attribute, record.state);
       case kernel::kDaemonInterface:
-        abi::copy_name(record.interface_name, attribute->payload);
-        break;
+        return take_name(attribute, record.interface_name);
       case kernel::kDaemonSyncId:
-        ok = take(*attribute, record.sync_id) && ok;
-        break;
+        return take(attribute, record.sync_id);
       case kernel::kDaemonSyncMaxLength:
-        ok = take(*attribute, record.sync_max_length) && ok;
         record.presence |= presence::kSyncMaxLength;
-        break;
+        return take(attribute, record.sync_max_length);
       case kernel::kDaemonGroup:
       case kernel::kDaemonGroup6:
-        ok = take_address(*attribute, record.multicast_group) && ok;
-        record.multicast_family = attribute->type == kernel::kDaemonGroup ? AF_INET : AF_INET6;
+        record.multicast_family = attribute.type == kernel::kDaemonGroup ? AF_INET : AF_INET6;
         record.presence |= presence::kMulticastGroup;
-        break;
+        return take_address(attribute, record.multicast_group);
       case kernel::kDaemonPort:
-        ok = take(*attribute, record.multicast_port) && ok;
         record.presence |= presence::kMulticastPort;
-        break;
+        return take(attribute, record.multicast_port);
       case kernel::kDaemonTtl:
-        ok = take(*attribute, record.multicast_ttl) && ok;
         record.presence |= presence::kMulticastTtl;
-        break;
+        return take(attribute, record.multicast_ttl);
       default:
-        break;
+        return true;
     }
-  }
-  if (!ok || attributes.malformed()) return false;
+  });
+  if (!ok) return false;
   reply.daemons.push_back(record);
   return true;
 }
@@ -286,14 +260,13 @@ bool in_nest(std::span<const std::byte> attributes, std::uint16_t type, Read&& r
 bool read_timeouts(std::span<const std::byte> payload, const DecodeContext& context, abi::Reply& reply) {
   abi::TimeoutsRecord record{};
   record.operation = context.operation;
-  bool ok = true;
-  AttributeCursor attributes(payload);
-  while (const auto attribute = attributes.next()) {
-    if (attribute->type == kernel::kAttrTimeoutTcp) ok = take(*attribute, record.tcp) && ok;
-    if (attribute->type == kernel::kAttrTimeoutTcpFin) ok = take(*attribute, record.tcp_fin) && ok;
-    if (attribute->type == kernel::kAttrTimeoutUdp) ok = take(*attribute, record.udp) && ok;
-  }
-  if (!ok || attributes.malformed()) return false;
+  const bool ok = each_attribute(payload, [&record](const Attribute& attribute) {
+    if (attribute.type == kernel::kAttrTimeoutTcp) return take(attribute, record.tcp);
+    if (attribute.type == kernel::kAttrTimeoutTcpFin) return take(attribute, record.tcp_fin);
+    if (attribute.type == kernel::kAttrTimeoutUdp) return take(attribute, record.udp);
+    return true;
+  });
+  if (!ok) return false;
   reply.timeouts.push_back(record);
   return true;
 }
@@ -301,13 +274,12 @@ bool read_timeouts(std::span<const std::byte> payload, const DecodeContext& cont
 bool read_info(std::span<const std::byte> payload, const DecodeContext& context, abi::Reply& reply) {
   abi::InfoRecord record{};
   record.operation = context.operation;
-  bool ok = true;
-  AttributeCursor attributes(payload);
-  while (const auto attribute = attributes.next()) {
-    if (attribute->type == kernel::kInfoVersion) ok = take(*attribute, record.version) && ok;
-    if (attribute->type == kernel::kInfoConnTabSize) ok = take(*attribute, record.connection_table_size) && ok;
-  }
-  if (!ok || attributes.malformed()) return false;
+  const bool ok = each_attribute(payload, [&record](const Attribute& attribute) {
+    if (attribute.type == kernel::kInfoVersion) return take(attribute, record.version);
+    if (attribute.type == kernel::kInfoConnTabSize) return take(attribute, record.connection_table_size);
+    return true;
+  });
+  if (!ok) return false;
   reply.infos.push_back(record);
   return true;
 }

@@ -24,33 +24,56 @@ struct Message {
   return value > 0 || value < -kMaxErrno ? EPROTO : -value;
 }
 
-// Walks the messages of a datagram. A length that cannot be right ends the walk and sets malformed().
-class MessageCursor {
+// Walks units of a header, with the length of the whole in it, and a payload. A length that cannot be right ends the
+// walk and sets malformed().
+template <typename Header, auto kLength>
+class Cursor {
  public:
-  explicit MessageCursor(std::span<const std::byte> datagram) : rest_(datagram) {}
+  [[nodiscard]] bool malformed() const { return malformed_; }
 
-  [[nodiscard]] std::optional<Message> next() {
-    if (rest_.size() < kMessageHeader) {
+ protected:
+  explicit Cursor(std::span<const std::byte> units) : rest_(units) {}
+
+  struct Unit {
+    Header header;
+    std::span<const std::byte> payload;
+  };
+
+  [[nodiscard]] std::optional<Unit> take() {
+    if (rest_.size() < sizeof(Header)) {
       malformed_ = malformed_ || !rest_.empty();
       return std::nullopt;
     }
-    const auto header = load<nlmsghdr>(rest_.data());
-    if (header.nlmsg_len < kMessageHeader || header.nlmsg_len > rest_.size()) {
+    const auto header = load<Header>(rest_.data());
+    const std::size_t length = header.*kLength;
+    if (length < sizeof(Header) || length > rest_.size()) {
       malformed_ = true;
       rest_ = {};
       return std::nullopt;
     }
-    const Message message{header.nlmsg_type, header.nlmsg_flags, header.nlmsg_seq, header.nlmsg_pid,
-                          rest_.subspan(kMessageHeader, header.nlmsg_len - kMessageHeader)};
-    const std::size_t step = align(header.nlmsg_len);
+    const Unit unit{header, rest_.subspan(sizeof(Header), length - sizeof(Header))};
+    // The last one may lack its padding.
+    const std::size_t step = align(length);
     rest_ = step >= rest_.size() ? std::span<const std::byte>{} : rest_.subspan(step);
-    return message;
+    return unit;
   }
-  [[nodiscard]] bool malformed() const { return malformed_; }
 
  private:
   std::span<const std::byte> rest_;
   bool malformed_ = false;
+};
+
+// The messages of a datagram.
+class MessageCursor : public Cursor<nlmsghdr, &nlmsghdr::nlmsg_len> {
+ public:
+  explicit MessageCursor(std::span<const std::byte> datagram) : Cursor(datagram) {}
+
+  [[nodiscard]] std::optional<Message> next() {
+    const auto unit = take();
+    if (!unit) return std::nullopt;
+    const nlmsghdr& header = unit->header;
+    return Message{header.nlmsg_type, header.nlmsg_flags, header.nlmsg_seq, header.nlmsg_pid, unit->payload};
+  }
 };
 
 struct Attribute {
@@ -74,33 +97,16 @@ struct Attribute {
   }
 };
 
-// Walks the attributes of a nest or of a generic netlink payload.
-class AttributeCursor {
+// The attributes of a nest or of a generic netlink payload.
+class AttributeCursor : public Cursor<nlattr, &nlattr::nla_len> {
  public:
-  explicit AttributeCursor(std::span<const std::byte> attributes) : rest_(attributes) {}
+  explicit AttributeCursor(std::span<const std::byte> attributes) : Cursor(attributes) {}
 
   [[nodiscard]] std::optional<Attribute> next() {
-    if (rest_.size() < kAttributeHeader) {
-      malformed_ = malformed_ || !rest_.empty();
-      return std::nullopt;
-    }
-    const auto header = load<nlattr>(rest_.data());
-    if (header.nla_len < kAttributeHeader || header.nla_len > rest_.size()) {
-      malformed_ = true;
-      rest_ = {};
-      return std::nullopt;
-    }
-    const Attribute attribute{static_cast<std::uint16_t>(header.nla_type & NLA_TYPE_MASK),
-                              rest_.subspan(kAttributeHeader, header.nla_len - kAttributeHeader)};
-    const std::size_t step = align(header.nla_len);
-    rest_ = step >= rest_.size() ? std::span<const std::byte>{} : rest_.subspan(step);
-    return attribute;
+    const auto unit = take();
+    if (!unit) return std::nullopt;
+    return Attribute{static_cast<std::uint16_t>(unit->header.nla_type & NLA_TYPE_MASK), unit->payload};
   }
-  [[nodiscard]] bool malformed() const { return malformed_; }
-
- private:
-  std::span<const std::byte> rest_;
-  bool malformed_ = false;
 };
 
 }  // namespace ipvs::netlink
