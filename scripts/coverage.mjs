@@ -126,8 +126,9 @@ async function coverNativeIn(target) {
   const library = ['abi', 'engine', 'ipvs', 'netlink', 'sys']
     .flatMap((folder) => sources(`native/${folder}`))
     .filter((path) => path !== 'native/sys/glibc_floor.cc')
-  const programs = [...sources(tests).filter((path) => path.endsWith('_test.cc')), ...sources(fuzzers)]
-    .map((source) => ({ file: `${target}/${source.replace(/^.*\/|\.cc$/g, '')}`, parts: partsOf(source) }))
+  const programs = [...sources(tests).filter((path) => path.endsWith('_test.cc')), ...sources(fuzzers)].map(
+    (source) => ({ file: `${target}/${source.replace(/^.*\/|\.cc$/g, '')}`, parts: partsOf(source) }),
+  )
   const objectOf = (source) => `${target}/${source.replaceAll('/', '_')}.o`
   const needed = [...new Set([...library, ...programs.flatMap(({ parts }) => parts)])]
   await parallel(needed, (source) => run('g++', [...FLAGS, '-c', source, '-o', objectOf(source)]))

@@ -190,7 +190,8 @@ async function main() {
     .map((path) => basename(path, '.cc'))
     .filter((name) => name.endsWith('_test') || isFuzzer(name))
     .filter((name) => wanted.length === 0 || wanted.some((part) => name.includes(part)))
-  if (names.length === 0) throw new Error(`no program of ${tests} or ${fuzzers} is called ${wanted.join(' or ')}`)
+  if (names.length === 0)
+    throw new Error(`no program of ${tests} or ${fuzzers} is called ${wanted.join(' or ')}`)
   await runAll('sanitize', names, (file) => [file])
   if (valgrind) {
     const checked = names.filter((name) => !isFuzzer(name))
