@@ -4,11 +4,10 @@
 
 #include <cstdlib>
 
-#include "engine/job_runner.h"
+#include "fake_kernel.h"
 #include "fuzz_main.h"
 #include "golden.h"
 #include "requests.h"
-#include "sys/clock.h"
 #include "sys/unique_fd.h"
 
 namespace {
@@ -49,10 +48,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     (void)::send(peer.get(), data + at, part, MSG_DONTWAIT);
     at += part;
   }
-  ipvs::engine::JobRunner runner{ipvs::sys::Namespace{}};
   // The family is asked for again after ENOENT; nobody answers that.
-  runner.netlink_for_tests().adopt(ipvs::sys::NetlinkSocket::adopt(ipvs::sys::UniqueFd(ends[0]), ipvs::test::kPortId),
-                                   {ipvs::test::kFamilyId, 1, 20, 0x1ffffe});
+  ipvs::test::Client client(ipvs::sys::UniqueFd(ends[0]), ipvs::test::kPortId, ipvs::test::whole_family());
   std::vector<ipvs::abi::Request> requests;
   if ((data[0] & 1) != 0) {
     requests = {ipvs::test::plain(ipvs::abi::Operation::kServiceList)};
@@ -61,15 +58,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                 ipvs::test::new_destination()};
   }
   // What has not been sent by now never comes: two milliseconds are for the engine's own work.
-  for (ipvs::abi::Request& request : requests) request.timeout_ms = 2;
-  const std::size_t expected = requests.size();
-  runner.start({std::move(requests), ipvs::abi::Dialect::kFullnatV3, ipvs::sys::now_ms()});
-  std::size_t outcomes = 0;
-  for (bool more = true; more;) {
-    ipvs::abi::Reply reply;
-    more = runner.step(reply);
-    outcomes += reply.outcomes.size();
-  }
-  if (outcomes != expected) std::abort();
+  for (ipvs::abi::Request& request : requests) request = ipvs::test::with_timeout(request, 2);
+  if (client.run(requests).outcomes.size() != requests.size()) std::abort();
   return 0;
 }

@@ -16,6 +16,7 @@ constexpr std::uint16_t kFamilyId = 0x1b;
 constexpr std::uint32_t kPortId = 0x4d2;
 constexpr std::uint16_t kTypeError = 2;
 constexpr std::uint16_t kTypeDone = 3;
+constexpr std::uint16_t kTypeControl = 0x10;  // GENL_ID_CTRL
 constexpr std::uint16_t kFlagRequest = 1;
 constexpr std::uint16_t kFlagMulti = 2;
 constexpr std::uint16_t kFlagAck = 4;

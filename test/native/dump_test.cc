@@ -4,6 +4,7 @@
 #include "check.h"
 #include "dumps.h"
 #include "fake_kernel.h"
+#include "outcomes.h"
 #include "requests.h"
 
 namespace ipvs::test {
@@ -13,15 +14,8 @@ using abi::Operation;
 namespace flags = abi::outcome_flags;
 
 std::vector<abi::Request> list(Operation operation, std::uint32_t timeout_ms = kPlenty) {
-  abi::Request request = operation == Operation::kServiceList ? plain(operation) : on_service(operation);
-  request.timeout_ms = timeout_ms;
-  return {request};
-}
-
-void check_only(const Reply& reply, int error, unsigned expected) {
-  REQUIRE_EQ(reply.outcomes.size(), std::size_t{1});
-  CHECK_EQ(reply.outcomes[0].error, error);
-  CHECK_EQ(reply.outcomes[0].flags, expected);
+  const bool all = operation == Operation::kServiceList;
+  return {with_timeout(all ? plain(operation) : on_service(operation), timeout_ms)};
 }
 
 // Whether another request on this connection finds no socket: the one of the dump was dropped.
@@ -30,7 +24,7 @@ bool dropped(Client& client) { return client.run({new_service()}).outcomes[0].er
 TEST("a list asks with REQUEST and DUMP, and for no acknowledgement") {
   FakeKernel kernel([](const Window& window) { return Datagrams{done(window[0])}; });
   Client client(kernel);
-  check_only(client.run(list(Operation::kServiceList)), 0, flags::kSent);
+  check_only_outcome(client.run(list(Operation::kServiceList)), 0, flags::kSent);
   REQUIRE_EQ(kernel.windows().size(), std::size_t{1});
   CHECK_EQ(kernel.windows()[0][0].flags, kFlagRequest | kFlagDump);
   CHECK_EQ(kernel.windows()[0][0].command, 4);
@@ -44,7 +38,7 @@ TEST("several datagrams, several messages in each; what is repeated between chun
   });
   Client client(kernel);
   const Reply reply = client.run(list(Operation::kServiceList));
-  check_only(reply, 0, flags::kSent);
+  check_only_outcome(reply, 0, flags::kSent);
   REQUIRE_EQ(reply.services.size(), std::size_t{4});
   const int expected[] = {1, 2, 3, 1};
   for (std::size_t i = 0; i < 4; ++i) CHECK_EQ(reply.services[i].address[3], expected[i]);
@@ -66,7 +60,7 @@ TEST("DONE without a payload, and DONE behind records in one datagram") {
   });
   Client client(kernel);
   const Reply reply = client.run(list(Operation::kServiceList));
-  check_only(reply, 0, flags::kSent);
+  check_only_outcome(reply, 0, flags::kSent);
   CHECK_EQ(reply.services.size(), std::size_t{1});
 }
 
@@ -79,20 +73,20 @@ TEST("an error in mid-dump ends it with that error, in a message of its own or i
           in_done ? message(kTypeDone, kFlagMulti, sent.sequence, kPortId, raw(-EMSGSIZE)) : error(sent, EMSGSIZE)};
     });
     Client client(kernel);
-    check_only(client.run(list(Operation::kServiceList)), EMSGSIZE, flags::kSent);
+    check_only_outcome(client.run(list(Operation::kServiceList)), EMSGSIZE, flags::kSent);
   }
 }
 
 TEST("EPERM refuses a dump as it does everything") {
   FakeKernel kernel([](const Window& window) { return Datagrams{error(window[0], EPERM)}; });
   Client client(kernel);
-  check_only(client.run(list(Operation::kServiceList)), EPERM, flags::kSent);
+  check_only_outcome(client.run(list(Operation::kServiceList)), EPERM, flags::kSent);
 }
 
 TEST("EBUSY means that a dump still runs on this socket, which is dropped") {
   FakeKernel kernel([](const Window& window) { return Datagrams{error(window[0], EBUSY)}; });
   Client client(kernel);
-  check_only(client.run(list(Operation::kServiceList)), EBUSY, flags::kSent);
+  check_only_outcome(client.run(list(Operation::kServiceList)), EBUSY, flags::kSent);
   CHECK(dropped(client));
 }
 
@@ -100,7 +94,7 @@ TEST("DONE never comes (a failed chunk is not reported): timed out, and the sock
   FakeKernel kernel([](const Window& window) { return Datagrams{service_reply(window[0], 1)}; });
   Client client(kernel);
   const Reply reply = client.run(list(Operation::kServiceList, kShort));
-  check_only(reply, ETIMEDOUT, flags::kSent | flags::kTimedOut);
+  check_only_outcome(reply, ETIMEDOUT, flags::kSent | flags::kTimedOut);
   CHECK(dropped(client));
 }
 
@@ -112,15 +106,13 @@ TEST("a list past its deadline ends although more of it waits") {
     return datagrams;
   });
   Client client(kernel);
-  abi::Request request = plain(Operation::kServiceList);
-  request.timeout_ms = 2000;
-  client.start({request});
+  client.start(list(Operation::kServiceList, 2000));
   Reply first;
   const std::uint64_t before = sys::now_ms();
   REQUIRE(client.runner().step(first));
   CHECK(first.services.size() >= 1000);
   while (sys::now_ms() < before + 2000) std::this_thread::yield();
-  check_only(client.finish(), ETIMEDOUT, flags::kSent | flags::kTimedOut);
+  check_only_outcome(client.finish(), ETIMEDOUT, flags::kSent | flags::kTimedOut);
   CHECK(dropped(client));
 }
 
@@ -159,7 +151,7 @@ TEST("records with a foreign sequence number or port id are not listed") {
   });
   Client client(kernel);
   const Reply reply = client.run(list(Operation::kServiceList));
-  check_only(reply, 0, flags::kSent);
+  check_only_outcome(reply, 0, flags::kSent);
   CHECK_EQ(reply.services.size(), std::size_t{1});
 }
 
@@ -174,7 +166,7 @@ TEST("a truncated datagram, a torn message and an undecodable record end a list:
       return Datagrams{bad, done(sent)};
     });
     Client client(kernel);
-    check_only(client.run(list(Operation::kServiceList)), EPROTO, flags::kSent | flags::kMalformed);
+    check_only_outcome(client.run(list(Operation::kServiceList)), EPROTO, flags::kSent | flags::kMalformed);
     CHECK(dropped(client));
   }
 }
@@ -191,7 +183,7 @@ TEST("an empty list of a service that does not exist is ESRCH, not an empty list
     FakeKernel kernel([](const Window& window) { return nothing_to_list(window, ESRCH); });
     Client client(kernel);
     const Reply reply = client.run(list(operation));
-    check_only(reply, ESRCH, flags::kSent | flags::kServiceMissing);
+    check_only_outcome(reply, ESRCH, flags::kSent | flags::kServiceMissing);
     CHECK(reply.services.empty());
   }
 }
@@ -200,7 +192,7 @@ TEST("an empty list of a service that exists is empty, and the service is not am
   FakeKernel kernel([](const Window& window) { return nothing_to_list(window, 0); });
   Client client(kernel);
   const Reply reply = client.run(list(Operation::kDestinationList));
-  check_only(reply, 0, flags::kSent);
+  check_only_outcome(reply, 0, flags::kSent);
   CHECK(reply.services.empty() && reply.destinations.empty());
 }
 
@@ -208,16 +200,16 @@ TEST("an empty list whose service cannot be looked for is not an empty list") {
   FakeKernel kernel(
       [](const Window& window) { return window[0].command == 4 ? Datagrams{} : Datagrams{done(window[0])}; });
   Client client(kernel);
-  check_only(client.run(list(Operation::kDestinationList, kShort)), ETIMEDOUT, flags::kSent | flags::kTimedOut);
+  check_only_outcome(client.run(list(Operation::kDestinationList, kShort)), ETIMEDOUT, flags::kSent | flags::kTimedOut);
 }
 
 TEST("an empty list of a family that was renumbered meanwhile says that it was") {
   FakeKernel kernel([](const Window& window) {
-    if (window[0].type == 0x10) return family_dump(window[0], kFamilyId + 1);
+    if (asks_for_family(window)) return family_dump(window[0], kFamilyId + 1);
     return nothing_to_list(window, ENOENT);
   });
   Client client(kernel);
-  check_only(client.run(list(Operation::kDestinationList)), ENOENT, flags::kFamilyChanged);
+  check_only_outcome(client.run(list(Operation::kDestinationList)), ENOENT, flags::kFamilyChanged);
 }
 
 TEST("a list that is not empty asks nothing further; an empty list of services neither") {
@@ -225,19 +217,20 @@ TEST("a list that is not empty asks nothing further; an empty list of services n
     return window[0].command == 8 ? Datagrams{dest_reply(window[0], 1), done(window[0])} : Datagrams{done(window[0])};
   });
   Client client(kernel);
-  check_only(client.run(list(Operation::kDestinationList)), 0, flags::kSent);
-  check_only(client.run(list(Operation::kServiceList)), 0, flags::kSent);
+  check_only_outcome(client.run(list(Operation::kDestinationList)), 0, flags::kSent);
+  check_only_outcome(client.run(list(Operation::kServiceList)), 0, flags::kSent);
   CHECK_EQ(kernel.windows().size(), std::size_t{2});
 }
 
 TEST("ENOENT for a dump: the family is gone, or that is what the kernel says") {
   for (const std::uint16_t now : {std::uint16_t{0}, kFamilyId}) {
     FakeKernel kernel([now](const Window& window) {
-      if (window[0].type == 0x10) return family_dump(window[0], now);
+      if (asks_for_family(window)) return family_dump(window[0], now);
       return Datagrams{error(window[0], ENOENT)};
     });
     Client client(kernel);
-    check_only(client.run(list(Operation::kServiceList)), ENOENT, now == 0 ? flags::kFamilyChanged : flags::kSent);
+    check_only_outcome(client.run(list(Operation::kServiceList)), ENOENT,
+                       now == 0 ? flags::kFamilyChanged : flags::kSent);
   }
 }
 
@@ -251,7 +244,7 @@ TEST("a list waits for what was asked before it, and what comes after it waits f
   REQUIRE_EQ(reply.outcomes.size(), std::size_t{4});
   for (std::uint32_t i = 0; i < 4; ++i) {
     CHECK_EQ(reply.outcomes[i].operation, i);
-    CHECK_EQ(reply.outcomes[i].error, 0);
+    check_outcome(reply, i, 0, flags::kSent);
   }
   const auto windows = kernel.windows();
   REQUIRE_EQ(windows.size(), std::size_t{3});

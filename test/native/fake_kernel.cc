@@ -92,16 +92,18 @@ Bytes reply_to(const Sent& sent, std::uint8_t command, const Bytes& attributes) 
 
 Bytes done(const Sent& sent) { return message(kTypeDone, kFlagMulti, sent.sequence, kPortId, raw(0)); }
 
+bool asks_for_family(const Window& window) { return window[0].type == kTypeControl; }
+
 Datagrams family_dump(const Sent& sent, std::uint16_t id, std::uint32_t commands_up_to) {
   Bytes operations;
   for (std::uint32_t command = 1; command <= commands_up_to; ++command) {
     const Bytes entry = attribute(static_cast<std::uint16_t>(command), attribute(1, raw(command)));
     operations.insert(operations.end(), entry.begin(), entry.end());
   }
-  const Bytes other = join({attribute(1, raw(std::uint16_t{0x10})), attribute(2, text("nlctrl"))});
+  const Bytes other = join({attribute(1, raw(kTypeControl)), attribute(2, text("nlctrl"))});
   const Bytes ours = join({attribute(1, raw(id)), attribute(2, text("IPVS")), attribute(6, operations)});
   const auto entry = [&sent](const Bytes& attributes) {
-    return message(0x10, kFlagMulti, sent.sequence, kPortId, generic(1, attributes));
+    return message(kTypeControl, kFlagMulti, sent.sequence, kPortId, generic(1, attributes));
   };
   if (id == 0) return {entry(other), done(sent)};
   return {join({entry(other), entry(ours)}), done(sent)};
@@ -125,8 +127,10 @@ Datagrams execute(const Window& window, const std::function<int(const Sent&)>& v
 
 netlink::Family whole_family() { return {kFamilyId, 1, 20, 0x1ffffe}; }
 
-Client::Client(FakeKernel& kernel, netlink::Family family) {
-  runner_.netlink_for_tests().adopt(sys::NetlinkSocket::adopt(kernel.take_end(), kPortId), family);
+Client::Client(FakeKernel& kernel, netlink::Family family) : Client(kernel.take_end(), kPortId, family) {}
+
+Client::Client(sys::UniqueFd fd, std::uint32_t port_id, netlink::Family family) {
+  runner_.netlink_for_tests().adopt(sys::NetlinkSocket::adopt(std::move(fd), port_id), family);
 }
 
 void Client::start(std::vector<abi::Request> requests, abi::Dialect dialect) {

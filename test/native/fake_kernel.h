@@ -65,7 +65,9 @@ class FakeKernel {
 [[nodiscard]] Bytes error(const Sent& sent, int value);
 [[nodiscard]] Bytes reply_to(const Sent& sent, std::uint8_t command, const Bytes& attributes);
 [[nodiscard]] Bytes done(const Sent& sent);
-// The service of the IPVS family dump, and its end.
+// Whether the engine asks for the family, of nlctrl.
+[[nodiscard]] bool asks_for_family(const Window& window);
+// The family dump with IPVS in it unless `id` is 0, and its end.
 [[nodiscard]] Datagrams family_dump(const Sent& sent, std::uint16_t id, std::uint32_t commands_up_to = 20);
 
 // Executes a window as the kernel does: an error for each message that `verdict` refuses (with an errno), an
@@ -76,10 +78,12 @@ class FakeKernel {
 // kFamilyId with all commands.
 [[nodiscard]] netlink::Family whole_family();
 
-// A connection that speaks to a fake kernel through an adopted socket.
+// A runner of jobs that speaks to a fake kernel through an adopted socket.
 class Client {
  public:
   explicit Client(FakeKernel& kernel, netlink::Family family = whole_family());
+  // On a socket that the caller has made.
+  Client(sys::UniqueFd fd, std::uint32_t port_id, netlink::Family family);
   // One that opens its sockets itself.
   Client() = default;
 

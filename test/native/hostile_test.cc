@@ -3,33 +3,24 @@
 
 #include "check.h"
 #include "golden.h"
-#include "ipvs/netlink_decode.h"
 #include "mutate.h"
-#include "netlink/cursor.h"
-#include "netlink/family.h"
+#include "read_all.h"
 
 namespace ipvs::test {
 namespace {
 
-using abi::Reply;
-
 constexpr abi::Dialect kDialects[] = {abi::Dialect::kUnknown, abi::Dialect::kMainline, abi::Dialect::kFullnatV2,
                                       abi::Dialect::kFullnatV3};
 
-// Reads a datagram in every way there is. The bytes are copied, so that reading past their end is noticed.
-std::size_t read_all(const Bytes& datagram) {
+// What may be read of a datagram, for all dialects; the number of records. The bytes are copied, so that reading past
+// their end is noticed.
+std::size_t check_all(const Bytes& datagram) {
   const Bytes copy(datagram);
   std::size_t records = 0;
   for (const abi::Dialect dialect : kDialects) {
-    Reply reply;
-    netlink::Family family;
-    netlink::MessageCursor messages(copy);
-    while (const auto message = messages.next()) {
-      (void)netlink::error_of(*message);
-      (void)netlink::read_family(message->payload, "IPVS", family);
-      (void)decode_message(message->payload, {0, 0, AF_INET, dialect}, reply);
-    }
-    CHECK(family.id == 0 || family.id >= 16);
+    const AllRead all = read_all(copy, dialect);
+    const abi::Reply& reply = all.reply;
+    CHECK(all.family.id == 0 || all.family.id >= 16);
     for (const abi::ServiceRecord& record : reply.services) {
       CHECK(record.family == AF_INET || record.family == AF_INET6);
       CHECK_EQ(record.scheduler[15], '\0');
@@ -37,18 +28,28 @@ std::size_t read_all(const Bytes& datagram) {
     }
     for (const abi::DestinationRecord& record : reply.destinations) CHECK(record.forwarding <= 7);
     for (const abi::DaemonRecord& record : reply.daemons) CHECK_EQ(record.interface_name[15], '\0');
-    Bytes buffer(reply.size());
-    reply.write(buffer.data(), false);
     records += reply.records() + reply.daemons.size() + reply.timeouts.size() + reply.infos.size();
   }
   return records;
+}
+
+Bytes prefix(const Bytes& bytes, std::size_t length) {
+  return {bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(length)};
+}
+
+// The first `length` bytes of a message, with that length in its header.
+Bytes shorter_message(const Bytes& whole, std::size_t length) {
+  Bytes cut = prefix(whole, length);
+  const auto size = static_cast<std::uint32_t>(length);
+  std::memcpy(cut.data(), &size, sizeof size);
+  return cut;
 }
 
 TEST("every prefix of every golden datagram; no record comes out of a torn message") {
   for (const char* golden : golden::kReplies) {
     const Bytes whole = hex(golden);
     for (std::size_t length = 0; length < whole.size(); ++length) {
-      CHECK_EQ(read_all(Bytes(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(length))), std::size_t{0});
+      CHECK_EQ(check_all(prefix(whole, length)), std::size_t{0});
     }
   }
 }
@@ -57,10 +58,7 @@ TEST("every prefix of every payload, with a message length that fits it") {
   for (const char* golden : golden::kReplies) {
     const Bytes whole = hex(golden);
     for (std::size_t length = 16; length < whole.size(); ++length) {
-      Bytes cut(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(length));
-      const auto size = static_cast<std::uint32_t>(length);
-      std::memcpy(cut.data(), &size, sizeof size);
-      (void)read_all(cut);
+      (void)check_all(shorter_message(whole, length));
     }
   }
 }
@@ -69,12 +67,10 @@ TEST("every prefix of every nest, with lengths that fit it") {
   for (const char* golden : golden::kReplies) {
     const Bytes whole = hex(golden);
     for (std::size_t length = 24; length < whole.size(); ++length) {
-      Bytes cut(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(length));
-      const auto size = static_cast<std::uint32_t>(length);
+      Bytes cut = shorter_message(whole, length);
       const auto nest = static_cast<std::uint16_t>(length - 20);
-      std::memcpy(cut.data(), &size, sizeof size);
       std::memcpy(cut.data() + 20, &nest, sizeof nest);
-      (void)read_all(cut);
+      (void)check_all(cut);
     }
   }
 }
@@ -86,7 +82,7 @@ TEST("every byte of every golden datagram, set to 0, 1, 0x7f, 0x80 and 0xff") {
       for (const int value : {0x00, 0x01, 0x7f, 0x80, 0xff}) {
         Bytes changed = whole;
         changed[i] = static_cast<std::byte>(value);
-        (void)read_all(changed);
+        (void)check_all(changed);
       }
     }
   }
@@ -98,7 +94,7 @@ TEST("every prefix of mutated golden datagrams") {
     for (int round = 0; round < 4; ++round) {
       const Bytes changed = mutated(hex(golden), random);
       for (std::size_t length = 0; length <= changed.size(); ++length) {
-        (void)read_all(Bytes(changed.begin(), changed.begin() + static_cast<std::ptrdiff_t>(length)));
+        (void)check_all(prefix(changed, length));
       }
     }
   }

@@ -8,6 +8,7 @@
 #include "check.h"
 #include "golden.h"
 #include "netlink/cursor.h"
+#include "records.h"
 
 namespace ipvs::test {
 namespace {
@@ -36,8 +37,6 @@ int refused(const char* datagram, Dialect dialect, Reply& reply) {
 bool decoded(std::uint8_t command, const Bytes& attributes, Dialect dialect, Reply& reply) {
   return decode_message(generic(command, attributes), context(dialect), reply);
 }
-
-std::span<const std::byte> address(const std::uint8_t (&bytes)[16]) { return std::as_bytes(std::span(bytes)); }
 
 void check_counters(const abi::Stats& stats, std::uint64_t first) {
   CHECK_EQ(stats.connections, first);
@@ -174,13 +173,7 @@ TEST("FULLNAT: a destination has the family of the service that was asked about"
   const abi::DestinationRecord& record = reply.destinations[0];
   CHECK_EQ(record.operation, 3U);
   CHECK_EQ(record.parent, 4U);
-  CHECK_EQ(record.family, AF_INET);
-  CHECK_EQ(address(record.address), ipv4(10, 9, 0, 5));
-  CHECK_EQ(record.port, 8080);
-  CHECK_EQ(record.forwarding, 5U);
-  CHECK_EQ(record.weight, 10);
-  CHECK_EQ(record.upper_threshold, 200U);
-  CHECK_EQ(record.lower_threshold, 100U);
+  check_like(record, new_destination());
   CHECK_EQ(record.active_connections, 3U);
   CHECK_EQ(record.inactive_connections, 4U);
   CHECK_EQ(record.persistent_connections, 5U);

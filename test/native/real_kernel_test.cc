@@ -29,13 +29,8 @@ Reply refuse_all(int receive_buffer) {
   CHECK_EQ(::bind(fd, reinterpret_cast<sockaddr*>(&address), length), 0);
   CHECK_EQ(::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &length), 0);
   CHECK_EQ(::setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof receive_buffer), 0);
-  engine::JobRunner connection{sys::Namespace{}};
-  connection.netlink_for_tests().adopt(sys::NetlinkSocket::adopt(sys::UniqueFd(fd), address.nl_pid),
-                                       {GENL_ID_CTRL, 1, 1, 0xffff});
-  connection.start({std::vector<abi::Request>(kMessages, new_service()), abi::Dialect::kMainline, sys::now_ms()});
-  Reply reply;
-  CHECK(!connection.step(reply));
-  return reply;
+  Client client(sys::UniqueFd(fd), address.nl_pid, {GENL_ID_CTRL, 1, 1, 0xffff});
+  return client.run(std::vector<abi::Request>(kMessages, new_service()), abi::Dialect::kMainline);
 }
 
 TEST("a real kernel answers each message of a window that fails") {

@@ -40,6 +40,11 @@ inline void set_ipv4(std::uint8_t (&field)[16], std::uint8_t a, std::uint8_t b, 
   return request;
 }
 
+[[nodiscard]] inline abi::Request with_timeout(abi::Request request, std::uint32_t timeout_ms) {
+  request.timeout_ms = timeout_ms;
+  return request;
+}
+
 // About TCP 192.0.2.1:80.
 [[nodiscard]] inline abi::Request on_service(abi::Operation operation) {
   abi::Request request = plain(operation);

@@ -5,6 +5,7 @@
 #include "dumps.h"
 #include "fake_kernel.h"
 #include "interpose.h"
+#include "outcomes.h"
 #include "requests.h"
 
 namespace ipvs::test {
@@ -14,29 +15,17 @@ using abi::Operation;
 using abi::Syscall;
 namespace flags = abi::outcome_flags;
 
-void check_outcome(const Reply& reply, std::size_t index, int error, unsigned expected, Syscall where) {
-  REQUIRE(index < reply.outcomes.size());
-  CHECK_EQ(reply.outcomes[index].error, error);
-  CHECK_EQ(reply.outcomes[index].flags, expected);
-  CHECK_EQ(reply.outcomes[index].syscall, static_cast<unsigned>(where));
-}
-
 // Answers the family dump, and everything else by `verdict`.
 FakeKernel::Handler kernel_with(std::function<int(const Sent&)> verdict) {
   return [verdict = std::move(verdict)](const Window& window) {
-    return window[0].type == 0x10 ? family_dump(window[0], kFamilyId) : execute(window, verdict);
+    return asks_for_family(window) ? family_dump(window[0], kFamilyId) : execute(window, verdict);
   };
 }
 FakeKernel::Handler healthy() {
   return kernel_with([](const Sent&) { return 0; });
 }
 FakeKernel::Handler deaf() {
-  return [](const Window& window) { return window[0].type == 0x10 ? family_dump(window[0], kFamilyId) : Datagrams{}; };
-}
-
-abi::Request short_request(abi::Request request) {
-  request.timeout_ms = kShort;
-  return request;
+  return [](const Window& window) { return asks_for_family(window) ? family_dump(window[0], kFamilyId) : Datagrams{}; };
 }
 
 // The first receive fails with `error`, once everything is written.
@@ -91,7 +80,7 @@ TEST("a late answer does not reach the next request: that one has another socket
   hook->netlink_socket = [&, calls = 0]() mutable { return (calls++ == 0 ? first : second).new_end(); };
   Client client;
   CHECK_EQ(client.run({plain(Operation::kProbe)}).probes.at(0).netlink_error, 0);
-  check_outcome(client.run({short_request(new_service())}), 0, ETIMEDOUT,
+  check_outcome(client.run({with_timeout(new_service(), kShort)}), 0, ETIMEDOUT,
                 flags::kSent | flags::kUnknown | flags::kTimedOut, Syscall::kRecvmsg);
   const auto unanswered = first.windows().back()[0];
   first.send(ack(unanswered));
@@ -106,7 +95,7 @@ TEST("windows behind one that timed out, in the same job, have a new socket") {
   FakeKernel second(healthy());
   hook->netlink_socket = [&, calls = 0]() mutable { return (calls++ == 0 ? first : second).new_end(); };
   Client client;
-  const Reply reply = client.run({plain(Operation::kProbe), short_request(new_service()), new_service()});
+  const Reply reply = client.run({plain(Operation::kProbe), with_timeout(new_service(), kShort), new_service()});
   check_outcome(reply, 1, ETIMEDOUT, flags::kSent | flags::kUnknown | flags::kTimedOut, Syscall::kRecvmsg);
   check_outcome(reply, 2, 0, flags::kSent, Syscall::kNone);
 }
@@ -117,7 +106,7 @@ TEST("a socket that cannot be opened again: not sent, and no word about the fami
   hook->netlink_socket = [&, calls = 0]() mutable { return calls++ == 0 ? kernel.new_end() : -ENOENT; };
   Client client;
   const Reply reply = client.run(
-      {plain(Operation::kProbe), short_request(new_service()), new_service(), plain(Operation::kServiceList)});
+      {plain(Operation::kProbe), with_timeout(new_service(), kShort), new_service(), plain(Operation::kServiceList)});
   check_outcome(reply, 2, ENOENT, 0, Syscall::kSocket);
   check_outcome(reply, 3, ENOENT, 0, Syscall::kSocket);
 }
@@ -194,9 +183,7 @@ Reply probe(FakeKernel::Handler handler, std::function<int(int, void*, socklen_t
   hook->netlink_socket = [&] { return kernel.new_end(); };
   hook->get = std::move(get);
   Client client;
-  abi::Request request = plain(Operation::kProbe);
-  request.timeout_ms = timeout_ms;
-  return client.run({request});
+  return client.run({with_timeout(plain(Operation::kProbe), timeout_ms)});
 }
 
 TEST("probe: family, commands, and what the two socket options say") {
@@ -237,7 +224,8 @@ TEST("probe: no family, a refusal, silence and a torn answer are told apart") {
 TEST("a family that is gone forgets its number: a probe that fails leaves nothing to send to") {
   const WithHooks hook;
   FakeKernel kernel([answers = 0](const Window& window) mutable {
-    return window[0].type == 0x10 ? family_dump(window[0], answers++ == 0 ? kFamilyId : std::uint16_t{0}) : Datagrams{};
+    return asks_for_family(window) ? family_dump(window[0], answers++ == 0 ? kFamilyId : std::uint16_t{0})
+                                   : Datagrams{};
   });
   hook->netlink_socket = [&] { return kernel.new_end(); };
   Client client;

@@ -6,6 +6,7 @@
 #include "abi/names.h"
 #include "bytes.h"
 #include "check.h"
+#include "records.h"
 #include "requests.h"
 
 namespace ipvs::test {
@@ -158,7 +159,7 @@ TEST("FULLNAT service_entry: 64-bit counters from 56, the count of local address
                                 reply_presence::kLocalAddressCount);
   CHECK_EQ(record.family, AF_INET);
   CHECK_EQ(record.protocol, 6);
-  CHECK_EQ(std::as_bytes(std::span(record.address)), ipv4(192, 0, 2, 1));
+  CHECK_EQ(address(record.address), ipv4(192, 0, 2, 1));
   CHECK_EQ(record.port, 80);
   CHECK_EQ(record.netmask, 0xffffffffU);
   CHECK_EQ(record.flags, 0x8000U);
@@ -209,13 +210,7 @@ TEST("dest_entry: every field, and the flags that the kernel adds masked off") {
     poke(entry, 40, std::uint32_t{77});
     abi::DestinationRecord record{};
     REQUIRE(sockopt::read_destination(entry, *format, record));
-    CHECK_EQ(record.family, AF_INET);
-    CHECK_EQ(std::as_bytes(std::span(record.address)), ipv4(10, 9, 0, 5));
-    CHECK_EQ(record.port, 8080);
-    CHECK_EQ(record.forwarding, 5U);
-    CHECK_EQ(record.weight, 10);
-    CHECK_EQ(record.upper_threshold, 200U);
-    CHECK_EQ(record.lower_threshold, 100U);
+    check_like(record, new_destination());
     CHECK_EQ(record.active_connections, 1U);
     CHECK_EQ(record.inactive_connections, 2U);
     CHECK_EQ(record.persistent_connections, 3U);
@@ -230,7 +225,7 @@ TEST("laddr_entry: conflicts of 64 bits at 8, connections at 16, padding not loo
   poke(entry, 16, std::uint32_t{77});
   abi::LocalAddressRecord record{};
   REQUIRE(sockopt::read_local_address(entry, record));
-  CHECK_EQ(std::as_bytes(std::span(record.address)), ipv4(10, 1, 1, 5));
+  CHECK_EQ(address(record.address), ipv4(10, 1, 1, 5));
   CHECK_EQ(record.port_conflicts, 0x100000001U);
   CHECK_EQ(record.connections, 77U);
 }

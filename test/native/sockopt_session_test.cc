@@ -8,6 +8,7 @@
 #include "fake_kernel.h"
 #include "interpose.h"
 #include "ipvs/sockopt_structs.h"
+#include "outcomes.h"
 #include "requests.h"
 #include "sys/clock.h"
 
@@ -100,13 +101,6 @@ Reply run(abi::Request request, Dialect dialect) {
   return client.run({request}, dialect);
 }
 
-void check_only(const Reply& reply, int error, unsigned expected, Syscall where) {
-  REQUIRE_EQ(reply.outcomes.size(), std::size_t{1});
-  CHECK_EQ(reply.outcomes[0].error, error);
-  CHECK_EQ(reply.outcomes[0].flags, expected);
-  CHECK_EQ(reply.outcomes[0].syscall, static_cast<unsigned>(where));
-}
-
 TEST("each change has its option, of the length that the kernel insists on") {
   struct Row {
     abi::Request request;
@@ -135,7 +129,7 @@ TEST("each change has its option, of the length that the kernel insists on") {
   };
   for (const Row& row : rows) {
     Table table(sockopt::kFullnat);
-    check_only(run(row.request, Dialect::kFullnatV2), 0, flags::kSent, Syscall::kNone);
+    check_only_outcome(run(row.request, Dialect::kFullnatV2), 0, flags::kSent, Syscall::kNone);
     REQUIRE_EQ(table.sets.size(), std::size_t{1});
     CHECK_EQ(table.sets[0].option, row.option);
     CHECK_EQ(table.sets[0].value.size(), row.size);
@@ -155,7 +149,7 @@ TEST("a change by fwmark carries the stored protocol: another one locks fullnat-
         Operation::kDestinationRemove, Operation::kLocalAddressAdd, Operation::kLocalAddressRemove, Operation::kZero}) {
     Table table(sockopt::kFullnat);
     table.protocol = IPPROTO_UDP;
-    check_only(run(on_fwmark(operation, 42), Dialect::kFullnatV2), 0, flags::kSent, Syscall::kNone);
+    check_only_outcome(run(on_fwmark(operation, 42), Dialect::kFullnatV2), 0, flags::kSent, Syscall::kNone);
     REQUIRE_EQ(table.sets.size(), std::size_t{1});
     CHECK_EQ(at<std::uint16_t>(table.sets[0].value, 0), IPPROTO_UDP);
     CHECK_EQ(at<std::uint32_t>(table.sets[0].value, 12), 42U);
@@ -168,13 +162,13 @@ TEST("a change by fwmark of a service that is not there changes nothing") {
   Table table(sockopt::kFullnat);
   table.exists = false;
   const Reply reply = run(on_fwmark(Operation::kServiceRemove, 42), Dialect::kFullnatV2);
-  check_only(reply, ESRCH, flags::kSent, Syscall::kGetsockopt);
+  check_only_outcome(reply, ESRCH, flags::kSent, Syscall::kGetsockopt);
   CHECK(table.sets.empty());
 }
 
 TEST("a new service by fwmark is stored as TCP, as netlink does") {
   Table table(sockopt::kMainline);
-  check_only(run(on_fwmark(Operation::kServiceAdd, 42), Dialect::kMainline), 0, flags::kSent, Syscall::kNone);
+  check_only_outcome(run(on_fwmark(Operation::kServiceAdd, 42), Dialect::kMainline), 0, flags::kSent, Syscall::kNone);
   CHECK_EQ(at<std::uint16_t>(table.sets.at(0).value, 0), IPPROTO_TCP);
 }
 
@@ -182,29 +176,29 @@ TEST("IPv6 is not expressible, and nothing is tried") {
   Table table(sockopt::kMainline);
   abi::Request request = new_service();
   request.service_family = AF_INET6;
-  check_only(run(request, Dialect::kMainline), EAFNOSUPPORT, flags::kUnencodable, Syscall::kNone);
+  check_only_outcome(run(request, Dialect::kMainline), EAFNOSUPPORT, flags::kUnencodable, Syscall::kNone);
   request = new_destination();
   request.presence |= presence::kTargetFamily;
   request.target_family = AF_INET6;
-  check_only(run(request, Dialect::kMainline), EAFNOSUPPORT, flags::kUnencodable, Syscall::kNone);
+  check_only_outcome(run(request, Dialect::kMainline), EAFNOSUPPORT, flags::kUnencodable, Syscall::kNone);
   CHECK(table.sets.empty());
 }
 
 TEST("the kernel's errno is the outcome; EINTR comes before anything was done, and is tried again") {
   Table table(sockopt::kMainline);
   table.set_error = EEXIST;
-  check_only(run(new_service(), Dialect::kMainline), EEXIST, flags::kSent, Syscall::kSetsockopt);
+  check_only_outcome(run(new_service(), Dialect::kMainline), EEXIST, flags::kSent, Syscall::kSetsockopt);
   CHECK_EQ(table.sets.size(), std::size_t{1});
   int calls = 0;
   hooks().set = [&calls](int, const void*, socklen_t) { return ++calls < 3 ? EINTR : 0; };
-  check_only(run(new_service(), Dialect::kMainline), 0, flags::kSent, Syscall::kNone);
+  check_only_outcome(run(new_service(), Dialect::kMainline), 0, flags::kSent, Syscall::kNone);
   CHECK_EQ(calls, 3);
 }
 
 TEST("EINTR without end is reported in the end") {
   const WithHooks hook;
   hook->set = [](int, const void*, socklen_t) { return EINTR; };
-  check_only(run(new_service(), Dialect::kMainline), EINTR, flags::kSent, Syscall::kSetsockopt);
+  check_only_outcome(run(new_service(), Dialect::kMainline), EINTR, flags::kSent, Syscall::kSetsockopt);
 }
 
 TEST("services: as many as there are, also when more came since they were counted") {
@@ -212,7 +206,7 @@ TEST("services: as many as there are, also when more came since they were counte
     Table table(sockopt::kMainline);
     table.services = count;
     const Reply reply = run(plain(Operation::kServiceList), Dialect::kMainline);
-    check_only(reply, 0, flags::kSent, Syscall::kNone);
+    check_only_outcome(reply, 0, flags::kSent, Syscall::kNone);
     CHECK_EQ(reply.services.size(), count);
   }
 }
@@ -245,7 +239,7 @@ TEST("lists of a service that is not there are ESRCH") {
   for (const Operation operation : {Operation::kDestinationList, Operation::kLocalAddressList}) {
     Table table(sockopt::kFullnat);
     table.exists = false;
-    check_only(run(on_service(operation), Dialect::kFullnatV2), ESRCH, flags::kSent, Syscall::kGetsockopt);
+    check_only_outcome(run(on_service(operation), Dialect::kFullnatV2), ESRCH, flags::kSent, Syscall::kGetsockopt);
   }
 }
 
@@ -257,14 +251,14 @@ TEST("snapshot: destinations and local addresses of each service, which may vani
   abi::Request request = plain(Operation::kSnapshot);
   request.presence = presence::kLocalAddresses;
   Reply reply = run(request, Dialect::kFullnatV2);
-  check_only(reply, 0, flags::kSent, Syscall::kNone);
+  check_only_outcome(reply, 0, flags::kSent, Syscall::kNone);
   CHECK_EQ(reply.services.size(), std::size_t{3});
   REQUIRE_EQ(reply.destinations.size(), std::size_t{6});
   CHECK_EQ(reply.local_addresses.size(), std::size_t{3});
   CHECK_EQ(reply.destinations[5].parent, 2U);
   table.exists = false;
   reply = run(request, Dialect::kFullnatV2);
-  check_only(reply, 0, flags::kSent, Syscall::kNone);
+  check_only_outcome(reply, 0, flags::kSent, Syscall::kNone);
   CHECK_EQ(reply.services.size(), std::size_t{3});
   CHECK(reply.destinations.empty());
 }
@@ -273,8 +267,7 @@ TEST("snapshot: a deadline that passes between two services ends it") {
   Table table(sockopt::kFullnat);
   table.services = 3;
   table.dests = 2;
-  abi::Request request = plain(Operation::kSnapshot);
-  request.timeout_ms = kShort;
+  const abi::Request request = with_timeout(plain(Operation::kSnapshot), kShort);
   const std::uint64_t late = sys::now_ms() + 2 * kShort;
   std::size_t lists = 0;
   table.list_dests = [&] {
@@ -282,7 +275,8 @@ TEST("snapshot: a deadline that passes between two services ends it") {
     while (lists == 2 && sys::now_ms() < late) {
     }
   };
-  check_only(run(request, Dialect::kFullnatV2), ETIMEDOUT, flags::kSent | flags::kTimedOut, Syscall::kGetsockopt);
+  check_only_outcome(run(request, Dialect::kFullnatV2), ETIMEDOUT, flags::kSent | flags::kTimedOut,
+                     Syscall::kGetsockopt);
   CHECK_EQ(lists, std::size_t{2});
 }
 

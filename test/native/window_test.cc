@@ -4,6 +4,7 @@
 
 #include "check.h"
 #include "fake_kernel.h"
+#include "outcomes.h"
 #include "requests.h"
 
 namespace ipvs::test {
@@ -21,24 +22,6 @@ Bytes info_or_config(const Sent& sent) {
 }
 
 std::vector<abi::Request> many(std::size_t count, const abi::Request& request) { return {count, request}; }
-
-// The outcome of operation `index`; every operation has exactly one.
-abi::Outcome outcome(const Reply& reply, std::uint32_t index) {
-  abi::Outcome found{};
-  int count = 0;
-  for (const abi::Outcome& each : reply.outcomes) {
-    if (each.operation != index) continue;
-    found = each;
-    ++count;
-  }
-  CHECK_EQ(count, 1);
-  return found;
-}
-
-void check_outcome(const Reply& reply, std::uint32_t index, int error, unsigned expected) {
-  CHECK_EQ(outcome(reply, index).error, error);
-  CHECK_EQ(outcome(reply, index).flags, expected);
-}
 
 TEST("one acknowledgement means success for all: asked for by the last message alone") {
   FakeKernel kernel([](const Window& window) { return execute(window, succeed); });
@@ -76,7 +59,7 @@ TEST("the last acknowledgement is lost: unanswered is unknown and timed out, ans
   Client client(kernel);
   std::vector<abi::Request> requests = many(3, new_service());
   requests.push_back(plain(Operation::kInfo));
-  for (abi::Request& request : requests) request.timeout_ms = kShort;
+  for (abi::Request& request : requests) request = with_timeout(request, kShort);
   const Reply reply = client.run(requests);
   check_outcome(reply, 0, EEXIST, flags::kSent);
   for (std::uint32_t i = 1; i < 3; ++i) {
@@ -88,9 +71,7 @@ TEST("the last acknowledgement is lost: unanswered is unknown and timed out, ans
 TEST("after a timeout the socket is dropped: nothing more is sent or read on it") {
   FakeKernel kernel([](const Window&) { return Datagrams{}; });
   Client client(kernel);
-  abi::Request request = new_service();
-  request.timeout_ms = kShort;
-  (void)client.run({request});
+  (void)client.run({with_timeout(new_service(), kShort)});
   const Reply reply = client.run({new_service()});
   check_outcome(reply, 0, ENOTCONN, 0);  // an adopted session opens no other
   CHECK_EQ(kernel.windows().size(), std::size_t{1});
@@ -184,10 +165,8 @@ TEST("an error that no kernel sends, or without its number, is EPROTO and not su
 TEST("a deadline that has passed before sending: timed out, not sent") {
   FakeKernel kernel([](const Window& window) { return execute(window, succeed); });
   Client client(kernel);
-  abi::Request late = new_service();
-  late.timeout_ms = 0;
-  abi::Request late_list = plain(Operation::kServiceList);
-  late_list.timeout_ms = 0;
+  const abi::Request late = with_timeout(new_service(), 0);
+  const abi::Request late_list = with_timeout(plain(Operation::kServiceList), 0);
   const Reply reply = client.run({late, late, late_list});
   for (std::uint32_t i = 0; i < 3; ++i) check_outcome(reply, i, ETIMEDOUT, flags::kTimedOut);
   CHECK(kernel.windows().empty());
@@ -222,8 +201,7 @@ TEST("reads take more of the receive buffer than writes do") {
 TEST("another timeout begins another window: a window has one deadline") {
   FakeKernel kernel([](const Window& window) { return execute(window, succeed); });
   Client client(kernel);
-  abi::Request other = new_service();
-  other.timeout_ms = kPlenty / 2;
+  const abi::Request other = with_timeout(new_service(), kPlenty / 2);
   const Reply reply = client.run({new_service(), new_service(), other, new_service()});
   for (std::uint32_t i = 0; i < 4; ++i) check_outcome(reply, i, 0, flags::kSent);
   const auto windows = kernel.windows();
@@ -241,7 +219,7 @@ TEST("family id 0 is never used: the kernel would acknowledge such messages and 
 
 // Refuses everything that is not the family dump with ENOENT.
 Datagrams no_entry(const Window& window, std::uint16_t family) {
-  if (window[0].type == 0x10) return family_dump(window[0], family);
+  if (asks_for_family(window)) return family_dump(window[0], family);
   return execute(window, [](const Sent&) { return ENOENT; });
 }
 
@@ -257,8 +235,7 @@ TEST("ENOENT of a family that is gone or renumbered: not executed, and nothing m
   for (const std::uint16_t now : {std::uint16_t{0}, std::uint16_t{kFamilyId + 1}}) {
     FakeKernel kernel([now](const Window& window) { return no_entry(window, now); });
     Client client(kernel);
-    abi::Request other = new_service();
-    other.timeout_ms -= 1;
+    const abi::Request other = with_timeout(new_service(), kPlenty - 1);
     const Reply reply = client.run({new_service(), new_service(), other, plain(Operation::kServiceList)});
     for (std::uint32_t i = 0; i < 4; ++i) check_outcome(reply, i, ENOENT, flags::kFamilyChanged);
     CHECK_EQ(kernel.windows().size(), std::size_t{2});  // the first window and the question
