@@ -23,33 +23,17 @@ using sys::Error;
 constexpr std::uint32_t kSlack = 16;
 constexpr std::uint32_t kMostEntries = 1U << 20;
 
-const sockopt::EntryFormat& format_of(abi::Dialect dialect) {
-  return dialect == abi::Dialect::kMainline ? sockopt::kMainline : sockopt::kFullnat;
-}
-
-int option_of(Operation operation) {
-  switch (operation) {
-    case Operation::kServiceAdd:
-      return kernel::kSoSetAdd;
-    case Operation::kServiceSet:
-      return kernel::kSoSetEdit;
-    case Operation::kServiceRemove:
-      return kernel::kSoSetDel;
-    case Operation::kDestinationAdd:
-      return kernel::kSoSetAddDest;
-    case Operation::kDestinationSet:
-      return kernel::kSoSetEditDest;
-    case Operation::kDestinationRemove:
-      return kernel::kSoSetDelDest;
-    case Operation::kLocalAddressAdd:
-      return kernel::kSoSetAddLaddr;
-    case Operation::kLocalAddressRemove:
-      return kernel::kSoSetDelLaddr;
-    case Operation::kDaemonStart:
-      return kernel::kSoSetStartDaemon;
-    default:
-      return kernel::kSoSetStopDaemon;
-  }
+// Calls getsockopt for one struct of `size` bytes, and appends what `read` makes of it.
+template <typename Record>
+Error get_one(const sys::InetSocket& socket, int option, std::size_t size, std::uint32_t operation,
+              void (&read)(std::span<const std::byte>, Record&), std::vector<Record>& records) {
+  Bytes bytes(size);
+  if (const Error error = socket.get(option, bytes); error.value != 0) return error;
+  Record record{};
+  record.operation = operation;
+  read(bytes, record);
+  records.push_back(record);
+  return {};
 }
 
 // Calls `query(count)`, getsockopt and `read(entry)` with growing counts; appends nothing before the list is whole.
@@ -111,14 +95,14 @@ void SockoptSession::run(const abi::Request& request, std::uint32_t operation, s
   }
   if (const Error error = ready(); error.value != 0) return finish(error, 0);
   namespace flags = abi::outcome_flags;
-  const Error error = execute(request, operation, deadline_ms, format_of(dialect), reply);
+  const Error error = execute(request, operation, deadline_ms, sockopt::entry_format(dialect), reply);
   finish(error, static_cast<std::uint16_t>(flags::kSent | late_flag(error)));
 }
 
 Error SockoptSession::execute(const abi::Request& request, std::uint32_t operation, std::uint64_t deadline_ms,
                               const sockopt::EntryFormat& format, abi::Reply& reply) {
   const auto what = static_cast<Operation>(request.operation);
-  const auto set = [&](Bytes bytes) { return socket_.set(option_of(what), bytes); };
+  const auto set = [&](Bytes bytes) { return socket_.set(sockopt::set_option(what), bytes); };
   std::uint16_t protocol = request.protocol;
   switch (what) {
     case Operation::kServiceAdd:
@@ -166,24 +150,11 @@ Error SockoptSession::execute(const abi::Request& request, std::uint32_t operati
       return list_local_addresses(request, {operation, 0}, reply);
     case Operation::kDaemonList:
       return list_daemons(operation, reply);
-    case Operation::kTimeoutsGet: {
-      Bytes bytes(sockopt::timeout_user::kSize);
-      if (const Error error = socket_.get(kernel::kSoGetTimeout, bytes); error.value != 0) return error;
-      abi::TimeoutsRecord record{};
-      record.operation = operation;
-      sockopt::read_timeouts(bytes, record);
-      reply.timeouts.push_back(record);
-      return {};
-    }
-    case Operation::kInfo: {
-      Bytes bytes(sockopt::getinfo::kSize);
-      if (const Error error = socket_.get(kernel::kSoGetInfo, bytes); error.value != 0) return error;
-      abi::InfoRecord record{};
-      record.operation = operation;
-      sockopt::read_info(bytes, record);
-      reply.infos.push_back(record);
-      return {};
-    }
+    case Operation::kTimeoutsGet:
+      return get_one(socket_, kernel::kSoGetTimeout, sockopt::timeout_user::kSize, operation, sockopt::read_timeouts,
+                     reply.timeouts);
+    case Operation::kInfo:
+      return get_one(socket_, kernel::kSoGetInfo, sockopt::getinfo::kSize, operation, sockopt::read_info, reply.infos);
     case Operation::kSnapshot:
       return snapshot(request, operation, deadline_ms, format, reply);
     case Operation::kProbe:

@@ -23,7 +23,7 @@ enum Command : std::uint8_t {
   kGetDaemon = 11,
   kSetConfig = 12,
   kGetConfig = 13,
-  kSetInfo = 14,  // only ever a reply
+  kSetInfo = 14,  // only ever in an answer
   kGetInfo = 15,
   kZero = 16,
   kFlush = 17,

@@ -86,6 +86,36 @@ void read_stats(std::span<const std::byte> bytes, const EntryFormat& format, abi
 
 }  // namespace
 
+const EntryFormat& entry_format(abi::Dialect dialect) {
+  return dialect == abi::Dialect::kMainline ? kMainline : kFullnat;
+}
+
+int set_option(abi::Operation operation) {
+  using abi::Operation;
+  switch (operation) {
+    case Operation::kServiceAdd:
+      return kernel::kSoSetAdd;
+    case Operation::kServiceSet:
+      return kernel::kSoSetEdit;
+    case Operation::kServiceRemove:
+      return kernel::kSoSetDel;
+    case Operation::kDestinationAdd:
+      return kernel::kSoSetAddDest;
+    case Operation::kDestinationSet:
+      return kernel::kSoSetEditDest;
+    case Operation::kDestinationRemove:
+      return kernel::kSoSetDelDest;
+    case Operation::kLocalAddressAdd:
+      return kernel::kSoSetAddLaddr;
+    case Operation::kLocalAddressRemove:
+      return kernel::kSoSetDelLaddr;
+    case Operation::kDaemonStart:
+      return kernel::kSoSetStartDaemon;
+    default:
+      return kernel::kSoSetStopDaemon;
+  }
+}
+
 Bytes write_service(const abi::Request& request, std::uint16_t protocol) {
   Bytes bytes(service_user::kSize);
   store_identity(bytes, request, protocol);

@@ -11,6 +11,11 @@ namespace ipvs::sockopt {
 
 using Bytes = std::vector<std::byte>;
 
+[[nodiscard]] const EntryFormat& entry_format(abi::Dialect dialect);
+
+// The IP_VS_SO_SET_ option of an operation on a service, a destination, a local address or a daemon.
+[[nodiscard]] int set_option(abi::Operation operation);
+
 // A service_user. `protocol` replaces that of the record: fwmark services need the one the kernel has stored.
 [[nodiscard]] Bytes write_service(const abi::Request& request, std::uint16_t protocol);
 // A service_user with what belongs behind it.

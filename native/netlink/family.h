@@ -19,7 +19,7 @@ struct Family {
 // (genetlink.c:ctrl_getfamily, request_module).
 void write_family_dump(Writer& writer, std::uint32_t sequence);
 
-// Reads one reply of that dump; true when it is the family `name`. A reply that cannot be read is not.
+// Reads one entry of that dump; true when it is the family `name`. One that cannot be read is not.
 [[nodiscard]] bool read_family(std::span<const std::byte> payload, std::string_view name, Family& family);
 
 }  // namespace ipvs::netlink
