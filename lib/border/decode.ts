@@ -1,10 +1,11 @@
 /** Reply records as the objects of the public API. */
 
 import type { AddressFamily } from '../model/address'
-import { AF_INET6, formatAddress, formatIpv4Mask } from '../model/address'
+import { AF_INET6, formatAddress, formatIpv4Mask, formatPacked } from '../model/address'
 import {
   CHECKSUM_NAMES,
   DAEMON_STATE_NAMES,
+  FORWARDING_METHODS,
   FORWARDING_NAMES,
   familyName,
   PROTOCOL_NAMES,
@@ -12,6 +13,7 @@ import {
   schedulerFlagNames,
   TUNNEL_TYPE_NAMES,
 } from '../model/numbers'
+import type { DestinationConfigRecord, ServiceConfigRecord } from '../model/records.gen'
 import type {
   DaemonInfo,
   DaemonState,
@@ -26,104 +28,113 @@ import type {
   Tunnel,
 } from '../model/types'
 import {
-  Border,
-  DaemonRecord,
-  DestinationRecord,
-  InfoRecord,
-  LocalAddressRecord,
-  ProbeRecord,
-  replyPresence,
-  ServiceRecord,
-  Stats as StatsLayout,
-  TimeoutsRecord,
+  AddressLayout,
+  DaemonLayout,
+  DestinationConfigLayout,
+  DestinationLayout,
+  InfoLayout,
+  LocalAddressLayout,
+  presence,
+  ServiceConfigLayout,
+  ServiceKeyLayout,
+  ServiceLayout,
+  StatsLayout,
+  TargetLayout,
+  TimeoutLayout,
+  TunnelLayout,
 } from './layout.gen'
+import { readDaemonConfig, readDestinationConfig, readServiceConfig, readTimeoutConfig } from './records.gen'
 import type { Reply } from './reply'
 
-const ZERO = BigInt(0)
+/** Offsets within a record of what lies deeper. */
+const SERVICE = {
+  address: ServiceLayout.key + ServiceKeyLayout.address,
+  family: ServiceLayout.key + ServiceKeyLayout.address + AddressLayout.family,
+  protocol: ServiceLayout.key + ServiceKeyLayout.protocol,
+  port: ServiceLayout.key + ServiceKeyLayout.port,
+  fwmark: ServiceLayout.key + ServiceKeyLayout.fwmark,
+  scheduler: ServiceLayout.config + ServiceConfigLayout.scheduler,
+  flags: ServiceLayout.config + ServiceConfigLayout.flags,
+  persistenceTimeout: ServiceLayout.config + ServiceConfigLayout.persistenceTimeout,
+  netmask: ServiceLayout.config + ServiceConfigLayout.netmask,
+  engine: ServiceLayout.config + ServiceConfigLayout.engine,
+  establishedTimeout: ServiceLayout.config + ServiceConfigLayout.establishedTimeout,
+} as const
+const DESTINATION = {
+  address: DestinationLayout.key + TargetLayout.address,
+  family: DestinationLayout.key + TargetLayout.address + AddressLayout.family,
+  port: DestinationLayout.key + TargetLayout.port,
+  forwarding: DestinationLayout.config + DestinationConfigLayout.forwarding,
+  weight: DestinationLayout.config + DestinationConfigLayout.weight,
+  upperThreshold: DestinationLayout.config + DestinationConfigLayout.upperThreshold,
+  lowerThreshold: DestinationLayout.config + DestinationConfigLayout.lowerThreshold,
+  tunnel: DestinationLayout.config + DestinationConfigLayout.tunnel,
+} as const
+const LOCAL_ADDRESS = {
+  address: LocalAddressLayout.key + TargetLayout.address,
+  family: LocalAddressLayout.key + TargetLayout.address + AddressLayout.family,
+} as const
 
-const u32 = ({ numbers }: Reply, at: number): number => numbers[at >> 2] as number
-const u16 = ({ halves }: Reply, at: number): number => halves[at >> 1] as number
-/** Most counters of a table are 0, and each bigint that is made is an object. */
-const u64 = ({ numbers, words }: Reply, at: number): bigint => {
-  const word = at >> 2
-  return numbers[word] === 0 && numbers[word + 1] === 0 ? ZERO : (words[word >> 1] as bigint)
-}
-
-/** The name that was read last, and its bytes as words: the schedulers of a table repeat themselves. */
-const last = { words: [0, 0, 0, 0], text: '' }
-
-/** Up to the NUL. Interface names may be UTF-8, all others are ASCII. */
-function readName({ bytes, numbers }: Reply, at: number): string {
-  const word = at >> 2
-  if (last.words.every((known, i) => known === numbers[word + i])) return last.text
-  const field = bytes.subarray(at, at + Border.nameSize)
-  const end = field.indexOf(0)
-  last.words = Array.from(numbers.subarray(word, word + Border.nameSize / 4))
-  last.text = Buffer.from(end < 0 ? field : field.subarray(0, end)).toString('utf8')
-  return last.text
-}
-
-function readStats(reply: Reply, at: number, presence: number): Stats {
-  const counter = (offset: number) => u64(reply, at + offset)
+function readStats(reply: Reply, at: number, present: number): Stats {
   const rates =
-    (presence & replyPresence.rates) === 0
+    (present & presence.rates) === 0
       ? undefined
       : {
-          connections: counter(StatsLayout.connectionsPerSecond),
-          inPackets: counter(StatsLayout.inPacketsPerSecond),
-          outPackets: counter(StatsLayout.outPacketsPerSecond),
-          inBytes: counter(StatsLayout.inBytesPerSecond),
-          outBytes: counter(StatsLayout.outBytesPerSecond),
+          connections: reply.u64(at + StatsLayout.connectionsPerSecond),
+          inPackets: reply.u64(at + StatsLayout.inPacketsPerSecond),
+          outPackets: reply.u64(at + StatsLayout.outPacketsPerSecond),
+          inBytes: reply.u64(at + StatsLayout.inBytesPerSecond),
+          outBytes: reply.u64(at + StatsLayout.outBytesPerSecond),
         }
   return {
-    connections: counter(StatsLayout.connections),
-    inPackets: counter(StatsLayout.inPackets),
-    outPackets: counter(StatsLayout.outPackets),
-    inBytes: counter(StatsLayout.inBytes),
-    outBytes: counter(StatsLayout.outBytes),
+    connections: reply.u64(at + StatsLayout.connections),
+    inPackets: reply.u64(at + StatsLayout.inPackets),
+    outPackets: reply.u64(at + StatsLayout.outPackets),
+    inBytes: reply.u64(at + StatsLayout.inBytes),
+    outBytes: reply.u64(at + StatsLayout.outBytes),
     rates,
   }
 }
 
-function readPersistence(reply: Reply, at: number, flags: number, presence: number): Persistence | undefined {
+function readPersistence(reply: Reply, at: number, flags: number, present: number): Persistence | undefined {
   if ((flags & SERVICE_FLAGS.persistent) === 0) return undefined
-  const timeout = u32(reply, at + ServiceRecord.persistenceTimeout)
-  const mask = u32(reply, at + ServiceRecord.netmask)
-  const netmask = u16(reply, at + ServiceRecord.family) === AF_INET6 ? mask : formatIpv4Mask(mask)
-  if ((presence & replyPresence.persistenceEngine) === 0) return { timeout, netmask }
-  return { timeout, netmask, engine: readName(reply, at + ServiceRecord.persistenceEngine) }
+  const timeout = reply.u32(at + SERVICE.persistenceTimeout)
+  const mask = reply.u32(at + SERVICE.netmask)
+  const netmask = reply.u16(at + SERVICE.family) === AF_INET6 ? mask : formatIpv4Mask(mask)
+  if ((present & presence.engine) === 0) return { timeout, netmask }
+  return { timeout, netmask, engine: reply.name(at + SERVICE.engine) }
 }
 
 /** A protocol without a name stays a number (netlink lets any in, ip_vs_ctl.c:ip_vs_genl_parse_service). */
 export function decodeService(reply: Reply, index: number): ServiceInfo {
-  const at = reply.services.start + index * ServiceRecord.size
+  const at = reply.services.start + index * ServiceLayout.size
   const { bytes } = reply
-  const presence = u32(reply, at + ServiceRecord.presence)
-  const family = u16(reply, at + ServiceRecord.family)
-  const flags = u32(reply, at + ServiceRecord.flags)
-  const established = u32(reply, at + ServiceRecord.establishedTimeout)
+  const present = reply.u32(at + ServiceLayout.presence)
+  const family = reply.u16(at + SERVICE.family)
+  const flags = reply.u32(at + SERVICE.flags)
+  const established = reply.u32(at + SERVICE.establishedTimeout)
   const state = {
     family: familyName(family),
-    scheduler: readName(reply, at + ServiceRecord.scheduler),
+    scheduler: reply.name(at + SERVICE.scheduler),
     schedulerFlags: schedulerFlagNames(flags),
-    persistence: readPersistence(reply, at, flags, presence),
+    persistence: readPersistence(reply, at, flags, present),
     onePacket: (flags & SERVICE_FLAGS.onePacket) !== 0,
     synproxy: (flags & SERVICE_FLAGS.synproxy) !== 0,
     // 0 where the protocol has none (ip_vs_ctl.c:ip_vs_genl_parse_service of v3).
     establishedTimeout:
-      (presence & replyPresence.establishedTimeout) !== 0 && established !== 0 ? established : undefined,
+      (present & presence.establishedTimeout) !== 0 && established !== 0 ? established : undefined,
     flags,
-    stats: readStats(reply, at + ServiceRecord.stats, presence),
+    stats: readStats(reply, at + ServiceLayout.stats, present),
   }
-  if ((presence & replyPresence.fwmark) !== 0) {
-    return { fwmark: u32(reply, at + ServiceRecord.fwmark), ...state }
+  if ((present & presence.fwmark) !== 0) {
+    return { fwmark: reply.u32(at + SERVICE.fwmark), ...state }
   }
-  const protocol = u16(reply, at + ServiceRecord.protocol)
+  const protocol = reply.u16(at + SERVICE.protocol)
   // Not spread: Node 20 takes a third of a microsecond for it.
   return {
     protocol: PROTOCOL_NAMES[protocol] ?? (protocol as unknown as Protocol),
-    address: formatAddress(bytes, at + ServiceRecord.address, family),
-    port: u16(reply, at + ServiceRecord.port),
+    address: formatAddress(bytes, at + SERVICE.address, family),
+    port: reply.u16(at + SERVICE.port),
     family: state.family,
     scheduler: state.scheduler,
     schedulerFlags: state.schedulerFlags,
@@ -136,112 +147,97 @@ export function decodeService(reply: Reply, index: number): ServiceInfo {
   }
 }
 
-function readTunnel(reply: Reply, at: number, presence: number): Tunnel | undefined {
-  if ((presence & replyPresence.tunnelType) === 0) return undefined
-  const type = u16(reply, at + DestinationRecord.tunnelType)
-  const flags = u16(reply, at + DestinationRecord.tunnelFlags)
+/** What a service is set to, as the kernel holds it: any value that it can hold. */
+export function decodeServiceConfig(reply: Reply, index: number): ServiceConfigRecord {
+  const at = reply.services.start + index * ServiceLayout.size
+  const config = readServiceConfig(reply, at + ServiceLayout.config, reply.u32(at + ServiceLayout.presence))
+  return config.establishedTimeout === 0 ? { ...config, establishedTimeout: undefined } : config
+}
+
+function readTunnel(reply: Reply, at: number, present: number): Tunnel | undefined {
+  if ((present & presence.tunnel) === 0) return undefined
+  const type = reply.u16(at + DESTINATION.tunnel + TunnelLayout.type)
+  const flags = reply.u16(at + DESTINATION.tunnel + TunnelLayout.flags)
   const checksum = CHECKSUM_NAMES[flags] ?? (flags as unknown as 'none')
   const name = TUNNEL_TYPE_NAMES[type] ?? (type as unknown as Tunnel['type'])
   if (name !== 'gue') return { type: name, checksum }
-  return { type: name, port: u16(reply, at + DestinationRecord.tunnelPort), checksum }
+  return { type: name, port: reply.u16(at + DESTINATION.tunnel + TunnelLayout.port), checksum }
 }
 
 export function decodeDestination(reply: Reply, index: number): DestinationInfo {
-  const at = reply.destinations.start + index * DestinationRecord.size
+  const at = reply.destinations.start + index * DestinationLayout.size
   const { bytes } = reply
-  const presence = u32(reply, at + DestinationRecord.presence)
-  const family = u16(reply, at + DestinationRecord.family)
-  const method = u32(reply, at + DestinationRecord.forwarding)
+  const present = reply.u32(at + DestinationLayout.presence)
+  const family = reply.u16(at + DESTINATION.family)
+  const method = reply.u32(at + DESTINATION.forwarding)
   const forwarding = FORWARDING_NAMES[method] ?? method
   return {
-    address: formatAddress(bytes, at + DestinationRecord.address, family),
-    port: u16(reply, at + DestinationRecord.port),
+    address: formatAddress(bytes, at + DESTINATION.address, family),
+    port: reply.u16(at + DESTINATION.port),
     family: familyName(family),
     forwarding,
-    weight: u32(reply, at + DestinationRecord.weight) | 0,
-    upperThreshold: u32(reply, at + DestinationRecord.upperThreshold),
-    lowerThreshold: u32(reply, at + DestinationRecord.lowerThreshold),
-    tunnel: forwarding === 'tunnel' ? readTunnel(reply, at, presence) : undefined,
-    activeConnections: u32(reply, at + DestinationRecord.activeConnections),
-    inactiveConnections: u32(reply, at + DestinationRecord.inactiveConnections),
-    persistentConnections: u32(reply, at + DestinationRecord.persistentConnections),
-    stats: readStats(reply, at + DestinationRecord.stats, presence),
+    weight: reply.u32(at + DESTINATION.weight) | 0,
+    upperThreshold: reply.u32(at + DESTINATION.upperThreshold),
+    lowerThreshold: reply.u32(at + DESTINATION.lowerThreshold),
+    tunnel: forwarding === 'tunnel' ? readTunnel(reply, at, present) : undefined,
+    activeConnections: reply.u32(at + DestinationLayout.activeConnections),
+    inactiveConnections: reply.u32(at + DestinationLayout.inactiveConnections),
+    persistentConnections: reply.u32(at + DestinationLayout.persistentConnections),
+    stats: readStats(reply, at + DestinationLayout.stats, present),
   }
 }
 
+/** What a destination is set to, as the kernel holds it; `tunnel` where it is one. */
+export function decodeDestinationConfig(reply: Reply, index: number): DestinationConfigRecord {
+  const at = reply.destinations.start + index * DestinationLayout.size
+  const present = reply.u32(at + DestinationLayout.presence)
+  const config = readDestinationConfig(reply, at + DestinationLayout.config, present)
+  return config.forwarding === FORWARDING_METHODS.tunnel ? config : { ...config, tunnel: undefined }
+}
+
 export function decodeLocalAddress(reply: Reply, index: number): LocalAddressInfo {
-  const at = reply.localAddresses.start + index * LocalAddressRecord.size
-  const family = u16(reply, at + LocalAddressRecord.family) as AddressFamily
+  const at = reply.localAddresses.start + index * LocalAddressLayout.size
+  const family = reply.u16(at + LOCAL_ADDRESS.family) as AddressFamily
   return {
-    address: formatAddress(reply.bytes, at + LocalAddressRecord.address, family),
-    portConflicts: u64(reply, at + LocalAddressRecord.portConflicts),
-    connections: u32(reply, at + LocalAddressRecord.connections),
+    address: formatAddress(reply.bytes, at + LOCAL_ADDRESS.address, family),
+    portConflicts: reply.u64(at + LocalAddressLayout.portConflicts),
+    connections: reply.u32(at + LocalAddressLayout.connections),
   }
 }
 
 export function decodeDaemon(reply: Reply, index: number): DaemonInfo {
-  const at = reply.daemons.start + index * DaemonRecord.size
-  const { bytes } = reply
-  const presence = u32(reply, at + DaemonRecord.presence)
-  const optional = (bit: number, offset: number) =>
-    (presence & bit) === 0 ? undefined : u16(reply, at + offset)
-  const state = u32(reply, at + DaemonRecord.state)
-  const group = u16(reply, at + DaemonRecord.multicastFamily)
+  const at = reply.daemons.start + index * DaemonLayout.size
+  const config = readDaemonConfig(reply, at + DaemonLayout.config, reply.u32(at + DaemonLayout.presence))
   return {
-    state: DAEMON_STATE_NAMES[state] ?? (state as unknown as DaemonState),
-    interface: readName(reply, at + DaemonRecord.interfaceName),
-    syncId: u32(reply, at + DaemonRecord.syncId),
-    syncMaxLength: optional(replyPresence.syncMaxLength, DaemonRecord.syncMaxLength),
-    multicastGroup:
-      (presence & replyPresence.multicastGroup) === 0
-        ? undefined
-        : formatAddress(bytes, at + DaemonRecord.multicastGroup, group),
-    multicastPort: optional(replyPresence.multicastPort, DaemonRecord.multicastPort),
-    multicastTtl: optional(replyPresence.multicastTtl, DaemonRecord.multicastTtl),
+    state: DAEMON_STATE_NAMES[config.state] ?? (config.state as unknown as DaemonState),
+    interface: config.interface,
+    syncId: config.syncId,
+    syncMaxLength: config.syncMaxLength,
+    multicastGroup: config.multicastGroup && formatPacked(config.multicastGroup),
+    multicastPort: config.multicastPort,
+    multicastTtl: config.multicastTtl,
   }
 }
 
 export function decodeTimeouts(reply: Reply, index: number): Timeouts {
-  const at = reply.timeouts.start + index * TimeoutsRecord.size
-  return {
-    tcp: u32(reply, at + TimeoutsRecord.tcp),
-    tcpFin: u32(reply, at + TimeoutsRecord.tcpFin),
-    udp: u32(reply, at + TimeoutsRecord.udp),
-  }
+  const at = reply.timeouts.start + index * TimeoutLayout.size
+  const { tcp, tcpFin, udp } = readTimeoutConfig(
+    reply,
+    at + TimeoutLayout.config,
+    reply.u32(at + TimeoutLayout.presence),
+  )
+  return { tcp: tcp ?? 0, tcpFin: tcpFin ?? 0, udp: udp ?? 0 }
 }
 
 export function decodeInfo(reply: Reply, index: number): Info {
-  const at = reply.infos.start + index * InfoRecord.size
-  const presence = u32(reply, at + InfoRecord.presence)
+  const at = reply.infos.start + index * InfoLayout.size
+  const present = reply.u32(at + InfoLayout.presence)
   // NVERSION() of ip_vs.h
-  const version = u32(reply, at + InfoRecord.version)
+  const version = reply.u32(at + InfoLayout.version)
   return {
     version: `${(version >>> 16) & 255}.${(version >>> 8) & 255}.${version & 255}`,
-    connectionTableSize: u32(reply, at + InfoRecord.connectionTableSize),
+    connectionTableSize: reply.u32(at + InfoLayout.connectionTableSize),
     serviceCount:
-      (presence & replyPresence.serviceCount) === 0 ? undefined : u32(reply, at + InfoRecord.serviceCount),
-  }
-}
-
-/** What the probe of a connection saw; errors are positive errno. */
-export interface Probe {
-  readonly commands: bigint
-  readonly familyId: number
-  readonly netlinkError: number
-  /** `Syscall` of layout.gen in which netlink failed. */
-  readonly netlinkSyscall: number
-  readonly sockoptVersionError: number
-  readonly sockoptLocalAddressError: number
-}
-
-export function decodeProbe(reply: Reply, index: number): Probe {
-  const at = reply.probes.start + index * ProbeRecord.size
-  return {
-    commands: reply.words[(at + ProbeRecord.commands) / 8] as bigint,
-    familyId: u32(reply, at + ProbeRecord.familyId),
-    netlinkError: u32(reply, at + ProbeRecord.netlinkError) | 0,
-    netlinkSyscall: u32(reply, at + ProbeRecord.netlinkSyscall),
-    sockoptVersionError: u32(reply, at + ProbeRecord.sockoptVersionError) | 0,
-    sockoptLocalAddressError: u32(reply, at + ProbeRecord.sockoptLocalAddressError) | 0,
+      (present & presence.serviceCount) === 0 ? undefined : reply.u32(at + InfoLayout.serviceCount),
   }
 }

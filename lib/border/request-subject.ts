@@ -4,10 +4,10 @@ import type { ErrorSubject } from '../errors/ipvs-error'
 import type { PackedAddress } from '../model/address'
 import { AF_INET, AF_INET6, formatPacked } from '../model/address'
 import { familyName, PROTOCOL_NAMES } from '../model/numbers'
+import type { ServiceKeyRecord } from '../model/records.gen'
 import type { Protocol, ServiceKey } from '../model/types'
 import { Operation } from './layout.gen'
-import type { UnpackedRequest, UnpackedService } from './unpack-request'
-import { readRequest } from './unpack-request'
+import type { UnpackedRequest } from './unpack-request'
 
 const NAMES = {
   [Operation.probe]: 'probe',
@@ -49,9 +49,8 @@ export function requestName(operation: number): RequestName | undefined {
 }
 
 /** A protocol without a name stays a number, as in what the library lists. */
-export function serviceKeyOf(service: UnpackedService): ServiceKey {
-  if (service.fwmark !== undefined) return { fwmark: service.fwmark, family: familyName(service.family) }
-  const { protocol, address, port } = service
+export function serviceKeyOf({ protocol, address, port, fwmark }: ServiceKeyRecord): ServiceKey {
+  if (fwmark !== undefined) return { fwmark, family: familyName(address.family) }
   return {
     protocol: PROTOCOL_NAMES[protocol] ?? (protocol as unknown as Protocol),
     address: formatPacked(address),
@@ -60,11 +59,11 @@ export function serviceKeyOf(service: UnpackedService): ServiceKey {
 }
 
 /** A kernel that sends no family along means that of the service. */
-const targetAddress = (address: PackedAddress, service: UnpackedService | undefined): string =>
+const targetAddress = (address: PackedAddress, service: ServiceKeyRecord | undefined): string =>
   formatPacked(
     address.family === AF_INET || address.family === AF_INET6
       ? address
-      : { ...address, family: service?.family ?? AF_INET },
+      : { ...address, family: service?.address.family ?? AF_INET },
   )
 
 const DESTINATIONS: readonly number[] = [
@@ -84,8 +83,7 @@ export function requestSubject({ operation, service, target }: UnpackedRequest):
   }
 }
 
-/** The same of a packed record. */
-export function describeRecord(record: Uint8Array): About {
-  const request = readRequest(record)
+/** What a request is, and what it is about. */
+export function describeRequest(request: UnpackedRequest): About {
   return { operation: requestName(request.operation) as string, subject: requestSubject(request) }
 }

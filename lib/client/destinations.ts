@@ -1,6 +1,6 @@
 /** Destinations (real servers) of a service. */
 
-import { decodeDestination } from '../border/decode'
+import { decodeDestination, decodeDestinationConfig } from '../border/decode'
 import { Operation } from '../border/layout.gen'
 import type { CallPlan, Command } from '../dispatch/call-plan'
 import { FollowUp, nothing, startWith } from '../dispatch/call-plan'
@@ -21,7 +21,11 @@ import type {
   NormalizedDestinationConfig,
   NormalizedDestinationKey,
   NormalizedServiceKey,
+  NormalizedTunnel,
 } from '../model/normalized'
+import { sameFields } from '../model/normalized'
+import { FORWARDING_METHODS } from '../model/numbers'
+import { DESTINATION_FIELDS } from '../model/records.gen'
 import type {
   CallOptions,
   DestinationConfig,
@@ -38,7 +42,21 @@ import type { Context, Runner } from './operation'
 import { collect, forward } from './operation'
 
 const idOf = ({ address, port }: DestinationKey): string => `${address} ${port}`
-const LISTED: ListKind<DestinationInfo> = { section: 'destinations', decode: decodeDestination, id: idOf }
+
+/** What callers are given, and what the kernel holds: a number without a name in the API stays what it is. */
+interface ListedDestination {
+  readonly info: DestinationInfo
+  readonly config: NormalizedDestinationConfig
+}
+
+const LISTED: ListKind<ListedDestination> = {
+  section: 'destinations',
+  decode: (reply, index) => ({
+    info: decodeDestination(reply, index),
+    config: decodeDestinationConfig(reply, index),
+  }),
+  id: ({ info }) => idOf(info),
+}
 
 const lockOf = (service: NormalizedServiceKey, destination: NormalizedDestinationKey) => ({
   service: serviceKeyId(service.key),
@@ -55,19 +73,27 @@ function write(
 }
 
 /** There is no command to read one destination: the list of the service is read. */
-function sharedListOf(service: NormalizedServiceKey): SharedList<DestinationInfo> {
+function sharedListOf(service: NormalizedServiceKey): SharedList<ListedDestination> {
   const name = `destinations of ${serviceKeyId(service.key)}`
   return new SharedList(name, { operation: Operation.destinationList, service }, LISTED)
 }
 
-function sameTunnel(
-  wanted: NormalizedDestinationConfig['tunnel'],
-  current: NormalizedDestinationConfig['tunnel'],
+/** Nothing named is IP-in-IP, which mainline reports as type 0. */
+const PLAIN_TUNNEL: NormalizedTunnel = { type: 0, port: 0, flags: 0 }
+
+function sameConfig(
+  { capabilities }: Context,
+  wanted: NormalizedDestinationConfig,
+  current: NormalizedDestinationConfig,
 ): boolean {
-  // Nothing named is IP-in-IP, which mainline reports as type 0.
-  const plain = { type: 0, port: 0, flags: 0 }
-  const [one, other] = [wanted ?? plain, current ?? plain]
-  return one.type === other.type && one.port === other.port && one.flags === other.flags
+  if (!sameForwarding(capabilities.dialect, wanted.forwarding, current.forwarding)) return false
+  const tunnel = current.forwarding === FORWARDING_METHODS.tunnel
+  const comparable = (config: NormalizedDestinationConfig) => ({
+    ...config,
+    forwarding: current.forwarding,
+    tunnel: tunnel ? (config.tunnel ?? PLAIN_TUNNEL) : undefined,
+  })
+  return sameFields(comparable(wanted), comparable(current), DESTINATION_FIELDS)
 }
 
 function writeCommand(
@@ -100,16 +126,13 @@ export function updateDestination(
   const destination = checkDestinationKey(target)
   const named = checkDestinationChange(change)
   const subject = { service: service.key, destination: destination.key }
-  ruleWrites(context.capabilities, operation, service, destination)
-  ruleServiceKey(context.capabilities, service, operation, destination)
-  const goOn = (info: DestinationInfo | undefined): FollowUp<void> => {
-    if (!info) {
+  ruleDestination(context.capabilities, service, destination, named, operation)
+  const goOn = (found: ListedDestination | undefined): FollowUp<void> => {
+    if (!found) {
       const { dialect } = context.capabilities
       throw kernelError({ errno: ERRNO.ENOENT, operation, subject, dialect, sent: false })
     }
-    const current = checkDestinationInput(info, service).config
-    const config = mergeDestination(current, named, destination, service)
-    ruleDestination(context.capabilities, service, destination, config, operation)
+    const config = mergeDestination(found.config, named, destination, service)
     return new FollowUp<void>([write(Operation.destinationSet, service, destination, config)], nothing)
   }
   return {
@@ -129,21 +152,16 @@ export function ensureDestination(
   const service = checkServiceKey(key)
   const { destination, config } = checkDestinationInput(input, service)
   ruleDestination(context.capabilities, service, destination, config, operation)
-  const same = (info: DestinationInfo): boolean =>
-    sameForwarding(context.capabilities.dialect, config.forwarding, info.forwarding) &&
-    info.weight === config.weight &&
-    info.upperThreshold === config.upperThreshold &&
-    info.lowerThreshold === config.lowerThreshold &&
-    (info.forwarding !== 'tunnel' ||
-      sameTunnel(config.tunnel, checkDestinationInput(info, service).config.tunnel))
   const look = (follow: EnsureWrite): FollowUp<EnsureResult> => {
     const sharedList = sharedListOf(service)
     const request = (what: number) => write(what, service, destination, config)
     const done = () => {
-      const info = sharedList.get(idOf(destination.key))
+      const found = sharedList.get(idOf(destination.key))
       // No second look before the add: the kernel's answer says whether the list had skipped it.
-      if (!info) return follow(request(Operation.destinationAdd), 'added', 'EEXIST')
-      return same(info) ? 'unchanged' : follow(request(Operation.destinationSet), 'changed', 'ENOENT')
+      if (!found) return follow(request(Operation.destinationAdd), 'added', 'EEXIST')
+      return sameConfig(context, config, found.config)
+        ? 'unchanged'
+        : follow(request(Operation.destinationSet), 'changed', 'ENOENT')
     }
     return new FollowUp<EnsureResult>([readList(sharedList)], done, true)
   }
@@ -165,7 +183,17 @@ export function getDestination(
   const destination = checkDestinationKey(target)
   const subject = { service: service.key, destination: destination.key }
   ruleServiceKey(context.capabilities, service, operation, destination)
-  return { operation, subject, ...startWith(getFrom(() => sharedListOf(service), idOf(destination.key))) }
+  return {
+    operation,
+    subject,
+    ...startWith(
+      getFrom(
+        () => sharedListOf(service),
+        idOf(destination.key),
+        ({ info }) => info,
+      ),
+    ),
+  }
 }
 
 function listDestinations(context: Context, key: ServiceKey): CallPlan<DestinationInfo[]> {

@@ -182,7 +182,13 @@ function getLocalAddress(
   return {
     operation,
     subject: { service: service.key, localAddress: local.text },
-    ...startWith(getFrom(() => sharedListOf(service), local.text)),
+    ...startWith(
+      getFrom(
+        () => sharedListOf(service),
+        local.text,
+        (info) => info,
+      ),
+    ),
   }
 }
 

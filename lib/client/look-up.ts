@@ -39,8 +39,12 @@ export function lookUp<T, R>(
  * Looks one thing up for `get`: undefined where it is missing, or its service. Later calls do not wait for it, so a second
  * look can see what they have done.
  */
-export function getFrom<T>(make: () => SharedList<T>, id: string): FollowUp<T | undefined> {
-  return lookUp<T, T | undefined>(make, id, (item) => item, {
+export function getFrom<T, R>(
+  make: () => SharedList<T>,
+  id: string,
+  give: (item: T) => R,
+): FollowUp<R | undefined> {
+  return lookUp<T, R | undefined>(make, id, (item) => (item === undefined ? undefined : give(item)), {
     holds: false,
     recover: ({ code }) => (code === 'ESRCH' ? { value: undefined } : undefined),
   })

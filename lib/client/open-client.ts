@@ -1,8 +1,7 @@
 /** Finding out what answers on the other side of a transport. */
 
-import type { Probe } from '../border/decode'
-import { decodeProbe } from '../border/decode'
 import { Dialect, Operation, Syscall, Transport as TransportNumber } from '../border/layout.gen'
+import { readProbeRecord } from '../border/records.gen'
 import { Reply } from '../border/reply'
 import { packRequests } from '../border/request'
 import type { Transport } from '../border/transport'
@@ -15,6 +14,7 @@ import { chooseTransport, detect } from '../kernel/detect'
 import { ERRNO } from '../kernel/errno'
 import { kernelError } from '../kernel/errno-meanings'
 import { outcomeError, syscallName } from '../kernel/outcome-error'
+import type { ProbeRecord } from '../model/records.gen'
 import type { NormalizedOpenOptions } from './open-options'
 
 const DIALECTS = {
@@ -30,14 +30,14 @@ export const dialectNumber = ({ dialect }: Capabilities): number => DIALECTS[dia
 /** `Transport` of layout.gen. */
 export const transportNumber = ({ transport }: Capabilities): number => TransportNumber[transport]
 
-async function runProbe(transport: Transport, timeout: number): Promise<Probe> {
+async function runProbe(transport: Transport, timeout: number): Promise<ProbeRecord> {
   const request = { fields: { operation: Operation.probe }, transport: TransportNumber.netlink, timeout }
-  let probe: Probe | undefined
+  let probe: ProbeRecord | undefined
   let failed: Error | undefined
   await transport.run(packRequests([request], Dialect.unknown), (buffer) => {
     try {
       const reply = new Reply(buffer)
-      if (reply.probes.count > 0) probe = decodeProbe(reply, 0)
+      if (reply.probes.count > 0) probe = readProbeRecord(reply, reply.probes.start)
       const outcome = reply.outcomes.count > 0 ? reply.outcome(0) : undefined
       if (outcome && outcome.error !== 0) failed = outcomeError(outcome, 'open', {}, 'unknown')
     } catch (error) {

@@ -1,10 +1,17 @@
 /** Virtual services. */
 
-import { decodeDestination, decodeService } from '../border/decode'
+import { decodeDestination, decodeService, decodeServiceConfig } from '../border/decode'
 import { Operation, Transport } from '../border/layout.gen'
 import type { CallPlan, Command, PlannedRequest, Write } from '../dispatch/call-plan'
 import { FollowUp, nothing, startWith } from '../dispatch/call-plan'
-import { checkDestinationKey, checkServiceChange, checkServiceInput, checkServiceKey } from '../input'
+import {
+  checkDestinationKey,
+  checkServiceChange,
+  checkServiceInput,
+  checkServiceKey,
+  mergeService,
+} from '../input'
+import type { Capabilities } from '../kernel/capabilities'
 import {
   keepsEstablishedTimeout,
   removesDestinationsFirst,
@@ -12,12 +19,13 @@ import {
   ruleService,
   ruleServiceKey,
   ruleWrites,
-  serviceFlags,
   serviceFlagsMask,
 } from '../kernel/rules'
 import { serviceKeyId } from '../model/keys'
 import type { NormalizedServiceConfig, NormalizedServiceKey } from '../model/normalized'
-import { PROTOCOLS } from '../model/numbers'
+import { sameFields } from '../model/normalized'
+import { PROTOCOLS, SERVICE_FLAGS } from '../model/numbers'
+import { SERVICE_FIELDS } from '../model/records.gen'
 import type {
   CallOptions,
   DestinationInfo,
@@ -42,27 +50,22 @@ function write(
   service: NormalizedServiceKey,
   config: NormalizedServiceConfig,
 ): Command {
-  const { dialect } = capabilities
-  return {
-    fields: {
-      operation,
-      service,
-      config,
-      flags: serviceFlags(dialect, config),
-      flagsMask: serviceFlagsMask(dialect),
-    },
-  }
+  return { fields: { operation, service, config, flagsMask: serviceFlagsMask(capabilities.dialect) } }
 }
 
-/** The configuration of a service that was read. */
-function configOf(info: ServiceInfo): NormalizedServiceConfig {
-  return checkServiceInput(info, 'service').config
-}
-
+/** Reads the service; `found` gets what a caller is given. */
 function readRequest(service: NormalizedServiceKey, found: ServiceInfo[]): PlannedRequest {
   return {
     fields: { operation: Operation.serviceGet, service },
     sinks: [collect('services', decodeService, found)],
+  }
+}
+
+/** Reads the configuration of the service as the kernel holds it, whatever that is. */
+function readConfig(service: NormalizedServiceKey, found: NormalizedServiceConfig[]): PlannedRequest {
+  return {
+    fields: { operation: Operation.serviceGet, service },
+    sinks: [collect('services', decodeServiceConfig, found)],
   }
 }
 
@@ -76,40 +79,44 @@ function mustKeepTimeout(
   return service.kind === 'fwmark' || service.protocol === PROTOCOLS.tcp
 }
 
+/** What of a configuration makes a difference on this kernel. */
+function effective({ dialect }: Capabilities, config: NormalizedServiceConfig): NormalizedServiceConfig {
+  const flags = config.flags & serviceFlagsMask(dialect)
+  if ((flags & SERVICE_FLAGS.persistent) !== 0) return { ...config, flags }
+  return { ...config, flags, persistenceTimeout: 0, netmask: 0, engine: undefined }
+}
+
 function sameConfig(
   { capabilities }: Context,
   wanted: NormalizedServiceConfig,
   current: NormalizedServiceConfig,
 ): boolean {
-  const { dialect } = capabilities
-  return (
-    wanted.scheduler === current.scheduler &&
-    serviceFlags(dialect, wanted) === serviceFlags(dialect, current) &&
-    wanted.engine === current.engine &&
-    wanted.persistenceTimeout === current.persistenceTimeout &&
-    (!wanted.persistent || wanted.netmask === current.netmask) &&
-    (wanted.establishedTimeout === undefined || wanted.establishedTimeout === current.establishedTimeout)
+  const establishedTimeout = wanted.establishedTimeout ?? current.establishedTimeout
+  return sameFields(
+    effective(capabilities, { ...wanted, establishedTimeout }),
+    effective(capabilities, current),
+    SERVICE_FIELDS,
   )
 }
 
 export function addService(context: Context, input: ServiceInput): Command {
   const operation = 'services.add'
-  const { service, config } = checkServiceInput(input)
-  ruleService(context.capabilities, service, config, operation)
+  const { service, config, change } = checkServiceInput(input)
+  ruleService(context.capabilities, service, change, operation)
   return write(context, Operation.serviceAdd, service, config)
 }
 
 export function setService(context: Context, input: ServiceInput): Write {
   const operation = 'services.set'
-  const { service, config } = checkServiceInput(input)
-  ruleService(context.capabilities, service, config, operation)
+  const { service, config, change } = checkServiceInput(input)
+  ruleService(context.capabilities, service, change, operation)
   if (!mustKeepTimeout(context, service, config)) return write(context, Operation.serviceSet, service, config)
-  const found: ServiceInfo[] = []
+  const found: NormalizedServiceConfig[] = []
   return {
     operation,
     subject: { service: service.key },
     lock: lockOf(service),
-    request: readRequest(service, found),
+    request: readConfig(service, found),
     done: () => {
       const establishedTimeout = found[0]?.establishedTimeout
       const kept = { ...config, establishedTimeout }
@@ -122,17 +129,15 @@ export function updateService(context: Context, key: ServiceKey, change: Service
   const operation = 'services.update'
   const service = checkServiceKey(key)
   const named = checkServiceChange(change, service)
-  ruleWrites(context.capabilities, operation, service)
-  ruleServiceKey(context.capabilities, service, operation)
-  const found: ServiceInfo[] = []
+  ruleService(context.capabilities, service, named, operation)
+  const found: NormalizedServiceConfig[] = []
   return {
     operation,
     subject: { service: service.key },
     lock: lockOf(service),
-    request: readRequest(service, found),
+    request: readConfig(service, found),
     done: () => {
-      const config = { ...configOf(found[0] as ServiceInfo), ...named }
-      ruleService(context.capabilities, service, config, operation)
+      const config = mergeService(found[0] as NormalizedServiceConfig, named)
       return new FollowUp<void>([write(context, Operation.serviceSet, service, config)], nothing)
     },
   }
@@ -140,19 +145,19 @@ export function updateService(context: Context, key: ServiceKey, change: Service
 
 export function ensureService(context: Context, input: ServiceInput): CallPlan<EnsureResult> {
   const operation = 'services.ensure'
-  const { service, config } = checkServiceInput(input)
-  ruleService(context.capabilities, service, config, operation)
+  const { service, config, change } = checkServiceInput(input)
+  ruleService(context.capabilities, service, change, operation)
   const look = (follow: EnsureWrite): FollowUp<EnsureResult> => {
-    const found: ServiceInfo[] = []
+    const found: NormalizedServiceConfig[] = []
     const done = () => {
-      const current = configOf(found[0] as ServiceInfo)
+      const current = found[0] as NormalizedServiceConfig
       if (sameConfig(context, config, current)) return 'unchanged'
       const establishedTimeout = config.establishedTimeout ?? current.establishedTimeout
       const changed = { ...config, establishedTimeout }
       return follow(write(context, Operation.serviceSet, service, changed), 'changed', ESRCH)
     }
     const add = () => follow(write(context, Operation.serviceAdd, service, config), 'added', 'EEXIST')
-    return new FollowUp<EnsureResult>([readRequest(service, found)], done, true, ({ code }) =>
+    return new FollowUp<EnsureResult>([readConfig(service, found)], done, true, ({ code }) =>
       code === ESRCH ? { value: add() } : undefined,
     )
   }

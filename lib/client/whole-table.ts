@@ -1,7 +1,7 @@
 /** Operations on everything at once: snapshot, zero, flush, info. */
 
 import { decodeDestination, decodeInfo, decodeLocalAddress, decodeService } from '../border/decode'
-import { DestinationRecord, LocalAddressRecord, Operation } from '../border/layout.gen'
+import { DestinationLayout, LocalAddressLayout, Operation } from '../border/layout.gen'
 import type { Reply } from '../border/reply'
 import type { CallPlan, Command, PlannedRequest, Write } from '../dispatch/call-plan'
 import { FollowUp, nothing } from '../dispatch/call-plan'
@@ -46,7 +46,7 @@ function snapshotRequest(services: Building[], localAddresses: boolean): Planned
         take(reply, from, to) {
           const { start, stride } = reply.destinations
           for (let i = from; i < to; i++) {
-            const owner = parent(reply, start + i * stride, DestinationRecord.parent)
+            const owner = parent(reply, start + i * stride, DestinationLayout.parent)
             owner?.destinations.push(decodeDestination(reply, i))
           }
         },
@@ -56,7 +56,7 @@ function snapshotRequest(services: Building[], localAddresses: boolean): Planned
         take(reply, from, to) {
           const { start, stride } = reply.localAddresses
           for (let i = from; i < to; i++) {
-            const owner = parent(reply, start + i * stride, LocalAddressRecord.parent)
+            const owner = parent(reply, start + i * stride, LocalAddressLayout.parent)
             owner?.localAddresses.push(decodeLocalAddress(reply, i))
           }
         },

@@ -1,29 +1,21 @@
 /** Hands the records of a reply to the requests that they belong to. */
 
+import { SECTIONS } from '../border/layout.gen'
 import type { Reply } from '../border/reply'
 import { PendingPlan } from './pending-call'
 import type { Trip } from './trip'
 
-const DATA_SECTIONS = [
-  'services',
-  'destinations',
-  'localAddresses',
-  'daemons',
-  'timeouts',
-  'infos',
-  'probes',
-] as const
-
 /** The records of one request stand together. */
 export function handOutRecords(reply: Reply, { owners }: Trip): void {
-  for (const name of DATA_SECTIONS) {
+  for (const { name } of SECTIONS) {
+    if (name === 'outcomes') continue
     const section = reply[name]
     const { count } = section
     let from = 0
     while (from < count) {
-      const index = reply.operationOf(section, from)
+      const index = reply.requestOf(section, from)
       let to = from + 1
-      while (to < count && reply.operationOf(section, to) === index) to++
+      while (to < count && reply.requestOf(section, to) === index) to++
       const call = owners[index]
       if (call instanceof PendingPlan && !call.settled) {
         call.received = true

@@ -1,12 +1,12 @@
 /** What becomes of the calls of a trip: their calls are settled, go on with further requests, or are sent again. */
 
 import { outcomeFlags } from '../border/layout.gen'
-import type { OutcomeRecord } from '../border/reply'
 import { Reply } from '../border/reply'
 import type { RequestBuffer } from '../border/request'
 import type { About } from '../border/request-subject'
 import { IpvsError, ownError } from '../errors/ipvs-error'
 import { outcomeError } from '../kernel/outcome-error'
+import type { OutcomeRecord } from '../model/records.gen'
 import type { Dialect } from '../model/types'
 import type { BufferPool } from './buffer-pool'
 import type { CallDeadlines } from './call-deadlines'
@@ -58,11 +58,11 @@ export class TripSettler {
       for (let i = 0; i < outcomes.count; ) {
         const successes = reply.successes(i)
         if (successes > 0) {
-          this.succeed(trip, reply.operationOf(outcomes, i), successes)
+          this.succeed(trip, reply.requestOf(outcomes, i), successes)
           i += successes
         } else {
           const outcome = reply.outcome(i++)
-          this.answer(trip, outcome.operation, outcome)
+          this.answer(trip, outcome.requestIndex, outcome)
         }
       }
     } catch (error) {

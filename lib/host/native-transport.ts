@@ -1,6 +1,6 @@
 /** The transport to the real kernel. */
 
-import { ReplyHeader } from '../border/layout.gen'
+import { ReplyHeaderLayout } from '../border/layout.gen'
 import type { Transport } from '../border/transport'
 import { loadAddon } from './addon'
 import { readCpuState, readKernelFiles } from './kernel-files'
@@ -14,7 +14,7 @@ export function openNativeTransport(netns: string | undefined): Transport {
       return new Promise((resolve) => {
         connection.run(request, (reply) => {
           onReply(reply)
-          if (new DataView(reply).getUint32(ReplyHeader.more, true) === 0) resolve()
+          if (new DataView(reply).getUint32(ReplyHeaderLayout.more, true) === 0) resolve()
         })
       })
     },

@@ -4,64 +4,26 @@ import { invalidValue, outOfRange } from '../errors/argument-errors'
 import type { NormalizedDestinationConfig, NormalizedServiceKey, NormalizedTunnel } from '../model/normalized'
 import { NormalizedDestinationKey } from '../model/normalized'
 import { FORWARDING_METHODS, familyName, TUNNEL_FLAGS, TUNNEL_TYPES } from '../model/numbers'
+import type { DestinationConfig } from '../model/types'
 import { checkProperties, PropertyNames, refuseIdentity } from './properties'
-import type { Mutable } from './values'
+import type { Mutable, Properties } from './values'
 import { checkAddress, checkFamilyAgrees, checkInteger, checkName, checkObject, INT_MAX } from './values'
 
-const DESTINATION_CONFIG = ['forwarding', 'weight', 'upperThreshold', 'lowerThreshold', 'tunnel'] as const
-const DESTINATION_READ_ONLY = [
-  'family',
-  'activeConnections',
-  'inactiveConnections',
-  'persistentConnections',
-  'stats',
-] as const
-const DESTINATION_INPUT = new PropertyNames(['address', 'port', ...DESTINATION_CONFIG], DESTINATION_READ_ONLY)
-const DESTINATION_CHANGE = new PropertyNames(DESTINATION_CONFIG, [
-  'address',
-  'port',
-  ...DESTINATION_READ_ONLY,
-])
+const KEY = ['address', 'port'] as const
 const TUNNEL = new PropertyNames(['type', 'port', 'checksum'])
 
-/** Paths of the properties, for errors. */
-class Paths {
-  readonly address: string
-  readonly port: string
-  readonly forwarding: string
-  readonly weight: string
-  readonly upperThreshold: string
-  readonly lowerThreshold: string
-  readonly tunnel: string
-
-  constructor(field: string) {
-    this.address = `${field}.address`
-    this.port = `${field}.port`
-    this.forwarding = `${field}.forwarding`
-    this.weight = `${field}.weight`
-    this.upperThreshold = `${field}.upperThreshold`
-    this.lowerThreshold = `${field}.lowerThreshold`
-    this.tunnel = `${field}.tunnel`
-  }
-}
-
 const DESTINATION = 'destination'
-const destinationPaths = new Paths(DESTINATION)
-/** Not made anew for each of ten thousand destinations. */
-const pathsOf = (field: string): Paths => (field === DESTINATION ? destinationPaths : new Paths(field))
 
 /** Other properties are allowed, as for services. */
 export function checkDestinationKey(value: unknown, field = DESTINATION): NormalizedDestinationKey {
   const properties = checkObject(value, field)
-  const paths = pathsOf(field)
-  const address = checkAddress(properties.address, paths.address)
-  const port = checkInteger(properties.port, paths.port, 0, 65535)
+  const address = checkAddress(properties.address, pathOf(field, 'address'))
+  const port = checkInteger(properties.port, pathOf(field, 'port'), 0, 65535)
   checkFamilyAgrees(properties.family, address.family, field)
   return new NormalizedDestinationKey(address, port)
 }
 
-function checkTunnel(value: unknown, field: string): NormalizedTunnel | undefined {
-  if (value === undefined) return undefined
+function checkTunnel(value: unknown, field: string): NormalizedTunnel {
   const { type, port, checksum } = checkProperties(value, field, TUNNEL)
   const number = checkName(type, `${field}.type`, TUNNEL_TYPES)
   const flags = checksum === undefined ? 0 : checkName(checksum, `${field}.checksum`, TUNNEL_FLAGS)
@@ -84,23 +46,26 @@ function checkTunnel(value: unknown, field: string): NormalizedTunnel | undefine
 /** A weight or a threshold. */
 const checkCount = (value: unknown, field: string): number => checkInteger(value, field, 0, INT_MAX)
 
-/** What only holds or fails when all properties are known. */
+/** What only holds or fails when all properties are known; only what was `named` can be wrong. */
 function checkDestinationConfig(
   config: NormalizedDestinationConfig,
+  named: Partial<NormalizedDestinationConfig>,
   destination: NormalizedDestinationKey,
   service: NormalizedServiceKey,
   field: string,
 ): NormalizedDestinationConfig {
   const { forwarding, upperThreshold, lowerThreshold, tunnel } = config
   // The kernel says ERANGE, also for a lower threshold without an upper one (ip_vs_ctl.c:ip_vs_add_dest).
-  if (lowerThreshold > upperThreshold) {
+  const limits = named.upperThreshold !== undefined || named.lowerThreshold !== undefined
+  if (limits && lowerThreshold > upperThreshold) {
     throw outOfRange(`${field}.lowerThreshold`, `<= upperThreshold (${upperThreshold})`, lowerThreshold)
   }
   if (tunnel && forwarding !== FORWARDING_METHODS.tunnel) {
     throw invalidValue(`${field}.tunnel`, "is for forwarding 'tunnel' only", tunnel)
   }
   // ip_vs_ctl.c:ip_vs_genl_set_cmd of mainline; older kernels take the family of the service for granted.
-  if (destination.family !== service.family && forwarding !== FORWARDING_METHODS.tunnel) {
+  const across = destination.family !== service.family && named.forwarding !== undefined
+  if (across && forwarding !== FORWARDING_METHODS.tunnel) {
     throw invalidValue(
       `${field}.address`,
       `must be of the service's family, ${familyName(service.family)} (or forwarding 'tunnel')`,
@@ -108,6 +73,60 @@ function checkDestinationConfig(
     )
   }
   return config
+}
+
+type Property = (to: Mutable<NormalizedDestinationConfig>, value: unknown, field: string) => void
+
+/** What each property of a caller becomes; `undefined` never comes here. */
+const PROPERTIES: { readonly [name in keyof Required<DestinationConfig>]: Property } = {
+  forwarding: (to, value, field) => {
+    to.forwarding = checkName(value, field, FORWARDING_METHODS)
+  },
+  weight: (to, value, field) => {
+    to.weight = checkCount(value, field)
+  },
+  upperThreshold: (to, value, field) => {
+    to.upperThreshold = checkCount(value, field)
+  },
+  lowerThreshold: (to, value, field) => {
+    to.lowerThreshold = checkCount(value, field)
+  },
+  tunnel: (to, value, field) => {
+    to.tunnel = checkTunnel(value, field)
+  },
+}
+
+const CONFIG_NAMES = Object.keys(PROPERTIES) as (keyof DestinationConfig)[]
+const READ_ONLY = [
+  'family',
+  'activeConnections',
+  'inactiveConnections',
+  'persistentConnections',
+  'stats',
+] as const
+const DESTINATION_INPUT = new PropertyNames([...KEY, ...CONFIG_NAMES], READ_ONLY)
+const DESTINATION_CHANGE = new PropertyNames(CONFIG_NAMES, [...KEY, ...READ_ONLY])
+
+/** Paths of the properties of `destination`, for errors: not made anew for each of ten thousand. */
+const PATHS: { readonly [name: string]: string } = [...KEY, ...CONFIG_NAMES].reduce<Record<string, string>>(
+  (paths, name) => {
+    paths[name] = `${DESTINATION}.${name}`
+    return paths
+  },
+  {},
+)
+const pathOf = (field: string, name: string): string =>
+  field === DESTINATION ? (PATHS[name] as string) : `${field}.${name}`
+
+function nameProperties(
+  to: Mutable<NormalizedDestinationConfig>,
+  properties: Properties,
+  field: string,
+): void {
+  for (const name of CONFIG_NAMES) {
+    const value = properties[name]
+    if (value !== undefined) PROPERTIES[name](to, value, pathOf(field, name))
+  }
 }
 
 /** A destination to add or to set; what is left out has its default, `forwarding` has none. */
@@ -118,19 +137,18 @@ export function checkDestinationInput(
 ): { readonly destination: NormalizedDestinationKey; readonly config: NormalizedDestinationConfig } {
   const properties = checkProperties(value, field, DESTINATION_INPUT)
   const destination = checkDestinationKey(properties, field)
-  const { forwarding, weight, upperThreshold, lowerThreshold, tunnel } = properties
-  const paths = pathsOf(field)
-  if (forwarding === undefined) {
-    throw invalidValue(paths.forwarding, 'must be named: it has no default', forwarding)
+  if (properties.forwarding === undefined) {
+    throw invalidValue(pathOf(field, 'forwarding'), 'must be named: it has no default', undefined)
   }
   const config: NormalizedDestinationConfig = {
-    forwarding: checkName(forwarding, paths.forwarding, FORWARDING_METHODS),
-    weight: weight === undefined ? 1 : checkCount(weight, paths.weight),
-    upperThreshold: upperThreshold === undefined ? 0 : checkCount(upperThreshold, paths.upperThreshold),
-    lowerThreshold: lowerThreshold === undefined ? 0 : checkCount(lowerThreshold, paths.lowerThreshold),
-    tunnel: checkTunnel(tunnel, paths.tunnel),
+    forwarding: 0,
+    weight: 1,
+    upperThreshold: 0,
+    lowerThreshold: 0,
+    tunnel: undefined,
   }
-  return { destination, config: checkDestinationConfig(config, destination, service, field) }
+  nameProperties(config, properties, field)
+  return { destination, config: checkDestinationConfig(config, config, destination, service, field) }
 }
 
 /**
@@ -141,16 +159,10 @@ export function checkDestinationChange(
   field = 'change',
 ): Partial<NormalizedDestinationConfig> {
   const properties = checkProperties(value, field, DESTINATION_CHANGE)
-  refuseIdentity(properties, ['address', 'port'], field)
+  refuseIdentity(properties, KEY, field)
   const config: Mutable<NormalizedDestinationConfig> = {}
-  const paths = pathsOf(field)
-  const { forwarding } = properties
-  if (forwarding !== undefined)
-    config.forwarding = checkName(forwarding, paths.forwarding, FORWARDING_METHODS)
-  for (const name of ['weight', 'upperThreshold', 'lowerThreshold'] as const) {
-    if (properties[name] !== undefined) config[name] = checkCount(properties[name], paths[name])
-  }
-  if ('tunnel' in properties) config.tunnel = checkTunnel(properties.tunnel, paths.tunnel)
+  nameProperties(config, properties, field)
+  if ('tunnel' in properties && properties.tunnel === undefined) config.tunnel = undefined
   return config
 }
 
@@ -166,6 +178,7 @@ export function mergeDestination(
   const dropped = !('tunnel' in change) && merged.forwarding !== FORWARDING_METHODS.tunnel
   return checkDestinationConfig(
     dropped ? { ...merged, tunnel: undefined } : merged,
+    change,
     destination,
     service,
     field,

@@ -10,6 +10,6 @@ export {
   mergeDestination,
 } from './destinations'
 export { checkLocalAddress, checkLocalAddresses } from './local-addresses'
-export { checkServiceChange, checkServiceInput, checkServiceKey } from './services'
+export { checkServiceChange, checkServiceInput, checkServiceKey, mergeService } from './services'
 export { checkTimeouts } from './timeouts'
 export { checkBoolean, checkObject } from './values'

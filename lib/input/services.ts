@@ -5,13 +5,21 @@ import type { AddressFamily } from '../model/address'
 import { AF_INET, addressKind, canonicalText, parseIpv4Mask } from '../model/address'
 import type {
   NormalizedAddressService,
+  NormalizedServiceChange,
   NormalizedServiceConfig,
   NormalizedServiceKey,
 } from '../model/normalized'
-import { FAMILIES, familyName, PROTOCOLS, SCHEDULER_FLAGS } from '../model/numbers'
-import type { AddressServiceKey } from '../model/types'
+import {
+  FAMILIES,
+  familyName,
+  PROTOCOLS,
+  SCHEDULER_FLAGS,
+  SCHEDULER_FLAGS_MASK,
+  SERVICE_FLAGS,
+} from '../model/numbers'
+import type { AddressServiceKey, ServiceConfig } from '../model/types'
 import { checkProperties, PropertyNames, refuseIdentity } from './properties'
-import type { Mutable } from './values'
+import type { Mutable, Properties } from './values'
 import {
   checkAddress,
   checkBoolean,
@@ -25,17 +33,6 @@ import {
 } from './values'
 
 const SERVICE_KEY = ['protocol', 'address', 'port', 'fwmark', 'family'] as const
-const SERVICE_CONFIG = [
-  'scheduler',
-  'schedulerFlags',
-  'persistence',
-  'onePacket',
-  'synproxy',
-  'establishedTimeout',
-] as const
-const SERVICE_READ_ONLY = ['flags', 'stats'] as const
-const SERVICE_INPUT = new PropertyNames([...SERVICE_KEY, ...SERVICE_CONFIG], SERVICE_READ_ONLY)
-const SERVICE_CHANGE = new PropertyNames(SERVICE_CONFIG, [...SERVICE_KEY, ...SERVICE_READ_ONLY])
 const PERSISTENCE = new PropertyNames(['timeout', 'netmask', 'engine'])
 
 /** The key that was checked last: whoever fills a service with destinations names it once for each of them. */
@@ -87,8 +84,6 @@ export function checkServiceKey(value: unknown, field = 'service'): NormalizedSe
   return last
 }
 
-type Persistent = Pick<NormalizedServiceConfig, 'persistent' | 'persistenceTimeout' | 'netmask' | 'engine'>
-
 function checkNetmask(value: unknown, family: AddressFamily, field: string): number {
   if (family === AF_INET) {
     if (value === undefined) return U32_MAX
@@ -102,20 +97,6 @@ function checkNetmask(value: unknown, family: AddressFamily, field: string): num
   if (value === undefined) return 128
   if (typeof value !== 'number') throw invalidType(field, 'number (an IPv6 prefix length)', value)
   return checkInteger(value, field, 1, 128)
-}
-
-function checkPersistence(value: unknown, family: AddressFamily, field: string): Persistent {
-  if (value === undefined) {
-    const netmask = checkNetmask(undefined, family, field)
-    return { persistent: false, persistenceTimeout: 0, netmask, engine: undefined }
-  }
-  const { timeout, netmask, engine } = checkProperties(value, field, PERSISTENCE)
-  return {
-    persistent: true,
-    persistenceTimeout: checkInteger(timeout, `${field}.timeout`, 1, SECONDS_MAX),
-    netmask: checkNetmask(netmask, family, `${field}.netmask`),
-    engine: engine === undefined ? undefined : checkModuleName(engine, `${field}.engine`),
-  }
 }
 
 function checkSchedulerFlags(value: unknown, field: string): number {
@@ -135,32 +116,112 @@ function checkProtocolOf(
   throw invalidValue(field, `is for ${name} and fwmark services only`, value)
 }
 
-const checkOnePacket = (value: unknown, service: NormalizedServiceKey, field: string): boolean => {
-  if (checkBoolean(value, `${field}.onePacket`)) {
-    checkProtocolOf(service, PROTOCOLS.udp, `${field}.onePacket`, value)
-  }
-  return value as boolean
+/** What is filled in while the properties of a caller are checked. */
+interface Building {
+  values: Mutable<NormalizedServiceConfig>
+  flagsMask: number
+  flags: number
 }
 
-const checkSynproxy = (value: unknown, service: NormalizedServiceKey, field: string): boolean => {
-  if (checkBoolean(value, `${field}.synproxy`)) {
-    checkProtocolOf(service, PROTOCOLS.tcp, `${field}.synproxy`, value)
-  }
-  return value as boolean
+function nameFlags(to: Building, mask: number, bits: number): void {
+  to.flagsMask |= mask
+  to.flags = (to.flags & ~mask) | bits
 }
 
-const checkEstablishedTimeout = (value: unknown, service: NormalizedServiceKey, field: string): number => {
-  const name = `${field}.establishedTimeout`
-  const seconds = checkInteger(value, name, 1, SECONDS_MAX)
-  checkProtocolOf(service, PROTOCOLS.tcp, name, value)
-  return seconds
+/** A flag of services with one protocol. */
+function nameFlag(
+  to: Building,
+  bit: number,
+  value: unknown,
+  field: string,
+  service: NormalizedServiceKey,
+  protocol: number,
+): void {
+  if (checkBoolean(value, field)) checkProtocolOf(service, protocol, field, value)
+  nameFlags(to, bit, value ? bit : 0)
+}
+
+function namePersistence(
+  to: Building,
+  value: unknown,
+  field: string,
+  { family }: NormalizedServiceKey,
+): void {
+  const { timeout, netmask, engine } = checkProperties(value, field, PERSISTENCE)
+  nameFlags(to, SERVICE_FLAGS.persistent, SERVICE_FLAGS.persistent)
+  to.values.persistenceTimeout = checkInteger(timeout, `${field}.timeout`, 1, SECONDS_MAX)
+  to.values.netmask = checkNetmask(netmask, family, `${field}.netmask`)
+  to.values.engine = engine === undefined ? undefined : checkModuleName(engine, `${field}.engine`)
+}
+
+type Property = (to: Building, value: unknown, field: string, service: NormalizedServiceKey) => void
+
+/** What each property of a caller becomes; `undefined` never comes here. */
+const PROPERTIES: { readonly [name in keyof Required<ServiceConfig>]: Property } = {
+  scheduler: (to, value, field) => {
+    to.values.scheduler = checkModuleName(value, field)
+  },
+  schedulerFlags: (to, value, field) =>
+    nameFlags(to, SCHEDULER_FLAGS_MASK, checkSchedulerFlags(value, field)),
+  persistence: namePersistence,
+  onePacket: (to, value, field, service) =>
+    nameFlag(to, SERVICE_FLAGS.onePacket, value, field, service, PROTOCOLS.udp),
+  synproxy: (to, value, field, service) =>
+    nameFlag(to, SERVICE_FLAGS.synproxy, value, field, service, PROTOCOLS.tcp),
+  establishedTimeout: (to, value, field, service) => {
+    to.values.establishedTimeout = checkInteger(value, field, 1, SECONDS_MAX)
+    checkProtocolOf(service, PROTOCOLS.tcp, field, value)
+  },
+}
+
+const CONFIG_NAMES = Object.keys(PROPERTIES) as (keyof ServiceConfig)[]
+const READ_ONLY = ['flags', 'stats'] as const
+const SERVICE_INPUT = new PropertyNames([...SERVICE_KEY, ...CONFIG_NAMES], READ_ONLY)
+const SERVICE_CHANGE = new PropertyNames(CONFIG_NAMES, [...SERVICE_KEY, ...READ_ONLY])
+
+function nameProperties(
+  properties: Properties,
+  service: NormalizedServiceKey,
+  field: string,
+): NormalizedServiceChange {
+  const to: Building = { values: {}, flagsMask: 0, flags: 0 }
+  for (const name of CONFIG_NAMES) {
+    const value = properties[name]
+    if (value !== undefined) PROPERTIES[name](to, value, `${field}.${name}`, service)
+  }
+  return to
+}
+
+/** What a service is without a word of the caller. */
+function defaultsOf({ family }: NormalizedServiceKey): NormalizedServiceConfig {
+  return {
+    scheduler: 'wlc',
+    flags: 0,
+    persistenceTimeout: 0,
+    // 0 is refused by the kernel even when not persistent (ip_vs_ctl.c:ip_vs_add_service).
+    netmask: checkNetmask(undefined, family, ''),
+    engine: undefined,
+    establishedTimeout: undefined,
+  }
+}
+
+/** The configuration after a change. */
+export function mergeService(
+  current: NormalizedServiceConfig,
+  { values, flags, flagsMask }: NormalizedServiceChange,
+): NormalizedServiceConfig {
+  return { ...current, ...values, flags: (current.flags & ~flagsMask) | flags }
 }
 
 /** A service to add or to set; what is left out has its default, `establishedTimeout` stays undefined. */
 export function checkServiceInput(
   value: unknown,
   field = 'service',
-): { readonly service: NormalizedServiceKey; readonly config: NormalizedServiceConfig } {
+): {
+  readonly service: NormalizedServiceKey
+  readonly config: NormalizedServiceConfig
+  readonly change: NormalizedServiceChange
+} {
   const properties = checkProperties(value, field, SERVICE_INPUT)
   const service = checkServiceKey(properties, field)
   if (service.kind === 'address' && addressKind(service.address) === 'unspecified') {
@@ -170,51 +231,28 @@ export function checkServiceInput(
       properties.address,
     )
   }
-  const { scheduler, schedulerFlags, onePacket, synproxy, establishedTimeout } = properties
-  const persistence = checkPersistence(properties.persistence, service.family, `${field}.persistence`)
-  const config: NormalizedServiceConfig = {
-    scheduler: scheduler === undefined ? 'wlc' : checkModuleName(scheduler, `${field}.scheduler`),
-    persistent: persistence.persistent,
-    persistenceTimeout: persistence.persistenceTimeout,
-    netmask: persistence.netmask,
-    engine: persistence.engine,
-    onePacket: onePacket === undefined ? false : checkOnePacket(onePacket, service, field),
-    synproxy: synproxy === undefined ? false : checkSynproxy(synproxy, service, field),
-    schedulerFlags:
-      schedulerFlags === undefined ? 0 : checkSchedulerFlags(schedulerFlags, `${field}.schedulerFlags`),
-    establishedTimeout:
-      establishedTimeout === undefined
-        ? undefined
-        : checkEstablishedTimeout(establishedTimeout, service, field),
-  }
-  return { service, config }
+  const change = nameProperties(properties, service, field)
+  return { service, change, config: mergeService(defaultsOf(service), change) }
 }
 
 /**
- * The named properties of an update, to be spread over the present configuration. `persistence` is replaced
- * as a whole; `persistence: undefined` ends it. Every other property that is undefined counts as not named.
+ * The named properties of an update. `persistence` is replaced as a whole; `persistence: undefined` ends it. Every other
+ * property that is undefined counts as not named.
  */
 export function checkServiceChange(
   value: unknown,
   service: NormalizedServiceKey,
   field = 'change',
-): Partial<NormalizedServiceConfig> {
+): NormalizedServiceChange {
   const properties = checkProperties(value, field, SERVICE_CHANGE)
   refuseIdentity(properties, ['protocol', 'address', 'port', 'fwmark'], field)
   checkFamilyAgrees(properties.family, service.family, field)
-  const { scheduler, schedulerFlags, onePacket, synproxy, establishedTimeout } = properties
-  const config: Mutable<NormalizedServiceConfig> = {}
-  if (scheduler !== undefined) config.scheduler = checkModuleName(scheduler, `${field}.scheduler`)
-  if (schedulerFlags !== undefined) {
-    config.schedulerFlags = checkSchedulerFlags(schedulerFlags, `${field}.schedulerFlags`)
+  const change = nameProperties(properties, service, field)
+  if (!('persistence' in properties) || properties.persistence !== undefined) return change
+  const { persistenceTimeout, netmask, engine } = defaultsOf(service)
+  return {
+    values: { ...change.values, persistenceTimeout, netmask, engine },
+    flags: change.flags & ~SERVICE_FLAGS.persistent,
+    flagsMask: change.flagsMask | SERVICE_FLAGS.persistent,
   }
-  if ('persistence' in properties) {
-    Object.assign(config, checkPersistence(properties.persistence, service.family, `${field}.persistence`))
-  }
-  if (onePacket !== undefined) config.onePacket = checkOnePacket(onePacket, service, field)
-  if (synproxy !== undefined) config.synproxy = checkSynproxy(synproxy, service, field)
-  if (establishedTimeout !== undefined) {
-    config.establishedTimeout = checkEstablishedTimeout(establishedTimeout, service, field)
-  }
-  return config
 }

@@ -1,22 +1,24 @@
 /** Connection timeouts. */
 
 import { outOfRange } from '../errors/argument-errors'
+import type { NormalizedTimeouts } from '../model/normalized'
+import { TIMEOUT_FIELDS } from '../model/records.gen'
 import { checkProperties, PropertyNames } from './properties'
 import { checkInteger, SECONDS_MAX } from './values'
 
-const TIMEOUTS = ['tcp', 'tcpFin', 'udp'] as const
-const TIMEOUT_NAMES = new PropertyNames(TIMEOUTS)
+const TIMEOUT_NAMES = new PropertyNames(TIMEOUT_FIELDS)
 
 /**
  * Any of the three. 0 is refused: the kernel reads it as "leave as it is" (ip_vs_ctl.c:ip_vs_set_timeout).
  */
-export function checkTimeouts(
-  value: unknown,
-  field = 'timeouts',
-): { readonly tcp?: number; readonly tcpFin?: number; readonly udp?: number } {
+export function checkTimeouts(value: unknown, field = 'timeouts'): NormalizedTimeouts {
   const properties = checkProperties(value, field, TIMEOUT_NAMES)
-  const timeouts: { tcp?: number; tcpFin?: number; udp?: number } = {}
-  for (const name of TIMEOUTS) {
+  const timeouts: { -readonly [name in keyof NormalizedTimeouts]: NormalizedTimeouts[name] } = {
+    tcp: undefined,
+    tcpFin: undefined,
+    udp: undefined,
+  }
+  for (const name of TIMEOUT_FIELDS) {
     const seconds = properties[name]
     if (seconds === undefined) continue
     if (seconds === 0) {

@@ -1,9 +1,9 @@
 /** Outcome records as errors. */
 
 import { outcomeFlags, Syscall } from '../border/layout.gen'
-import type { OutcomeRecord } from '../border/reply'
 import type { ErrorSubject, IpvsError } from '../errors/ipvs-error'
 import { ownError } from '../errors/ipvs-error'
+import type { OutcomeRecord } from '../model/records.gen'
 import type { Dialect } from '../model/types'
 import { errnoName } from './errno'
 import { kernelError } from './errno-meanings'

@@ -9,17 +9,11 @@ import type {
   NormalizedDestinationConfig,
   NormalizedDestinationKey,
   NormalizedLocalAddress,
-  NormalizedServiceConfig,
+  NormalizedServiceChange,
   NormalizedServiceKey,
 } from '../model/normalized'
-import {
-  FORWARDING_MASK,
-  FORWARDING_METHODS,
-  PROTOCOLS,
-  SCHEDULER_FLAGS_MASK,
-  SERVICE_FLAGS,
-} from '../model/numbers'
-import type { Dialect, Forwarding, TransportKind } from '../model/types'
+import { FORWARDING_METHODS, PROTOCOLS, SCHEDULER_FLAGS_MASK, SERVICE_FLAGS } from '../model/numbers'
+import type { Dialect, TransportKind } from '../model/types'
 import type { Capabilities } from './capabilities'
 import { isFullnat, MAINLINE_SCHEDULERS } from './capabilities'
 
@@ -93,11 +87,11 @@ export function ruleScheduler(
   }
 }
 
-/** Before a service is added or set; `config` is the whole configuration, after an update was merged. */
+/** Before a service is added or set. What the caller does not name is as the kernel has it, and no trap. */
 export function ruleService(
   capabilities: Capabilities,
   service: NormalizedServiceKey,
-  config: NormalizedServiceConfig,
+  { values, flags }: NormalizedServiceChange,
   operation = 'services.add',
 ): void {
   const subject = { service: service.key }
@@ -118,29 +112,35 @@ export function ruleService(
     'this kernel does not balance SCTP',
   )
   // §10.2-4: mainline stores bit 0x8000 and protects nothing.
-  refuse(config.synproxy && !capabilities.synproxy, 'this kernel has no SYN proxy, it would ignore it')
+  refuse(
+    (flags & SERVICE_FLAGS.synproxy) !== 0 && !capabilities.synproxy,
+    'this kernel has no SYN proxy, it would ignore it',
+  )
   // §10.2-5: mainline reads attribute 11 as the name of a persistence engine; v2 ignores it (§4.3).
   refuse(
-    config.establishedTimeout !== undefined && !capabilities.establishedTimeout,
+    values.establishedTimeout !== undefined && !capabilities.establishedTimeout,
     'established timeouts per service need fullnat-v3 over netlink',
     'Set the global one with timeouts.set({ tcp }).',
   )
   // §10.1-7, §10.1-22: v3 reads the name as an established timeout, v2 ignores it, sockopt has no field.
   refuse(
-    config.engine !== undefined && !capabilities.persistenceEngine,
+    values.engine !== undefined && !capabilities.persistenceEngine,
     'persistence engines need a mainline kernel over netlink',
   )
   // §4.2: stored, no effect.
-  refuse(config.schedulerFlags !== 0 && !capabilities.schedulerFlags, 'this kernel ignores scheduler flags')
-  ruleScheduler(capabilities, config.scheduler, operation, subject)
+  refuse(
+    (flags & SCHEDULER_FLAGS_MASK) !== 0 && !capabilities.schedulerFlags,
+    'this kernel ignores scheduler flags',
+  )
+  if (values.scheduler !== undefined) ruleScheduler(capabilities, values.scheduler, operation, subject)
 }
 
-/** Before a destination is added or set; `config` is the whole configuration, after an update was merged. */
+/** Before a destination is added or set. What the caller does not name is as the kernel has it, and no trap. */
 export function ruleDestination(
   capabilities: Capabilities,
   service: NormalizedServiceKey,
   destination: NormalizedDestinationKey,
-  config: NormalizedDestinationConfig,
+  config: Partial<NormalizedDestinationConfig>,
   operation = 'destinations.add',
 ): void {
   ruleWrites(capabilities, operation, service, destination)
@@ -155,7 +155,7 @@ function destinationTrouble(
   capabilities: Capabilities,
   service: NormalizedServiceKey,
   destination: NormalizedDestinationKey,
-  { forwarding, tunnel }: NormalizedDestinationConfig,
+  { forwarding, tunnel }: Partial<NormalizedDestinationConfig>,
 ): Explanation | undefined {
   if (!capabilities.ipv6 && destination.family === AF_INET6) return ['sockopt cannot express IPv6']
   if (forwarding === FORWARDING_METHODS.fullnat) {
@@ -267,15 +267,6 @@ export function serviceFlagsMask(dialect: Dialect): number {
   return dialect === 'mainline' ? persistent | onePacket | SCHEDULER_FLAGS_MASK : persistent | onePacket
 }
 
-/** The flag bits of a configuration, those of the dialect's mask only. */
-export function serviceFlags(dialect: Dialect, config: NormalizedServiceConfig): number {
-  let bits = config.schedulerFlags
-  for (const name of ['persistent', 'onePacket', 'synproxy'] as const) {
-    if (config[name]) bits |= SERVICE_FLAGS[name]
-  }
-  return bits & serviceFlagsMask(dialect)
-}
-
 /**
  * SET_SERVICE without the established timeout resets it (abi.md §4.3), so the present one must be sent along.
  */
@@ -308,13 +299,6 @@ export function removesServiceBySockopt(
  * (1) when the address is one of their own (abi.md §4.1, §10.1-10); for IPv6 also when there was no route,
  * and sending it again leaks a route reference (§11-11), so that counts as the same, too.
  */
-export function sameForwarding(
-  dialect: Dialect,
-  wanted: Forwarding | number,
-  reported: Forwarding | number,
-): boolean {
-  const number = (method: Forwarding | number) =>
-    typeof method === 'number' ? method & FORWARDING_MASK : FORWARDING_METHODS[method]
-  const seen = number(reported)
-  return number(wanted) === seen || (dialect !== 'mainline' && seen === FORWARDING_METHODS.local)
+export function sameForwarding(dialect: Dialect, wanted: number, reported: number): boolean {
+  return wanted === reported || (dialect !== 'mainline' && reported === FORWARDING_METHODS.local)
 }

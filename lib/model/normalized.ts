@@ -2,6 +2,13 @@
 
 import type { AddressFamily, PackedAddress } from './address'
 import { formatPacked } from './address'
+import type {
+  DaemonConfigRecord,
+  DestinationConfigRecord,
+  ServiceConfigRecord,
+  TimeoutConfigRecord,
+  TunnelRecord,
+} from './records.gen'
 import type { AddressServiceKey, DestinationKey, FwmarkServiceKey } from './types'
 
 export interface NormalizedAddressService {
@@ -24,20 +31,16 @@ export interface NormalizedFwmarkService {
 
 export type NormalizedServiceKey = NormalizedAddressService | NormalizedFwmarkService
 
-export interface NormalizedServiceConfig {
-  readonly scheduler: string
-  readonly persistent: boolean
-  /** Seconds, 0 when not persistent. */
-  readonly persistenceTimeout: number
-  /** IPv4: the mask as a number (0xffffff00); IPv6: the prefix length. */
-  readonly netmask: number
-  readonly engine: string | undefined
-  readonly onePacket: boolean
-  readonly synproxy: boolean
-  /** Bits 0x8, 0x10, 0x20. */
-  readonly schedulerFlags: number
-  /** Seconds; undefined where the caller named none. */
-  readonly establishedTimeout: number | undefined
+/** `flags` has the bits of SERVICE_FLAGS and SCHEDULER_FLAGS; `establishedTimeout` is undefined where nobody named one. */
+export type NormalizedServiceConfig = ServiceConfigRecord
+
+/** The properties of a service that a caller names. */
+export interface NormalizedServiceChange {
+  /** Without `flags`. */
+  readonly values: Partial<NormalizedServiceConfig>
+  /** Bits of the flags word that are named, and which of them are set. */
+  readonly flagsMask: number
+  readonly flags: number
 }
 
 export class NormalizedDestinationKey {
@@ -56,21 +59,11 @@ export class NormalizedDestinationKey {
   }
 }
 
-export interface NormalizedTunnel {
-  readonly type: 0 | 1 | 2
-  /** 0 but for GUE. */
-  readonly port: number
-  readonly flags: number
-}
+/** `forwarding` 0–5. */
+export type NormalizedDestinationConfig = DestinationConfigRecord
 
-export interface NormalizedDestinationConfig {
-  /** 0–5. */
-  readonly forwarding: number
-  readonly weight: number
-  readonly upperThreshold: number
-  readonly lowerThreshold: number
-  readonly tunnel: NormalizedTunnel | undefined
-}
+/** `port` is 0 but for GUE. */
+export type NormalizedTunnel = TunnelRecord
 
 export class NormalizedLocalAddress {
   constructor(readonly address: PackedAddress) {}
@@ -81,12 +74,15 @@ export class NormalizedLocalAddress {
   }
 }
 
-export interface NormalizedDaemon {
-  readonly state: 1 | 2
-  readonly interface: string
-  readonly syncId: number
-  readonly syncMaxLength: number | undefined
-  readonly multicastGroup: PackedAddress | undefined
-  readonly multicastPort: number | undefined
-  readonly multicastTtl: number | undefined
+export type NormalizedDaemon = DaemonConfigRecord
+
+export type NormalizedTimeouts = TimeoutConfigRecord
+
+/** Whether two objects agree in all of these fields; objects in them are compared by their own. */
+export function sameFields<T>(one: T, other: T, fields: readonly (keyof T)[]): boolean {
+  return fields.every((field) => {
+    const [a, b] = [one[field], other[field]]
+    if (typeof a !== 'object' || typeof b !== 'object' || !a || !b) return a === b
+    return sameFields<typeof a>(a, b, Object.keys({ ...a, ...b }) as never)
+  })
 }

@@ -1,10 +1,9 @@
-/** The transport of a fake kernel: packed requests in, packed replies out, as native/engine/connection.cc does it. */
+/** The transport of a fake kernel: packed requests in, packed replies out, as native/engine/job_runner.cc does it. */
 
 import { performance } from 'perf_hooks'
 import { Operation, outcomeFlags, Syscall, Transport as TransportNumber } from '../border/layout.gen'
-import { packReply } from '../border/pack-reply'
-import type { ReplySections } from '../border/reply-fields'
-import { emptySections } from '../border/reply-fields'
+import type { ReplySections } from '../border/pack-reply'
+import { emptySections, packReply } from '../border/pack-reply'
 import { requestName } from '../border/request-subject'
 import type { CpuState, KernelFiles, Transport } from '../border/transport'
 import type { UnpackedRequest } from '../border/unpack-request'
@@ -13,7 +12,7 @@ import { ERRNO, errnoName } from '../kernel/errno'
 import { AF_INET, AF_INET6 } from '../model/address'
 import type { Faults } from './faults/faults'
 import type { FakeRequest } from './faults/request-log'
-import { describeRequest } from './faults/request-log'
+import { requestInWords } from './faults/request-log'
 import { executeOne, type Result, type Session } from './interfaces/execute'
 import type { KernelState } from './table/state'
 
@@ -41,7 +40,7 @@ function isValid({ operation, transport, service }: UnpackedRequest): boolean {
   if (requestName(operation) === undefined) return false
   if (transport !== TransportNumber.netlink && transport !== TransportNumber.sockopt) return false
   if (!service) return true
-  return (service.family === AF_INET || service.family === AF_INET6) && service.fwmark !== 0
+  return (service.address.family === AF_INET || service.address.family === AF_INET6) && service.fwmark !== 0
 }
 
 const isRead = ({ operation }: UnpackedRequest): boolean =>
@@ -88,14 +87,14 @@ export function fakeTransport(
       if (listed(reply) >= RECORDS_PER_REPLY || reply.outcomes.length >= OUTCOMES_PER_REPLY)
         await handOver(true)
     }
-    const descriptions = requests.map(describeRequest)
+    const descriptions = requests.map(requestInWords)
     const overrun = descriptions.some((description) => faults.take('enobufs', description) !== undefined)
 
     const perform = async (request: UnpackedRequest, index: number): Promise<Result> => {
       const description = descriptions[index] as FakeRequest
       const sockopt = request.transport === TransportNumber.sockopt
       await faults.take('neverAnswer', description)?.removed
-      const left = request.timeout - (performance.now() - started)
+      const left = request.timeoutMs - (performance.now() - started)
       if (left <= 0) return { error: ERRNO.ETIMEDOUT, syscall: Syscall.none, flags: outcomeFlags.timedOut }
       const delay = faults.take('delay', description)?.effect.ms ?? 0
       // A system call cannot be given up; the answer of netlink can.
@@ -122,7 +121,7 @@ export function fakeTransport(
     for (const [index, request] of requests.entries()) {
       if (!isValid(request)) {
         reply.outcomes.push({
-          operation: index,
+          requestIndex: index,
           error: ERRNO.EINVAL,
           syscall: 0,
           flags: outcomeFlags.malformed,
@@ -130,7 +129,7 @@ export function fakeTransport(
         continue
       }
       const result = await perform(request, index)
-      reply.outcomes.push({ operation: index, ...result })
+      reply.outcomes.push({ requestIndex: index, ...result })
       const error = describeResult(result)
       const description = descriptions[index] as FakeRequest
       if (request.operation !== Operation.probe)

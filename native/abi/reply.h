@@ -4,7 +4,7 @@
 #include <cstring>
 #include <vector>
 
-#include "abi/layout.h"
+#include "abi/layout.gen.h"
 
 namespace ipvs::abi {
 
@@ -14,7 +14,7 @@ struct Reply {
   std::vector<DestinationRecord> destinations;
   std::vector<LocalAddressRecord> local_addresses;
   std::vector<DaemonRecord> daemons;
-  std::vector<TimeoutsRecord> timeouts;
+  std::vector<TimeoutRecord> timeouts;
   std::vector<InfoRecord> infos;
   std::vector<ProbeRecord> probes;
 
@@ -66,7 +66,7 @@ struct Reply {
 
 static_assert(sizeof(Outcome) % 8 == 0 && sizeof(ServiceRecord) % 8 == 0);
 static_assert(sizeof(DestinationRecord) % 8 == 0 && sizeof(LocalAddressRecord) % 8 == 0);
-static_assert(sizeof(DaemonRecord) % 8 == 0 && sizeof(TimeoutsRecord) % 8 == 0);
+static_assert(sizeof(DaemonRecord) % 8 == 0 && sizeof(TimeoutRecord) % 8 == 0);
 static_assert(sizeof(InfoRecord) % 8 == 0 && sizeof(ProbeRecord) % 8 == 0);
 
 }  // namespace ipvs::abi

@@ -36,9 +36,9 @@ bool valid_request(const Request& request) {
       request.transport != static_cast<std::uint16_t>(Transport::kSockopt)) {
     return false;
   }
-  if (!has(request, request_presence::kService)) return !needs_service(static_cast<Operation>(operation));
-  if (request.service_family != AF_INET && request.service_family != AF_INET6) return false;
-  return !has(request, request_presence::kFwmark) || request.fwmark != 0;
+  if (!has(request, presence::kService)) return !needs_service(static_cast<Operation>(operation));
+  if (request.service.address.family != AF_INET && request.service.address.family != AF_INET6) return false;
+  return !has(request, presence::kFwmark) || request.service.fwmark != 0;
 }
 
 }  // namespace ipvs::abi

@@ -5,7 +5,7 @@
 
 namespace ipvs::abi {
 
-// `bit` is one of request_presence.
+// `bit` is one of presence.
 [[nodiscard]] constexpr bool has(const Request& request, std::uint32_t bit) { return (request.presence & bit) != 0; }
 
 // The border's own check of a record, whatever TypeScript has packed: numbers that decide what is read or written, and

@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "abi/layout.h"
+#include "abi/layout.gen.h"
 #include "sys/clock.h"
 
 namespace ipvs::addon {

@@ -77,7 +77,7 @@ void JobRunner::begin(const abi::Request& request, abi::Reply& reply) {
 
 void JobRunner::probe(const abi::Request& request, abi::Reply& reply) {
   abi::ProbeRecord record{};
-  record.operation = static_cast<std::uint32_t>(position_);
+  record.request_index = static_cast<std::uint32_t>(position_);
   const Error netlink = netlink_.find_family(deadline(request));
   record.netlink_error = netlink.value;
   record.netlink_syscall = static_cast<std::uint32_t>(netlink.where);
@@ -91,7 +91,7 @@ void JobRunner::probe(const abi::Request& request, abi::Reply& reply) {
 }
 
 void JobRunner::begin_dump(Phase phase, const abi::Request& request, std::uint32_t parent, abi::Reply& reply) {
-  const DecodeContext context{static_cast<std::uint32_t>(position_), parent, request.service_family, job_.dialect};
+  const DecodeContext context{static_cast<std::uint32_t>(position_), parent, request.service.address.family, job_.dialect};
   listed_ = 0;
   seen_.clear();
   phase_ = phase;
@@ -152,7 +152,7 @@ abi::Outcome JobRunner::look_for_service(const abi::Request& request) {
 
 void JobRunner::next_of_snapshot(abi::Reply& reply) {
   const abi::Request& snapshot = job_.requests[position_];
-  const bool with_local_addresses = has(snapshot, abi::request_presence::kLocalAddresses);
+  const bool with_local_addresses = has(snapshot, abi::presence::kLocalAddresses);
   Phase phase = Phase::kDestinations;
   if (phase_ == Phase::kServices) {
     parent_ = 0;

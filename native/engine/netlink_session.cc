@@ -99,19 +99,19 @@ bool NetlinkSession::family_changed(std::uint64_t deadline_ms) {
   return true;
 }
 
-void NetlinkSession::add(const abi::Request& request, std::uint32_t operation, std::uint64_t started_ms,
+void NetlinkSession::add(const abi::Request& request, std::uint32_t request_index, std::uint64_t started_ms,
                          abi::Dialect dialect, abi::Reply& reply) {
   if (!window_.empty() && !window_.has_room(request, socket_.receive_budget())) flush(started_ms, dialect, reply);
   if (family_.id == 0) {
     // A message of type 0 would be acknowledged and ignored.
-    reply.outcomes.push_back(outcome_of(operation, {ENOENT, abi::Syscall::kSendmsg}, flags::kFamilyChanged));
+    reply.outcomes.push_back(outcome_of(request_index, {ENOENT, abi::Syscall::kSendmsg}, flags::kFamilyChanged));
     return;
   }
   if (const sys::Error error = ready(); error.value != 0) {
-    reply.outcomes.push_back(outcome_of(operation, error, 0));
+    reply.outcomes.push_back(outcome_of(request_index, error, 0));
     return;
   }
-  window_.add(request, operation, dialect, family_.id, next_sequence());
+  window_.add(request, request_index, dialect, family_.id, next_sequence());
 }
 
 void NetlinkSession::flush(std::uint64_t started_ms, abi::Dialect dialect, abi::Reply& reply) {

@@ -23,7 +23,7 @@ class NetlinkSession {
   [[nodiscard]] const netlink::Family& family() const { return family_; }
 
   // Puts one message into the window; flushes first when it does not fit.
-  void add(const abi::Request& request, std::uint32_t operation, std::uint64_t started_ms, abi::Dialect dialect,
+  void add(const abi::Request& request, std::uint32_t request_index, std::uint64_t started_ms, abi::Dialect dialect,
            abi::Reply& reply);
   void flush(std::uint64_t started_ms, abi::Dialect dialect, abi::Reply& reply);
 

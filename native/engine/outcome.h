@@ -1,4 +1,4 @@
-// The outcome of one operation of a job.
+// The outcome of one request of a job.
 #pragma once
 
 #include <cerrno>
@@ -8,8 +8,8 @@
 
 namespace ipvs::engine {
 
-[[nodiscard]] inline abi::Outcome outcome_of(std::uint32_t operation, sys::Error error, std::uint16_t flags) {
-  return {operation, error.value, static_cast<std::uint16_t>(error.where), flags, 0};
+[[nodiscard]] inline abi::Outcome outcome_of(std::uint32_t request_index, sys::Error error, std::uint16_t flags) {
+  return {request_index, error.value, static_cast<std::uint16_t>(error.where), flags, 0};
 }
 
 // kTimedOut when the deadline is what stood in the way.

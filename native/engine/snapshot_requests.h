@@ -1,8 +1,6 @@
 // The requests a snapshot is made of.
 #pragma once
 
-#include <cstring>
-
 #include "abi/records.h"
 
 namespace ipvs::engine {
@@ -14,15 +12,11 @@ namespace ipvs::engine {
   request.operation = static_cast<std::uint16_t>(what);
   request.transport = snapshot.transport;
   request.timeout_ms = snapshot.timeout_ms;
-  request.presence = abi::request_presence::kService;
-  request.service_family = service.family;
-  if ((service.presence & abi::reply_presence::kFwmark) != 0 && service.fwmark != 0) {
-    request.presence |= abi::request_presence::kFwmark;
-    request.fwmark = service.fwmark;
+  request.presence = abi::presence::kService;
+  request.service = service.key;
+  if ((service.presence & abi::presence::kFwmark) != 0 && service.key.fwmark != 0) {
+    request.presence |= abi::presence::kFwmark;
   }
-  request.protocol = service.protocol;
-  request.service_port = service.port;
-  std::memcpy(request.service_address, service.address, sizeof request.service_address);
   return request;
 }
 

@@ -25,12 +25,12 @@ constexpr std::uint32_t kMostEntries = 1U << 20;
 
 // Calls getsockopt for one struct of `size` bytes, and appends what `read` makes of it.
 template <typename Record>
-Error get_one(const sys::InetSocket& socket, int option, std::size_t size, std::uint32_t operation,
+Error get_one(const sys::InetSocket& socket, int option, std::size_t size, std::uint32_t request_index,
               void (&read)(std::span<const std::byte>, Record&), std::vector<Record>& records) {
   Bytes bytes(size);
   if (const Error error = socket.get(option, bytes); error.value != 0) return error;
   Record record{};
-  record.operation = operation;
+  record.request_index = request_index;
   read(bytes, record);
   records.push_back(record);
   return {};
@@ -76,39 +76,39 @@ void SockoptSession::probe(abi::ProbeRecord& record) {
   Bytes version(sockopt::kVersionSize);
   record.sockopt_version_error = socket_.get(kernel::kSoGetVersion, version).value;
   abi::Request nowhere{};
-  nowhere.protocol = IPPROTO_UDP;
+  nowhere.service.protocol = IPPROTO_UDP;
   Bytes laddrs = sockopt::write_laddrs_query(nowhere, 0);
   record.sockopt_local_address_error = socket_.get(kernel::kSoGetLaddrs, laddrs).value;
 }
 
-void SockoptSession::run(const abi::Request& request, std::uint32_t operation, std::uint64_t deadline_ms,
+void SockoptSession::run(const abi::Request& request, std::uint32_t request_index, std::uint64_t deadline_ms,
                          abi::Dialect dialect, abi::Reply& reply) {
   const auto finish = [&](Error error, std::uint16_t flags) {
-    reply.outcomes.push_back(outcome_of(operation, error, flags));
+    reply.outcomes.push_back(outcome_of(request_index, error, flags));
   };
   const auto beyond_ipv4 = [&request](std::uint32_t bit, std::uint16_t family) {
     return has(request, bit) && family != AF_INET;
   };
-  if (beyond_ipv4(abi::request_presence::kService, request.service_family) ||
-      beyond_ipv4(abi::request_presence::kTargetFamily, request.target_family)) {
+  if (beyond_ipv4(abi::presence::kService, request.service.address.family) ||
+      beyond_ipv4(abi::presence::kTargetFamily, request.target.address.family)) {
     return finish({EAFNOSUPPORT, abi::Syscall::kNone}, abi::outcome_flags::kUnencodable);
   }
   if (const Error error = ready(); error.value != 0) return finish(error, 0);
   namespace flags = abi::outcome_flags;
-  const Error error = execute(request, operation, deadline_ms, sockopt::entry_format(dialect), reply);
+  const Error error = execute(request, request_index, deadline_ms, sockopt::entry_format(dialect), reply);
   finish(error, static_cast<std::uint16_t>(flags::kSent | late_flag(error)));
 }
 
-Error SockoptSession::execute(const abi::Request& request, std::uint32_t operation, std::uint64_t deadline_ms,
+Error SockoptSession::execute(const abi::Request& request, std::uint32_t request_index, std::uint64_t deadline_ms,
                               const sockopt::EntryFormat& format, abi::Reply& reply) {
   const auto what = static_cast<Operation>(request.operation);
   const auto set = [&](Bytes bytes) { return socket_.set(sockopt::set_option(what), bytes); };
-  std::uint16_t protocol = request.protocol;
+  std::uint16_t protocol = request.service.protocol;
   switch (what) {
     case Operation::kServiceAdd:
       // Generic netlink stores TCP for fwmark services, and the kernel wants 6 or 17 even there.
       return set(sockopt::write_service(
-          request, has(request, abi::request_presence::kFwmark) ? std::uint16_t{IPPROTO_TCP} : protocol));
+          request, has(request, abi::presence::kFwmark) ? std::uint16_t{IPPROTO_TCP} : protocol));
     case Operation::kServiceSet:
     case Operation::kServiceRemove:
       if (const Error error = stored_protocol(request, format, protocol); error.value != 0) return error;
@@ -130,33 +130,33 @@ Error SockoptSession::execute(const abi::Request& request, std::uint32_t operati
     case Operation::kFlush:
       return socket_.set(kernel::kSoSetFlush, {});
     case Operation::kZero:
-      if (has(request, abi::request_presence::kService)) {
+      if (has(request, abi::presence::kService)) {
         if (const Error error = stored_protocol(request, format, protocol); error.value != 0) return error;
       }
       // An all-zero service means all of them (ip_vs_ctl.c:do_ip_vs_set_ctl).
       return socket_.set(kernel::kSoSetZero, sockopt::write_service(request, protocol));
     case Operation::kServiceGet: {
       abi::ServiceRecord record{};
-      record.operation = operation;
+      record.request_index = request_index;
       if (const Error error = get_service(request, format, record); error.value != 0) return error;
       reply.services.push_back(record);
       return {};
     }
     case Operation::kServiceList:
-      return list_services(operation, format, reply);
+      return list_services(request_index, format, reply);
     case Operation::kDestinationList:
-      return list_destinations(request, {operation, 0}, format, reply);
+      return list_destinations(request, {request_index, 0}, format, reply);
     case Operation::kLocalAddressList:
-      return list_local_addresses(request, {operation, 0}, reply);
+      return list_local_addresses(request, {request_index, 0}, reply);
     case Operation::kDaemonList:
-      return list_daemons(operation, reply);
+      return list_daemons(request_index, reply);
     case Operation::kTimeoutsGet:
-      return get_one(socket_, kernel::kSoGetTimeout, sockopt::timeout_user::kSize, operation, sockopt::read_timeouts,
+      return get_one(socket_, kernel::kSoGetTimeout, sockopt::timeout_user::kSize, request_index, sockopt::read_timeouts,
                      reply.timeouts);
     case Operation::kInfo:
-      return get_one(socket_, kernel::kSoGetInfo, sockopt::getinfo::kSize, operation, sockopt::read_info, reply.infos);
+      return get_one(socket_, kernel::kSoGetInfo, sockopt::getinfo::kSize, request_index, sockopt::read_info, reply.infos);
     case Operation::kSnapshot:
-      return snapshot(request, operation, deadline_ms, format, reply);
+      return snapshot(request, request_index, deadline_ms, format, reply);
     case Operation::kProbe:
       break;
   }
@@ -165,12 +165,12 @@ Error SockoptSession::execute(const abi::Request& request, std::uint32_t operati
 
 Error SockoptSession::stored_protocol(const abi::Request& request, const sockopt::EntryFormat& format,
                                       std::uint16_t& protocol) {
-  if (!has(request, abi::request_presence::kFwmark)) return {};
+  if (!has(request, abi::presence::kFwmark)) return {};
   // A SET with another protocol than the stored one leaks a use count on v2, and the next change of the service then
   // spins for ever with the table locked (ip_vs_ctl.c:do_ip_vs_set_ctl).
   abi::ServiceRecord record{};
   const Error error = get_service(request, format, record);
-  protocol = record.protocol;
+  protocol = record.key.protocol;
   return error;
 }
 
@@ -182,7 +182,7 @@ Error SockoptSession::get_service(const abi::Request& request, const sockopt::En
   return {};
 }
 
-Error SockoptSession::list_services(std::uint32_t operation, const sockopt::EntryFormat& format, abi::Reply& reply) {
+Error SockoptSession::list_services(std::uint32_t request_index, const sockopt::EntryFormat& format, abi::Reply& reply) {
   Bytes info(sockopt::getinfo::kSize);
   if (const Error error = socket_.get(kernel::kSoGetInfo, info); error.value != 0) return error;
   abi::InfoRecord totals{};
@@ -191,7 +191,7 @@ Error SockoptSession::list_services(std::uint32_t operation, const sockopt::Entr
       socket_, kernel::kSoGetServices, totals.service_count, sockopt::get_services::kEntries, format.service_entry,
       [&](std::uint32_t count) { return sockopt::write_services_query(count, format); },
       [&](std::span<const std::byte> entry, abi::ServiceRecord& record) {
-        record.operation = operation;
+        record.request_index = request_index;
         return sockopt::read_service(entry, format, record);
       },
       reply.services);
@@ -205,7 +205,7 @@ Error SockoptSession::list_destinations(const abi::Request& request, const Owner
       socket_, kernel::kSoGetDests, service.destination_count, sockopt::get_targets::kEntries, format.dest_entry,
       [&](std::uint32_t count) { return sockopt::write_dests_query(request, count, format); },
       [&](std::span<const std::byte> entry, abi::DestinationRecord& record) {
-        record.operation = owner.operation;
+        record.request_index = owner.request_index;
         record.parent = owner.parent;
         return sockopt::read_destination(entry, format, record);
       },
@@ -218,19 +218,19 @@ Error SockoptSession::list_local_addresses(const abi::Request& request, const Ow
       socket_, kernel::kSoGetLaddrs, 0, sockopt::get_targets::kEntries, sockopt::laddr_entry::kSize,
       [&](std::uint32_t count) { return sockopt::write_laddrs_query(request, count); },
       [&](std::span<const std::byte> entry, abi::LocalAddressRecord& record) {
-        record.operation = owner.operation;
+        record.request_index = owner.request_index;
         record.parent = owner.parent;
         return sockopt::read_local_address(entry, record);
       },
       reply.local_addresses);
 }
 
-Error SockoptSession::list_daemons(std::uint32_t operation, abi::Reply& reply) {
+Error SockoptSession::list_daemons(std::uint32_t request_index, abi::Reply& reply) {
   Bytes bytes(2 * sockopt::daemon_user::kSize);
   if (const Error error = socket_.get(kernel::kSoGetDaemon, bytes); error.value != 0) return error;
   for (std::size_t i = 0; i < 2; ++i) {
     abi::DaemonRecord record{};
-    record.operation = operation;
+    record.request_index = request_index;
     const std::span<const std::byte> all(bytes);
     if (sockopt::read_daemon(all.subspan(i * sockopt::daemon_user::kSize, sockopt::daemon_user::kSize), record)) {
       reply.daemons.push_back(record);
@@ -239,19 +239,19 @@ Error SockoptSession::list_daemons(std::uint32_t operation, abi::Reply& reply) {
   return {};
 }
 
-Error SockoptSession::snapshot(const abi::Request& request, std::uint32_t operation, std::uint64_t deadline_ms,
+Error SockoptSession::snapshot(const abi::Request& request, std::uint32_t request_index, std::uint64_t deadline_ms,
                                const sockopt::EntryFormat& format, abi::Reply& reply) {
   const std::size_t first = reply.services.size();
-  if (const Error error = list_services(operation, format, reply); error.value != 0) return error;
+  if (const Error error = list_services(request_index, format, reply); error.value != 0) return error;
   for (std::size_t i = first; i < reply.services.size(); ++i) {
     if (sys::now_ms() >= deadline_ms) return {ETIMEDOUT, abi::Syscall::kGetsockopt};
-    const Owner owner{operation, static_cast<std::uint32_t>(i - first)};
+    const Owner owner{request_index, static_cast<std::uint32_t>(i - first)};
     const abi::ServiceRecord service = reply.services[i];
     const auto skip_vanished = [](Error error) { return error.value == ESRCH ? Error{} : error; };
     const Error dests = skip_vanished(
         list_destinations(list_request(request, service, Operation::kDestinationList), owner, format, reply));
     if (dests.value != 0) return dests;
-    if (!has(request, abi::request_presence::kLocalAddresses)) continue;
+    if (!has(request, abi::presence::kLocalAddresses)) continue;
     const Error laddrs =
         skip_vanished(list_local_addresses(list_request(request, service, Operation::kLocalAddressList), owner, reply));
     if (laddrs.value != 0) return laddrs;

@@ -13,7 +13,7 @@ class SockoptSession {
 
   // Executes one request and appends its records and its outcome. A call cannot be interrupted: the deadline is looked
   // at between the many of a snapshot.
-  void run(const abi::Request& request, std::uint32_t operation, std::uint64_t deadline_ms, abi::Dialect dialect,
+  void run(const abi::Request& request, std::uint32_t request_index, std::uint64_t deadline_ms, abi::Dialect dialect,
            abi::Reply& reply);
 
   // What the unprivileged look of abi.md 9.1 sees; neither option changes or logs anything.
@@ -24,24 +24,24 @@ class SockoptSession {
  private:
   // Whom the records of a list belong to.
   struct Owner {
-    std::uint32_t operation;
+    std::uint32_t request_index;
     std::uint32_t parent;
   };
 
   [[nodiscard]] sys::Error ready();
-  [[nodiscard]] sys::Error execute(const abi::Request& request, std::uint32_t operation, std::uint64_t deadline_ms,
+  [[nodiscard]] sys::Error execute(const abi::Request& request, std::uint32_t request_index, std::uint64_t deadline_ms,
                                    const sockopt::EntryFormat& format, abi::Reply& reply);
   [[nodiscard]] sys::Error stored_protocol(const abi::Request& request, const sockopt::EntryFormat& format,
                                            std::uint16_t& protocol);
   [[nodiscard]] sys::Error get_service(const abi::Request& request, const sockopt::EntryFormat& format,
                                        abi::ServiceRecord& record);
-  [[nodiscard]] sys::Error list_services(std::uint32_t operation, const sockopt::EntryFormat& format,
+  [[nodiscard]] sys::Error list_services(std::uint32_t request_index, const sockopt::EntryFormat& format,
                                          abi::Reply& reply);
   [[nodiscard]] sys::Error list_destinations(const abi::Request& request, const Owner& owner,
                                              const sockopt::EntryFormat& format, abi::Reply& reply);
   [[nodiscard]] sys::Error list_local_addresses(const abi::Request& request, const Owner& owner, abi::Reply& reply);
-  [[nodiscard]] sys::Error list_daemons(std::uint32_t operation, abi::Reply& reply);
-  [[nodiscard]] sys::Error snapshot(const abi::Request& request, std::uint32_t operation, std::uint64_t deadline_ms,
+  [[nodiscard]] sys::Error list_daemons(std::uint32_t request_index, abi::Reply& reply);
+  [[nodiscard]] sys::Error snapshot(const abi::Request& request, std::uint32_t request_index, std::uint64_t deadline_ms,
                                     const sockopt::EntryFormat& format, abi::Reply& reply);
 
   const sys::Namespace& where_;

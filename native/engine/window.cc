@@ -17,7 +17,7 @@ bool Window::has_room(const abi::Request& request, std::size_t receive_budget) c
   return cost_ + answer_cost(answer, kMaxMessage) <= receive_budget;
 }
 
-void Window::add(const abi::Request& request, std::uint32_t operation, abi::Dialect dialect, std::uint16_t family,
+void Window::add(const abi::Request& request, std::uint32_t request_index, abi::Dialect dialect, std::uint16_t family,
                  std::uint32_t sequence) {
   if (slots_.empty()) {
     first_sequence_ = sequence;
@@ -27,7 +27,7 @@ void Window::add(const abi::Request& request, std::uint32_t operation, abi::Dial
   last_start_ = encode_message(writer_, request, dialect, family, sequence);
   const AnswerKind answer = answer_kind(static_cast<abi::Operation>(request.operation));
   cost_ += answer_cost(answer, writer_.size() - before);
-  slots_.push_back({operation, request.service_family, answer, false, false, false, 0});
+  slots_.push_back({request_index, request.service.address.family, answer, false, false, false, 0});
 }
 
 // What came is true whatever else was lost, and what never came is unknown.
@@ -44,7 +44,7 @@ struct Window::AnswerCollector {
       window.saw_enoent_ = window.saw_enoent_ || slot.error == ENOENT;
       window.complete_ = window.complete_ || index + 1 == window.slots_.size();
     } else if (message.type >= NLMSG_MIN_TYPE && slot.answer == AnswerKind::kRecord) {
-      const DecodeContext context{slot.operation, 0, slot.service_family, dialect};
+      const DecodeContext context{slot.request_index, 0, slot.service_family, dialect};
       if (decode_message(message.payload, context, reply)) {
         slot.has_record = true;
       } else {
@@ -72,22 +72,22 @@ sys::Error Window::exchange(sys::NetlinkSocket& socket, std::uint64_t deadline_m
 
 void Window::expire(abi::Reply& reply) const {
   for (const Slot& slot : slots_) {
-    reply.outcomes.push_back(outcome_of(slot.operation, {ETIMEDOUT, abi::Syscall::kNone}, flags::kTimedOut));
+    reply.outcomes.push_back(outcome_of(slot.request_index, {ETIMEDOUT, abi::Syscall::kNone}, flags::kTimedOut));
   }
 }
 
 void Window::fail_all(sys::Error error, abi::Reply& reply) const {
   for (const Slot& slot : slots_) {
-    reply.outcomes.push_back(outcome_of(slot.operation, error, 0));
+    reply.outcomes.push_back(outcome_of(slot.request_index, error, 0));
   }
 }
 
 void Window::report(sys::Error broken, abi::Reply& reply) const {
   const std::uint16_t late = late_flag(broken);
   for (const Slot& slot : slots_) {
-    abi::Outcome outcome = outcome_of(slot.operation, {}, flags::kSent);
+    abi::Outcome outcome = outcome_of(slot.request_index, {}, flags::kSent);
     const auto fail = [&outcome](sys::Error error, unsigned more) {
-      outcome = outcome_of(outcome.operation, error, static_cast<std::uint16_t>(flags::kSent | more));
+      outcome = outcome_of(outcome.request_index, error, static_cast<std::uint16_t>(flags::kSent | more));
     };
     if (slot.error != 0) {
       fail({slot.error, abi::Syscall::kSendmsg}, 0);

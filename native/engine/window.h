@@ -25,7 +25,7 @@ class Window {
   [[nodiscard]] bool empty() const { return slots_.empty(); }
   // Whether one more message fits, its answer included, if all of them fail.
   [[nodiscard]] bool has_room(const abi::Request& request, std::size_t receive_budget) const;
-  void add(const abi::Request& request, std::uint32_t operation, abi::Dialect dialect, std::uint16_t family,
+  void add(const abi::Request& request, std::uint32_t request_index, abi::Dialect dialect, std::uint16_t family,
            std::uint32_t sequence);
   [[nodiscard]] std::uint32_t timeout_ms() const { return timeout_ms_; }
 
@@ -45,7 +45,7 @@ class Window {
  private:
   struct AnswerCollector;
   struct Slot {
-    std::uint32_t operation;
+    std::uint32_t request_index;
     std::uint16_t service_family;
     AnswerKind answer;
     bool answered;

@@ -12,7 +12,7 @@ namespace {
 
 using netlink::Attribute;
 using netlink::AttributeCursor;
-namespace presence = abi::reply_presence;
+namespace presence = abi::presence;
 
 // Reads a number, mostly of the size that the field has.
 template <typename T>
@@ -76,40 +76,40 @@ bool read_stats(std::span<const std::byte> payload, abi::Dialect dialect, bool s
 
 bool read_service(std::span<const std::byte> payload, const DecodeContext& context, abi::Reply& reply) {
   abi::ServiceRecord record{};
-  record.operation = context.operation;
+  record.request_index = context.request_index;
   const bool ok = each_attribute(payload, [&](const Attribute& attribute) {
     switch (attribute.type) {
       case kernel::kSvcFamily:
-        return take(attribute, record.family);
+        return take(attribute, record.key.address.family);
       case kernel::kSvcProtocol:
-        return take(attribute, record.protocol);
+        return take(attribute, record.key.protocol);
       case kernel::kSvcAddress:
-        return take_address(attribute, record.address);
+        return take_address(attribute, record.key.address.bytes);
       case kernel::kSvcPort:
-        return take_port(attribute, record.port);
+        return take_port(attribute, record.key.port);
       case kernel::kSvcFwmark:
         record.presence |= presence::kFwmark;
-        return take(attribute, record.fwmark);
+        return take(attribute, record.key.fwmark);
       case kernel::kSvcScheduler:
-        return take_name(attribute, record.scheduler);
+        return take_name(attribute, record.config.scheduler);
       case kernel::kSvcFlags:
-        if (attribute.payload.size() < sizeof record.flags) return false;
-        record.flags = netlink::load<std::uint32_t>(attribute.payload.data());
+        if (attribute.payload.size() < sizeof record.config.flags) return false;
+        record.config.flags = netlink::load<std::uint32_t>(attribute.payload.data());
         return true;
       case kernel::kSvcTimeout:
-        return take(attribute, record.persistence_timeout);
+        return take(attribute, record.config.persistence_timeout);
       case kernel::kSvcNetmask:
-        return take(attribute, record.netmask);
+        return take(attribute, record.config.netmask);
       case kernel::kSvcStats:
         return read_stats(attribute.payload, context.dialect, false, record.stats, record.presence);
       case kernel::kSvcEstTimeout:  // kSvcPeName on mainline
         if (context.dialect == abi::Dialect::kFullnatV3) {
           record.presence |= presence::kEstablishedTimeout;
-          return take(attribute, record.established_timeout);
+          return take(attribute, record.config.established_timeout);
         }
         if (context.dialect == abi::Dialect::kMainline) {
-          abi::copy_name(record.persistence_engine, attribute.payload);
-          if (record.persistence_engine[0] != '\0') record.presence |= presence::kPersistenceEngine;
+          abi::copy_name(record.config.engine, attribute.payload);
+          if (record.config.engine[0] != '\0') record.presence |= presence::kEngine;
         }
         return true;
       case kernel::kSvcStats64:
@@ -120,34 +120,34 @@ bool read_service(std::span<const std::byte> payload, const DecodeContext& conte
     }
   });
   if (!ok) return false;
-  if (record.family != AF_INET && record.family != AF_INET6) return false;
-  if (record.family == AF_INET) record.netmask = ntohl(record.netmask);
+  if (record.key.address.family != AF_INET && record.key.address.family != AF_INET6) return false;
+  if (record.key.address.family == AF_INET) record.config.netmask = ntohl(record.config.netmask);
   reply.services.push_back(record);
   return true;
 }
 
 bool read_destination(std::span<const std::byte> payload, const DecodeContext& context, abi::Reply& reply) {
   abi::DestinationRecord record{};
-  record.operation = context.operation;
+  record.request_index = context.request_index;
   record.parent = context.parent;
-  record.family = context.service_family;
+  record.key.address.family = context.service_family;
   const bool mainline = context.dialect == abi::Dialect::kMainline;
   const bool ok = each_attribute(payload, [&](const Attribute& attribute) {
     switch (attribute.type) {
       case kernel::kDestAddress:
-        return take_address(attribute, record.address);
+        return take_address(attribute, record.key.address.bytes);
       case kernel::kDestPort:
-        return take_port(attribute, record.port);
+        return take_port(attribute, record.key.port);
       case kernel::kDestForwarding:
-        if (!take(attribute, record.forwarding)) return false;
-        record.forwarding &= kernel::kForwardingMask;
+        if (!take(attribute, record.config.forwarding)) return false;
+        record.config.forwarding &= kernel::kForwardingMask;
         return true;
       case kernel::kDestWeight:
-        return take(attribute, record.weight);
+        return take(attribute, record.config.weight);
       case kernel::kDestUpperThreshold:
-        return take(attribute, record.upper_threshold);
+        return take(attribute, record.config.upper_threshold);
       case kernel::kDestLowerThreshold:
-        return take(attribute, record.lower_threshold);
+        return take(attribute, record.config.lower_threshold);
       case kernel::kDestActive:
         return take(attribute, record.active_connections);
       case kernel::kDestInactive:
@@ -159,27 +159,27 @@ bool read_destination(std::span<const std::byte> payload, const DecodeContext& c
       case kernel::kDestFamily:
         if (mainline) {
           record.presence |= presence::kTargetFamily;
-          return take(attribute, record.family);
+          return take(attribute, record.key.address.family);
         }
         return true;
       case kernel::kDestStats64:
         return !mainline || read_stats(attribute.payload, context.dialect, true, record.stats, record.presence);
       case kernel::kDestTunnelType:
         if (mainline) {
-          record.presence |= presence::kTunnelType;
-          return take(attribute, record.tunnel_type);
+          record.presence |= presence::kTunnel;
+          return take(attribute, record.config.tunnel.type);
         }
         return true;
       case kernel::kDestTunnelPort:
         if (mainline) {
-          record.presence |= presence::kTunnelPort;
-          return take_port(attribute, record.tunnel_port);
+          record.presence |= presence::kTunnel;
+          return take_port(attribute, record.config.tunnel.port);
         }
         return true;
       case kernel::kDestTunnelFlags:
         if (mainline) {
-          record.presence |= presence::kTunnelFlags;
-          return take(attribute, record.tunnel_flags);
+          record.presence |= presence::kTunnel;
+          return take(attribute, record.config.tunnel.flags);
         }
         return true;
       default:
@@ -193,13 +193,13 @@ bool read_destination(std::span<const std::byte> payload, const DecodeContext& c
 
 bool read_local_address(std::span<const std::byte> payload, const DecodeContext& context, abi::Reply& reply) {
   abi::LocalAddressRecord record{};
-  record.operation = context.operation;
+  record.request_index = context.request_index;
   record.parent = context.parent;
-  record.family = context.service_family;
+  record.key.address.family = context.service_family;
   const bool ok = each_attribute(payload, [&](const Attribute& attribute) {
     switch (attribute.type) {
       case kernel::kLaddrAddress:
-        return take_address(attribute, record.address);
+        return take_address(attribute, record.key.address.bytes);
       case kernel::kLaddrPortConflict:
         return take(attribute, record.port_conflicts);
       case kernel::kLaddrConnections:
@@ -215,29 +215,29 @@ bool read_local_address(std::span<const std::byte> payload, const DecodeContext&
 
 bool read_daemon(std::span<const std::byte> payload, const DecodeContext& context, abi::Reply& reply) {
   abi::DaemonRecord record{};
-  record.operation = context.operation;
+  record.request_index = context.request_index;
   const bool ok = each_attribute(payload, [&](const Attribute& attribute) {
     switch (attribute.type) {
       case kernel::kDaemonState:
-        return take(attribute, record.state);
+        return take(attribute, record.config.state);
       case kernel::kDaemonInterface:
-        return take_name(attribute, record.interface_name);
+        return take_name(attribute, record.config.interface);
       case kernel::kDaemonSyncId:
-        return take(attribute, record.sync_id);
+        return take(attribute, record.config.sync_id);
       case kernel::kDaemonSyncMaxLength:
         record.presence |= presence::kSyncMaxLength;
-        return take(attribute, record.sync_max_length);
+        return take(attribute, record.config.sync_max_length);
       case kernel::kDaemonGroup:
       case kernel::kDaemonGroup6:
-        record.multicast_family = attribute.type == kernel::kDaemonGroup ? AF_INET : AF_INET6;
+        record.config.multicast_group.family = attribute.type == kernel::kDaemonGroup ? AF_INET : AF_INET6;
         record.presence |= presence::kMulticastGroup;
-        return take_address(attribute, record.multicast_group);
+        return take_address(attribute, record.config.multicast_group.bytes);
       case kernel::kDaemonPort:
         record.presence |= presence::kMulticastPort;
-        return take(attribute, record.multicast_port);
+        return take(attribute, record.config.multicast_port);
       case kernel::kDaemonTtl:
         record.presence |= presence::kMulticastTtl;
-        return take(attribute, record.multicast_ttl);
+        return take(attribute, record.config.multicast_ttl);
       default:
         return true;
     }
@@ -258,13 +258,22 @@ bool in_nest(std::span<const std::byte> attributes, std::uint16_t type, Read&& r
 }
 
 bool read_timeouts(std::span<const std::byte> payload, const DecodeContext& context, abi::Reply& reply) {
-  abi::TimeoutsRecord record{};
-  record.operation = context.operation;
+  abi::TimeoutRecord record{};
+  record.request_index = context.request_index;
   const bool ok = each_attribute(payload, [&record](const Attribute& attribute) {
-    if (attribute.type == kernel::kAttrTimeoutTcp) return take(attribute, record.tcp);
-    if (attribute.type == kernel::kAttrTimeoutTcpFin) return take(attribute, record.tcp_fin);
-    if (attribute.type == kernel::kAttrTimeoutUdp) return take(attribute, record.udp);
-    return true;
+    switch (attribute.type) {
+      case kernel::kAttrTimeoutTcp:
+        record.presence |= presence::kTcp;
+        return take(attribute, record.config.tcp);
+      case kernel::kAttrTimeoutTcpFin:
+        record.presence |= presence::kTcpFin;
+        return take(attribute, record.config.tcp_fin);
+      case kernel::kAttrTimeoutUdp:
+        record.presence |= presence::kUdp;
+        return take(attribute, record.config.udp);
+      default:
+        return true;
+    }
   });
   if (!ok) return false;
   reply.timeouts.push_back(record);
@@ -273,7 +282,7 @@ bool read_timeouts(std::span<const std::byte> payload, const DecodeContext& cont
 
 bool read_info(std::span<const std::byte> payload, const DecodeContext& context, abi::Reply& reply) {
   abi::InfoRecord record{};
-  record.operation = context.operation;
+  record.request_index = context.request_index;
   const bool ok = each_attribute(payload, [&record](const Attribute& attribute) {
     if (attribute.type == kernel::kInfoVersion) return take(attribute, record.version);
     if (attribute.type == kernel::kInfoConnTabSize) return take(attribute, record.connection_table_size);

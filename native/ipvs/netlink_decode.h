@@ -9,7 +9,7 @@ namespace ipvs {
 
 // What an answer does not say itself: which request of the job it belongs to, and how its bytes are to be read.
 struct DecodeContext {
-  std::uint32_t operation = 0;       // index of the request in its job
+  std::uint32_t request_index = 0;   // in its job
   std::uint32_t parent = 0;          // as in the records
   std::uint16_t service_family = 0;  // destinations and local addresses do not carry theirs on FULLNAT kernels
   abi::Dialect dialect = abi::Dialect::kUnknown;

@@ -12,7 +12,7 @@ namespace {
 
 using abi::has;
 using abi::Operation;
-namespace presence = abi::request_presence;
+namespace presence = abi::presence;
 
 std::uint8_t command_of(Operation operation) {
   switch (operation) {
@@ -65,49 +65,49 @@ std::uint8_t command_of(Operation operation) {
 // ip_vs_ctl.c:ip_vs_genl_parse_service. A FWMARK attribute wins over the address even when it is 0, and 0 then means
 // TCP 0.0.0.0:0, so it is sent only for services that have one.
 void write_identity(netlink::Writer& writer, const abi::Request& request) {
-  writer.number<std::uint16_t>(kernel::kSvcFamily, request.service_family);
+  writer.number<std::uint16_t>(kernel::kSvcFamily, request.service.address.family);
   if (has(request, presence::kFwmark)) {
-    writer.number<std::uint32_t>(kernel::kSvcFwmark, request.fwmark);
+    writer.number<std::uint32_t>(kernel::kSvcFwmark, request.service.fwmark);
     return;
   }
-  writer.number<std::uint16_t>(kernel::kSvcProtocol, request.protocol);
-  writer.attribute(kernel::kSvcAddress, request.service_address);
-  writer.number<std::uint16_t>(kernel::kSvcPort, htons(request.service_port));
+  writer.number<std::uint16_t>(kernel::kSvcProtocol, request.service.protocol);
+  writer.attribute(kernel::kSvcAddress, request.service.address.bytes);
+  writer.number<std::uint16_t>(kernel::kSvcPort, htons(request.service.port));
 }
 
 void write_service_config(netlink::Writer& writer, const abi::Request& request, abi::Dialect dialect) {
-  writer.string(kernel::kSvcScheduler, abi::name_of(request.scheduler));
+  writer.string(kernel::kSvcScheduler, abi::name_of(request.config.scheduler));
   // struct ip_vs_flags, exactly 8 bytes: a shorter one is filled up from the kernel's stack.
-  const std::uint32_t flags[2] = {request.flags & ~kernel::kFlagHashed, request.flags_mask & ~kernel::kFlagHashed};
+  const std::uint32_t flags[2] = {request.config.flags & ~kernel::kFlagHashed, request.flags_mask & ~kernel::kFlagHashed};
   writer.attribute(kernel::kSvcFlags, flags);
-  writer.number<std::uint32_t>(kernel::kSvcTimeout, request.persistence_timeout);
+  writer.number<std::uint32_t>(kernel::kSvcTimeout, request.config.persistence_timeout);
   // IPv4: a mask in network order; IPv6: a prefix length in host order.
   writer.number<std::uint32_t>(kernel::kSvcNetmask,
-                               request.service_family == AF_INET ? htonl(request.netmask) : request.netmask);
+                               request.service.address.family == AF_INET ? htonl(request.config.netmask) : request.config.netmask);
   // Attribute 11 is a number on v3, a string on mainline and nothing on v2.
   if (dialect == abi::Dialect::kFullnatV3 && has(request, presence::kEstablishedTimeout)) {
-    writer.number<std::uint32_t>(kernel::kSvcEstTimeout, request.established_timeout);
-  } else if (dialect == abi::Dialect::kMainline && has(request, presence::kPersistenceEngine)) {
-    writer.string(kernel::kSvcPeName, abi::name_of(request.persistence_engine));
+    writer.number<std::uint32_t>(kernel::kSvcEstTimeout, request.config.established_timeout);
+  } else if (dialect == abi::Dialect::kMainline && has(request, presence::kEngine)) {
+    writer.string(kernel::kSvcPeName, abi::name_of(request.config.engine));
   }
 }
 
 void write_dest(netlink::Writer& writer, const abi::Request& request, abi::Dialect dialect, bool full) {
   const std::size_t nest = writer.begin_nest(kernel::kAttrDest);
-  writer.attribute(kernel::kDestAddress, request.target_address);
-  writer.number<std::uint16_t>(kernel::kDestPort, htons(request.target_port));
+  writer.attribute(kernel::kDestAddress, request.target.address.bytes);
+  writer.number<std::uint16_t>(kernel::kDestPort, htons(request.target.port));
   if (dialect == abi::Dialect::kMainline && has(request, presence::kTargetFamily)) {
-    writer.number<std::uint16_t>(kernel::kDestFamily, request.target_family);
+    writer.number<std::uint16_t>(kernel::kDestFamily, request.target.address.family);
   }
   if (full) {
-    writer.number<std::uint32_t>(kernel::kDestForwarding, request.forwarding & kernel::kForwardingMask);
-    writer.number<std::int32_t>(kernel::kDestWeight, request.weight);
-    writer.number<std::uint32_t>(kernel::kDestUpperThreshold, request.upper_threshold);
-    writer.number<std::uint32_t>(kernel::kDestLowerThreshold, request.lower_threshold);
+    writer.number<std::uint32_t>(kernel::kDestForwarding, request.destination.forwarding & kernel::kForwardingMask);
+    writer.number<std::int32_t>(kernel::kDestWeight, request.destination.weight);
+    writer.number<std::uint32_t>(kernel::kDestUpperThreshold, request.destination.upper_threshold);
+    writer.number<std::uint32_t>(kernel::kDestLowerThreshold, request.destination.lower_threshold);
     if (dialect == abi::Dialect::kMainline && has(request, presence::kTunnel)) {
-      writer.number<std::uint8_t>(kernel::kDestTunnelType, static_cast<std::uint8_t>(request.tunnel_type));
-      writer.number<std::uint16_t>(kernel::kDestTunnelPort, htons(request.tunnel_port));
-      writer.number<std::uint16_t>(kernel::kDestTunnelFlags, request.tunnel_flags);
+      writer.number<std::uint8_t>(kernel::kDestTunnelType, static_cast<std::uint8_t>(request.destination.tunnel.type));
+      writer.number<std::uint16_t>(kernel::kDestTunnelPort, htons(request.destination.tunnel.port));
+      writer.number<std::uint16_t>(kernel::kDestTunnelFlags, request.destination.tunnel.flags);
     }
   }
   writer.end_nest(nest);
@@ -115,26 +115,26 @@ void write_dest(netlink::Writer& writer, const abi::Request& request, abi::Diale
 
 void write_daemon(netlink::Writer& writer, const abi::Request& request, abi::Dialect dialect, bool full) {
   const std::size_t nest = writer.begin_nest(kernel::kAttrDaemon);
-  writer.number<std::uint32_t>(kernel::kDaemonState, request.daemon_state);
+  writer.number<std::uint32_t>(kernel::kDaemonState, request.daemon.state);
   if (full) {
-    writer.string(kernel::kDaemonInterface, abi::name_of(request.interface_name));
-    writer.number<std::uint32_t>(kernel::kDaemonSyncId, request.sync_id);
+    writer.string(kernel::kDaemonInterface, abi::name_of(request.daemon.interface));
+    writer.number<std::uint32_t>(kernel::kDaemonSyncId, request.daemon.sync_id);
     if (dialect == abi::Dialect::kMainline) {
       if (has(request, presence::kSyncMaxLength)) {
-        writer.number<std::uint16_t>(kernel::kDaemonSyncMaxLength, request.sync_max_length);
+        writer.number<std::uint16_t>(kernel::kDaemonSyncMaxLength, request.daemon.sync_max_length);
       }
       if (has(request, presence::kMulticastGroup)) {
-        if (request.multicast_family == AF_INET) {
-          writer.number(kernel::kDaemonGroup, netlink::load<std::uint32_t>(request.multicast_group));
+        if (request.daemon.multicast_group.family == AF_INET) {
+          writer.number(kernel::kDaemonGroup, netlink::load<std::uint32_t>(request.daemon.multicast_group.bytes));
         } else {
-          writer.attribute(kernel::kDaemonGroup6, request.multicast_group);
+          writer.attribute(kernel::kDaemonGroup6, request.daemon.multicast_group.bytes);
         }
       }
       if (has(request, presence::kMulticastPort)) {
-        writer.number<std::uint16_t>(kernel::kDaemonPort, request.multicast_port);
+        writer.number<std::uint16_t>(kernel::kDaemonPort, request.daemon.multicast_port);
       }
       if (has(request, presence::kMulticastTtl)) {
-        writer.number<std::uint8_t>(kernel::kDaemonTtl, static_cast<std::uint8_t>(request.multicast_ttl));
+        writer.number<std::uint8_t>(kernel::kDaemonTtl, static_cast<std::uint8_t>(request.daemon.multicast_ttl));
       }
     }
   }
@@ -150,19 +150,19 @@ void write_service(netlink::Writer& writer, const abi::Request& request, abi::Di
 
 void write_local_address(netlink::Writer& writer, const abi::Request& request) {
   const std::size_t nest = writer.begin_nest(kernel::kAttrLaddr);
-  writer.attribute(kernel::kLaddrAddress, request.target_address);
+  writer.attribute(kernel::kLaddrAddress, request.target.address.bytes);
   writer.end_nest(nest);
 }
 
 void write_timeouts(netlink::Writer& writer, const abi::Request& request) {
-  if (has(request, presence::kTimeoutTcp)) {
-    writer.number<std::uint32_t>(kernel::kAttrTimeoutTcp, request.timeout_tcp);
+  if (has(request, presence::kTcp)) {
+    writer.number<std::uint32_t>(kernel::kAttrTimeoutTcp, request.timeouts.tcp);
   }
-  if (has(request, presence::kTimeoutTcpFin)) {
-    writer.number<std::uint32_t>(kernel::kAttrTimeoutTcpFin, request.timeout_tcp_fin);
+  if (has(request, presence::kTcpFin)) {
+    writer.number<std::uint32_t>(kernel::kAttrTimeoutTcpFin, request.timeouts.tcp_fin);
   }
-  if (has(request, presence::kTimeoutUdp)) {
-    writer.number<std::uint32_t>(kernel::kAttrTimeoutUdp, request.timeout_udp);
+  if (has(request, presence::kUdp)) {
+    writer.number<std::uint32_t>(kernel::kAttrTimeoutUdp, request.timeouts.udp);
   }
 }
 

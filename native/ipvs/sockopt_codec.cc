@@ -12,7 +12,7 @@
 namespace ipvs::sockopt {
 namespace {
 
-namespace presence = abi::reply_presence;
+namespace presence = abi::presence;
 
 constexpr std::size_t kIpv4Size = 4;
 constexpr std::byte kUntouched{0xff};
@@ -37,12 +37,12 @@ void store_name(Bytes& bytes, std::size_t offset, const char (&name)[abi::kNameS
 
 void store_identity(Bytes& bytes, const abi::Request& request, std::uint16_t protocol) {
   store(bytes, service_user::kProtocol, protocol);
-  if (has(request, abi::request_presence::kFwmark)) {
-    store(bytes, service_user::kFwmark, request.fwmark);
+  if (has(request, abi::presence::kFwmark)) {
+    store(bytes, service_user::kFwmark, request.service.fwmark);
     return;
   }
-  std::memcpy(bytes.data() + service_user::kAddress, request.service_address, kIpv4Size);
-  store(bytes, service_user::kPort, htons(request.service_port));
+  std::memcpy(bytes.data() + service_user::kAddress, request.service.address.bytes, kIpv4Size);
+  store(bytes, service_user::kPort, htons(request.service.port));
 }
 
 Bytes targets_query(const abi::Request& request, std::uint32_t count, std::size_t stride) {
@@ -50,12 +50,12 @@ Bytes targets_query(const abi::Request& request, std::uint32_t count, std::size_
   bytes.reserve(get_targets::kEntries + count * stride);
   bytes.assign(get_targets::kEntries, std::byte{0});
   bytes.resize(get_targets::kEntries + count * stride, kUntouched);
-  store(bytes, get_targets::kProtocol, request.protocol);
-  if (has(request, abi::request_presence::kFwmark)) {
-    store(bytes, get_targets::kFwmark, request.fwmark);
+  store(bytes, get_targets::kProtocol, request.service.protocol);
+  if (has(request, abi::presence::kFwmark)) {
+    store(bytes, get_targets::kFwmark, request.service.fwmark);
   } else {
-    std::memcpy(bytes.data() + get_targets::kAddress, request.service_address, kIpv4Size);
-    store(bytes, get_targets::kPort, htons(request.service_port));
+    std::memcpy(bytes.data() + get_targets::kAddress, request.service.address.bytes, kIpv4Size);
+    store(bytes, get_targets::kPort, htons(request.service.port));
   }
   store(bytes, get_targets::kCount, count);
   return bytes;
@@ -119,10 +119,10 @@ int set_option(abi::Operation operation) {
 Bytes write_service(const abi::Request& request, std::uint16_t protocol) {
   Bytes bytes(service_user::kSize);
   store_identity(bytes, request, protocol);
-  store_name(bytes, service_user::kScheduler, request.scheduler);
-  store(bytes, service_user::kFlags, request.flags & ~kernel::kFlagHashed);
-  store(bytes, service_user::kTimeout, request.persistence_timeout);
-  store(bytes, service_user::kNetmask, htonl(request.netmask));
+  store_name(bytes, service_user::kScheduler, request.config.scheduler);
+  store(bytes, service_user::kFlags, request.config.flags & ~kernel::kFlagHashed);
+  store(bytes, service_user::kTimeout, request.config.persistence_timeout);
+  store(bytes, service_user::kNetmask, htonl(request.config.netmask));
   return bytes;
 }
 
@@ -130,13 +130,13 @@ Bytes write_destination(const abi::Request& request, std::uint16_t protocol) {
   Bytes bytes = write_service(request, protocol);
   const std::size_t base = bytes.size();
   bytes.resize(base + dest_user::kSize);
-  std::memcpy(bytes.data() + base + dest_user::kAddress, request.target_address, kIpv4Size);
-  store(bytes, base + dest_user::kPort, htons(request.target_port));
+  std::memcpy(bytes.data() + base + dest_user::kAddress, request.target.address.bytes, kIpv4Size);
+  store(bytes, base + dest_user::kPort, htons(request.target.port));
   // FULLNAT kernels store all 32 bits and OR them into every connection (ip_vs_ctl.c:__ip_vs_update_dest).
-  store(bytes, base + dest_user::kConnFlags, request.forwarding & kernel::kForwardingMask);
-  store(bytes, base + dest_user::kWeight, request.weight);
-  store(bytes, base + dest_user::kUpper, request.upper_threshold);
-  store(bytes, base + dest_user::kLower, request.lower_threshold);
+  store(bytes, base + dest_user::kConnFlags, request.destination.forwarding & kernel::kForwardingMask);
+  store(bytes, base + dest_user::kWeight, request.destination.weight);
+  store(bytes, base + dest_user::kUpper, request.destination.upper_threshold);
+  store(bytes, base + dest_user::kLower, request.destination.lower_threshold);
   return bytes;
 }
 
@@ -144,30 +144,30 @@ Bytes write_local_address(const abi::Request& request, std::uint16_t protocol) {
   Bytes bytes = write_service(request, protocol);
   const std::size_t base = bytes.size();
   bytes.resize(base + laddr_user::kSize);
-  std::memcpy(bytes.data() + base, request.target_address, kIpv4Size);
+  std::memcpy(bytes.data() + base, request.target.address.bytes, kIpv4Size);
   return bytes;
 }
 
 Bytes write_timeouts(const abi::Request& request) {
   // 0 means "leave as it is" (ip_vs_ctl.c:ip_vs_set_timeout), so a field that is not asked for is 0.
   Bytes bytes(timeout_user::kSize);
-  if (has(request, abi::request_presence::kTimeoutTcp)) store(bytes, timeout_user::kTcp, request.timeout_tcp);
-  if (has(request, abi::request_presence::kTimeoutTcpFin)) store(bytes, timeout_user::kTcpFin, request.timeout_tcp_fin);
-  if (has(request, abi::request_presence::kTimeoutUdp)) store(bytes, timeout_user::kUdp, request.timeout_udp);
+  if (has(request, abi::presence::kTcp)) store(bytes, timeout_user::kTcp, request.timeouts.tcp);
+  if (has(request, abi::presence::kTcpFin)) store(bytes, timeout_user::kTcpFin, request.timeouts.tcp_fin);
+  if (has(request, abi::presence::kUdp)) store(bytes, timeout_user::kUdp, request.timeouts.udp);
   return bytes;
 }
 
 Bytes write_daemon(const abi::Request& request) {
   Bytes bytes(daemon_user::kSize);
-  store(bytes, daemon_user::kState, request.daemon_state);
-  store_name(bytes, daemon_user::kInterface, request.interface_name);
-  store(bytes, daemon_user::kSyncId, request.sync_id);
+  store(bytes, daemon_user::kState, request.daemon.state);
+  store_name(bytes, daemon_user::kInterface, request.daemon.interface);
+  store(bytes, daemon_user::kSyncId, request.daemon.sync_id);
   return bytes;
 }
 
 Bytes write_service_query(const abi::Request& request, const EntryFormat& format) {
   Bytes bytes(format.service_entry);
-  store_identity(bytes, request, request.protocol);
+  store_identity(bytes, request, request.service.protocol);
   return bytes;
 }
 
@@ -186,17 +186,17 @@ Bytes write_laddrs_query(const abi::Request& request, std::uint32_t count) {
 }
 
 bool read_service(std::span<const std::byte> entry, const EntryFormat& format, abi::ServiceRecord& record) {
-  record.protocol = load<std::uint16_t>(entry, service_user::kProtocol);
-  if (record.protocol == 0) return false;
-  record.family = AF_INET;
-  std::memcpy(record.address, entry.data() + service_user::kAddress, kIpv4Size);
-  record.port = ntohs(load<std::uint16_t>(entry, service_user::kPort));
-  record.fwmark = load<std::uint32_t>(entry, service_user::kFwmark);
-  if (record.fwmark != 0) record.presence |= presence::kFwmark;
-  abi::copy_name(record.scheduler, entry.subspan(service_user::kScheduler, abi::kNameSize));
-  record.flags = load<std::uint32_t>(entry, service_user::kFlags);
-  record.persistence_timeout = load<std::uint32_t>(entry, service_user::kTimeout);
-  record.netmask = ntohl(load<std::uint32_t>(entry, service_user::kNetmask));
+  record.key.protocol = load<std::uint16_t>(entry, service_user::kProtocol);
+  if (record.key.protocol == 0) return false;
+  record.key.address.family = AF_INET;
+  std::memcpy(record.key.address.bytes, entry.data() + service_user::kAddress, kIpv4Size);
+  record.key.port = ntohs(load<std::uint16_t>(entry, service_user::kPort));
+  record.key.fwmark = load<std::uint32_t>(entry, service_user::kFwmark);
+  if (record.key.fwmark != 0) record.presence |= presence::kFwmark;
+  abi::copy_name(record.config.scheduler, entry.subspan(service_user::kScheduler, abi::kNameSize));
+  record.config.flags = load<std::uint32_t>(entry, service_user::kFlags);
+  record.config.persistence_timeout = load<std::uint32_t>(entry, service_user::kTimeout);
+  record.config.netmask = ntohl(load<std::uint32_t>(entry, service_user::kNetmask));
   record.destination_count = load<std::uint32_t>(entry, service_entry::kDests);
   record.presence |= presence::kDestinationCount;
   if (format.fullnat) {
@@ -210,14 +210,14 @@ bool read_service(std::span<const std::byte> entry, const EntryFormat& format, a
 bool read_destination(std::span<const std::byte> entry, const EntryFormat& format, abi::DestinationRecord& record) {
   record.active_connections = load<std::uint32_t>(entry, dest_entry::kActive);
   if (record.active_connections == kUntouchedWord) return false;
-  record.family = AF_INET;
-  std::memcpy(record.address, entry.data() + dest_entry::kAddress, kIpv4Size);
-  record.port = ntohs(load<std::uint16_t>(entry, dest_entry::kPort));
+  record.key.address.family = AF_INET;
+  std::memcpy(record.key.address.bytes, entry.data() + dest_entry::kAddress, kIpv4Size);
+  record.key.port = ntohs(load<std::uint16_t>(entry, dest_entry::kPort));
   // The kernel adds NOOUTPUT and INACTIVE to what it returns.
-  record.forwarding = load<std::uint32_t>(entry, dest_entry::kConnFlags) & kernel::kForwardingMask;
-  record.weight = load<std::int32_t>(entry, dest_entry::kWeight);
-  record.upper_threshold = load<std::uint32_t>(entry, dest_entry::kUpper);
-  record.lower_threshold = load<std::uint32_t>(entry, dest_entry::kLower);
+  record.config.forwarding = load<std::uint32_t>(entry, dest_entry::kConnFlags) & kernel::kForwardingMask;
+  record.config.weight = load<std::int32_t>(entry, dest_entry::kWeight);
+  record.config.upper_threshold = load<std::uint32_t>(entry, dest_entry::kUpper);
+  record.config.lower_threshold = load<std::uint32_t>(entry, dest_entry::kLower);
   record.inactive_connections = load<std::uint32_t>(entry, dest_entry::kInactive);
   record.persistent_connections = load<std::uint32_t>(entry, dest_entry::kPersistent);
   read_stats(entry.subspan(dest_entry::kStats), format, record.stats, record.presence);
@@ -227,24 +227,25 @@ bool read_destination(std::span<const std::byte> entry, const EntryFormat& forma
 bool read_local_address(std::span<const std::byte> entry, abi::LocalAddressRecord& record) {
   record.connections = load<std::uint32_t>(entry, laddr_entry::kConnections);
   if (record.connections == kUntouchedWord) return false;
-  record.family = AF_INET;
-  std::memcpy(record.address, entry.data() + laddr_entry::kAddress, kIpv4Size);
+  record.key.address.family = AF_INET;
+  std::memcpy(record.key.address.bytes, entry.data() + laddr_entry::kAddress, kIpv4Size);
   record.port_conflicts = load<std::uint64_t>(entry, laddr_entry::kPortConflict);
   return true;
 }
 
 bool read_daemon(std::span<const std::byte> entry, abi::DaemonRecord& record) {
-  record.state = load<std::uint32_t>(entry, daemon_user::kState);
-  if (record.state == 0) return false;
-  abi::copy_name(record.interface_name, entry.subspan(daemon_user::kInterface, abi::kNameSize));
-  record.sync_id = load<std::uint32_t>(entry, daemon_user::kSyncId);
+  record.config.state = load<std::uint32_t>(entry, daemon_user::kState);
+  if (record.config.state == 0) return false;
+  abi::copy_name(record.config.interface, entry.subspan(daemon_user::kInterface, abi::kNameSize));
+  record.config.sync_id = load<std::uint32_t>(entry, daemon_user::kSyncId);
   return true;
 }
 
-void read_timeouts(std::span<const std::byte> bytes, abi::TimeoutsRecord& record) {
-  record.tcp = load<std::uint32_t>(bytes, timeout_user::kTcp);
-  record.tcp_fin = load<std::uint32_t>(bytes, timeout_user::kTcpFin);
-  record.udp = load<std::uint32_t>(bytes, timeout_user::kUdp);
+void read_timeouts(std::span<const std::byte> bytes, abi::TimeoutRecord& record) {
+  record.config.tcp = load<std::uint32_t>(bytes, timeout_user::kTcp);
+  record.config.tcp_fin = load<std::uint32_t>(bytes, timeout_user::kTcpFin);
+  record.config.udp = load<std::uint32_t>(bytes, timeout_user::kUdp);
+  record.presence |= presence::kTcp | presence::kTcpFin | presence::kUdp;
 }
 
 void read_info(std::span<const std::byte> bytes, abi::InfoRecord& record) {

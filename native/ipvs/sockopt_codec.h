@@ -41,7 +41,7 @@ using Bytes = std::vector<std::byte>;
 [[nodiscard]] bool read_local_address(std::span<const std::byte> entry, abi::LocalAddressRecord& record);
 // False when that daemon does not run.
 [[nodiscard]] bool read_daemon(std::span<const std::byte> entry, abi::DaemonRecord& record);
-void read_timeouts(std::span<const std::byte> bytes, abi::TimeoutsRecord& record);
+void read_timeouts(std::span<const std::byte> bytes, abi::TimeoutRecord& record);
 void read_info(std::span<const std::byte> bytes, abi::InfoRecord& record);
 
 }  // namespace ipvs::sockopt

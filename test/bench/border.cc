@@ -36,13 +36,13 @@ abi::Request destination() {
   abi::Request request{};
   request.operation = static_cast<std::uint16_t>(abi::Operation::kDestinationAdd);
   request.transport = static_cast<std::uint16_t>(abi::Transport::kNetlink);
-  request.presence = abi::request_presence::kService;
-  request.service_family = AF_INET;
-  request.protocol = 6;
-  request.service_port = 80;
-  request.target_port = 8080;
-  request.forwarding = 5;
-  request.weight = 1;
+  request.presence = abi::presence::kService;
+  request.service.address.family = AF_INET;
+  request.service.protocol = 6;
+  request.service.port = 80;
+  request.target.port = 8080;
+  request.destination.forwarding = 5;
+  request.destination.weight = 1;
   return request;
 }
 

@@ -56,8 +56,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     }
     insist(!attributes.malformed());
   }
-  (void)ipvs::sockopt::write_destination(request, request.protocol);
-  (void)ipvs::sockopt::write_local_address(request, request.protocol);
+  (void)ipvs::sockopt::write_destination(request, request.service.protocol);
+  (void)ipvs::sockopt::write_local_address(request, request.service.protocol);
   (void)ipvs::sockopt::write_timeouts(request);
   (void)ipvs::sockopt::write_daemon(request);
   (void)ipvs::sockopt::write_service_query(request, ipvs::sockopt::kFullnat);

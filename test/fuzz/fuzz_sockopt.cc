@@ -60,7 +60,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
           [&](auto& to) { return sockopt::read_daemon(sized(bytes, sockopt::daemon_user::kSize), to); });
       break;
     case 4: {
-      abi::TimeoutsRecord timeouts{};
+      abi::TimeoutRecord timeouts{};
       sockopt::read_timeouts(sized(bytes, sockopt::timeout_user::kSize), timeouts);
       break;
     }

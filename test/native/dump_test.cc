@@ -41,7 +41,7 @@ TEST("several datagrams, several messages in each; what is repeated between chun
   check_only_outcome(reply, 0, flags::kSent);
   REQUIRE_EQ(reply.services.size(), std::size_t{4});
   const int expected[] = {1, 2, 3, 1};
-  for (std::size_t i = 0; i < 4; ++i) CHECK_EQ(reply.services[i].address[3], expected[i]);
+  for (std::size_t i = 0; i < 4; ++i) CHECK_EQ(reply.services[i].key.address.bytes[3], expected[i]);
 }
 
 TEST("two lists in one job do not hide each other's records") {
@@ -49,8 +49,8 @@ TEST("two lists in one job do not hide each other's records") {
   Client client(kernel);
   const Reply reply = client.run({plain(Operation::kServiceList), plain(Operation::kServiceList)});
   REQUIRE_EQ(reply.services.size(), std::size_t{2});
-  CHECK_EQ(reply.services[0].operation, 0U);
-  CHECK_EQ(reply.services[1].operation, 1U);
+  CHECK_EQ(reply.services[0].request_index, 0U);
+  CHECK_EQ(reply.services[1].request_index, 1U);
 }
 
 TEST("DONE without a payload, and DONE behind records in one datagram") {
@@ -243,7 +243,7 @@ TEST("a list waits for what was asked before it, and what comes after it waits f
   const Reply reply = client.run({new_service(), new_service(), plain(Operation::kServiceList), new_destination()});
   REQUIRE_EQ(reply.outcomes.size(), std::size_t{4});
   for (std::uint32_t i = 0; i < 4; ++i) {
-    CHECK_EQ(reply.outcomes[i].operation, i);
+    CHECK_EQ(reply.outcomes[i].request_index, i);
     check_outcome(reply, i, 0, flags::kSent);
   }
   const auto windows = kernel.windows();

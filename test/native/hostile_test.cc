@@ -22,12 +22,12 @@ std::size_t check_all(const Bytes& datagram) {
     const abi::Reply& reply = all.reply;
     CHECK(all.family.id == 0 || all.family.id >= 16);
     for (const abi::ServiceRecord& record : reply.services) {
-      CHECK(record.family == AF_INET || record.family == AF_INET6);
-      CHECK_EQ(record.scheduler[15], '\0');
-      CHECK_EQ(record.persistence_engine[15], '\0');
+      CHECK(record.key.address.family == AF_INET || record.key.address.family == AF_INET6);
+      CHECK_EQ(record.config.scheduler[15], '\0');
+      CHECK_EQ(record.config.engine[15], '\0');
     }
-    for (const abi::DestinationRecord& record : reply.destinations) CHECK(record.forwarding <= 7);
-    for (const abi::DaemonRecord& record : reply.daemons) CHECK_EQ(record.interface_name[15], '\0');
+    for (const abi::DestinationRecord& record : reply.destinations) CHECK(record.config.forwarding <= 7);
+    for (const abi::DaemonRecord& record : reply.daemons) CHECK_EQ(record.config.interface[15], '\0');
     records += reply.records() + reply.daemons.size() + reply.timeouts.size() + reply.infos.size();
   }
   return records;

@@ -16,7 +16,7 @@ namespace {
 using abi::Dialect;
 using abi::name_of;
 using abi::Reply;
-namespace presence = abi::reply_presence;
+namespace presence = abi::presence;
 
 constexpr std::uint64_t kBig = 0x100000001;  // does not fit 32 bits
 
@@ -51,33 +51,33 @@ TEST("fullnat-v2: a service, its 64-bit counters, no rates, no established timeo
   REQUIRE_EQ(refused(golden::kServiceV2, Dialect::kFullnatV2, reply), 0);
   REQUIRE_EQ(reply.services.size(), std::size_t{1});
   const abi::ServiceRecord& record = reply.services[0];
-  CHECK_EQ(record.operation, 3U);
+  CHECK_EQ(record.request_index, 3U);
   CHECK_EQ(record.presence, presence::kStats | presence::kStats64);
-  CHECK_EQ(record.family, AF_INET);
-  CHECK_EQ(record.protocol, 6);
-  CHECK_EQ(address(record.address), ipv4(192, 0, 2, 1));
-  CHECK_EQ(record.port, 80);
-  CHECK_EQ(record.flags, 0x8003U);
-  CHECK_EQ(record.persistence_timeout, 300U);
-  CHECK_EQ(record.netmask, 0xffffff00U);
-  CHECK_EQ(name_of(record.scheduler), std::string_view("wrr"));
+  CHECK_EQ(record.key.address.family, AF_INET);
+  CHECK_EQ(record.key.protocol, 6);
+  CHECK_EQ(address(record.key.address.bytes), ipv4(192, 0, 2, 1));
+  CHECK_EQ(record.key.port, 80);
+  CHECK_EQ(record.config.flags, 0x8003U);
+  CHECK_EQ(record.config.persistence_timeout, 300U);
+  CHECK_EQ(record.config.netmask, 0xffffff00U);
+  CHECK_EQ(name_of(record.config.scheduler), std::string_view("wrr"));
   check_counters(record.stats, kBig);
 }
 
 TEST("fullnat-v3: attribute 11 is the established timeout") {
   Reply reply;
   REQUIRE_EQ(refused(golden::kServiceV3, Dialect::kFullnatV3, reply), 0);
-  CHECK_EQ(reply.services[0].established_timeout, 900U);
+  CHECK_EQ(reply.services[0].config.established_timeout, 900U);
   CHECK_EQ(reply.services[0].presence, presence::kStats | presence::kStats64 | presence::kEstablishedTimeout);
-  CHECK_EQ(reply.services[0].persistence_engine[0], '\0');
+  CHECK_EQ(reply.services[0].config.engine[0], '\0');
 }
 
 TEST("attribute 11 of v3 is no name on mainline's terms, nor anything on v2 or an unknown dialect") {
   for (const Dialect dialect : {Dialect::kFullnatV2, Dialect::kUnknown}) {
     Reply reply;
     REQUIRE_EQ(refused(golden::kServiceV3, dialect, reply), 0);
-    CHECK_EQ(reply.services[0].established_timeout, 0U);
-    CHECK_EQ(reply.services[0].presence & (presence::kEstablishedTimeout | presence::kPersistenceEngine), 0U);
+    CHECK_EQ(reply.services[0].config.established_timeout, 0U);
+    CHECK_EQ(reply.services[0].presence & (presence::kEstablishedTimeout | presence::kEngine), 0U);
   }
 }
 
@@ -86,21 +86,21 @@ TEST("fullnat-v3: an IPv6 service by fwmark has no protocol, address or port; it
   REQUIRE_EQ(refused(golden::kServiceV3Fwmark, Dialect::kFullnatV3, reply), 0);
   const abi::ServiceRecord& record = reply.services[0];
   CHECK((record.presence & presence::kFwmark) != 0);
-  CHECK_EQ(record.fwmark, 42U);
-  CHECK_EQ(record.family, AF_INET6);
-  CHECK_EQ(record.protocol, 0);
-  CHECK_EQ(record.port, 0);
-  CHECK_EQ(record.netmask, 128U);
+  CHECK_EQ(record.key.fwmark, 42U);
+  CHECK_EQ(record.key.address.family, AF_INET6);
+  CHECK_EQ(record.key.protocol, 0);
+  CHECK_EQ(record.key.port, 0);
+  CHECK_EQ(record.config.netmask, 128U);
 }
 
 TEST("mainline: a persistence engine, rates, and STATS64 instead of STATS") {
   Reply reply;
   REQUIRE_EQ(refused(golden::kServiceMainline, Dialect::kMainline, reply), 0);
   const abi::ServiceRecord& record = reply.services[0];
-  CHECK_EQ(record.presence, presence::kStats | presence::kStats64 | presence::kRates | presence::kPersistenceEngine);
-  CHECK_EQ(name_of(record.persistence_engine), std::string_view("sip"));
-  CHECK_EQ(record.established_timeout, 0U);
-  CHECK_EQ(record.protocol, 17);
+  CHECK_EQ(record.presence, presence::kStats | presence::kStats64 | presence::kRates | presence::kEngine);
+  CHECK_EQ(name_of(record.config.engine), std::string_view("sip"));
+  CHECK_EQ(record.config.established_timeout, 0U);
+  CHECK_EQ(record.key.protocol, 17);
   check_counters(record.stats, kBig);
   CHECK_EQ(record.stats.connections_per_second, std::uint64_t{1} << 33);
   CHECK_EQ(record.stats.out_bytes_per_second, (std::uint64_t{1} << 33) + 4);
@@ -110,8 +110,8 @@ TEST("mainline: STATS64 wins although STATS comes behind it") {
   Reply reply;
   REQUIRE_EQ(refused(golden::kServiceMainlineV6, Dialect::kMainline, reply), 0);
   check_counters(reply.services[0].stats, 5);
-  CHECK_EQ(reply.services[0].netmask, 64U);
-  CHECK_EQ(address(reply.services[0].address), hex("20010db8 00000000 00000000 00000001"));
+  CHECK_EQ(reply.services[0].config.netmask, 64U);
+  CHECK_EQ(address(reply.services[0].key.address.bytes), hex("20010db8 00000000 00000000 00000001"));
 }
 
 Bytes service_with(const Bytes& more) { return attribute(1, join({attribute(1, raw(std::uint16_t{AF_INET})), more})); }
@@ -163,15 +163,15 @@ TEST("a scheduler name without its terminator is cut to 15 characters") {
   name.pop_back();
   Reply reply;
   REQUIRE(decoded(1, service_with(attribute(6, name)), Dialect::kFullnatV2, reply));
-  CHECK_EQ(name_of(reply.services[0].scheduler), std::string_view("0123456789abcde"));
-  CHECK_EQ(reply.services[0].scheduler[15], '\0');
+  CHECK_EQ(name_of(reply.services[0].config.scheduler), std::string_view("0123456789abcde"));
+  CHECK_EQ(reply.services[0].config.scheduler[15], '\0');
 }
 
 TEST("FULLNAT: a destination has the family of the service that was asked about") {
   Reply reply;
   REQUIRE_EQ(refused(golden::kDestV3, Dialect::kFullnatV3, reply), 0);
   const abi::DestinationRecord& record = reply.destinations[0];
-  CHECK_EQ(record.operation, 3U);
+  CHECK_EQ(record.request_index, 3U);
   CHECK_EQ(record.parent, 4U);
   check_like(record, new_destination());
   CHECK_EQ(record.active_connections, 3U);
@@ -185,12 +185,12 @@ TEST("mainline: a destination of another family than its service, with a tunnel"
   Reply reply;
   REQUIRE_EQ(refused(golden::kDestMainline, Dialect::kMainline, reply), 0);
   const abi::DestinationRecord& record = reply.destinations[0];
-  CHECK_EQ(record.family, AF_INET6);
-  CHECK_EQ(record.tunnel_type, 1);
-  CHECK_EQ(record.tunnel_port, 4789);
-  CHECK_EQ(record.tunnel_flags, 2);
+  CHECK_EQ(record.key.address.family, AF_INET6);
+  CHECK_EQ(record.config.tunnel.type, 1);
+  CHECK_EQ(record.config.tunnel.port, 4789);
+  CHECK_EQ(record.config.tunnel.flags, 2);
   CHECK_EQ(record.presence, presence::kStats | presence::kStats64 | presence::kRates | presence::kTargetFamily |
-                                presence::kTunnelType | presence::kTunnelPort | presence::kTunnelFlags);
+                                presence::kTunnel | presence::kTunnel | presence::kTunnel);
   check_counters(record.stats, kBig);
 }
 
@@ -198,24 +198,24 @@ TEST("FULLNAT: destination attributes from 11 on are not mainline's (the SNAT fo
   Reply reply;
   const Bytes nest = join({attribute(1, ipv4(10, 0, 0, 1)), attribute(11, Bytes(40)), attribute(12, Bytes(3))});
   REQUIRE(decoded(5, attribute(2, nest), Dialect::kFullnatV2, reply));
-  CHECK_EQ(reply.destinations[0].family, AF_INET);
+  CHECK_EQ(reply.destinations[0].key.address.family, AF_INET);
   CHECK_EQ(reply.destinations[0].presence, 0U);
 }
 
 TEST("the forwarding method is masked with 7") {
   Reply reply;
   REQUIRE(decoded(5, attribute(2, attribute(3, raw(std::uint32_t{0x185}))), Dialect::kMainline, reply));
-  CHECK_EQ(reply.destinations[0].forwarding, 5U);
+  CHECK_EQ(reply.destinations[0].config.forwarding, 5U);
 }
 
 TEST("FULLNAT: a local address") {
   Reply reply;
   REQUIRE_EQ(refused(golden::kLaddrV3, Dialect::kFullnatV3, reply), 0);
   const abi::LocalAddressRecord& record = reply.local_addresses[0];
-  CHECK_EQ(record.operation, 3U);
+  CHECK_EQ(record.request_index, 3U);
   CHECK_EQ(record.parent, 4U);
-  CHECK_EQ(record.family, AF_INET);
-  CHECK_EQ(address(record.address), ipv4(10, 1, 1, 5));
+  CHECK_EQ(record.key.address.family, AF_INET);
+  CHECK_EQ(address(record.key.address.bytes), ipv4(10, 1, 1, 5));
   CHECK_EQ(record.port_conflicts, kBig);
   CHECK_EQ(record.connections, 77U);
 }
@@ -223,24 +223,24 @@ TEST("FULLNAT: a local address") {
 TEST("an address of 4 bytes fills the rest with zeros, one of 3 is refused, one of 20 is cut") {
   Reply reply;
   REQUIRE(decoded(18, attribute(7, attribute(1, hex("0a010105"))), Dialect::kFullnatV2, reply));
-  CHECK_EQ(address(reply.local_addresses[0].address), ipv4(10, 1, 1, 5));
+  CHECK_EQ(address(reply.local_addresses[0].key.address.bytes), ipv4(10, 1, 1, 5));
   CHECK(!decoded(18, attribute(7, attribute(1, hex("0a0101"))), Dialect::kFullnatV2, reply));
   REQUIRE(decoded(18, attribute(7, attribute(1, Bytes(20, std::byte{7}))), Dialect::kFullnatV2, reply));
-  CHECK_EQ(address(reply.local_addresses[1].address), Bytes(16, std::byte{7}));
+  CHECK_EQ(address(reply.local_addresses[1].key.address.bytes), Bytes(16, std::byte{7}));
 }
 
 TEST("mainline: a daemon with its multicast group") {
   Reply reply;
   REQUIRE_EQ(refused(golden::kDaemonMainline, Dialect::kMainline, reply), 0);
   const abi::DaemonRecord& record = reply.daemons[0];
-  CHECK_EQ(record.state, 1U);
-  CHECK_EQ(record.sync_id, 5U);
-  CHECK_EQ(name_of(record.interface_name), std::string_view("eth0"));
-  CHECK_EQ(record.sync_max_length, 1400);
-  CHECK_EQ(record.multicast_family, AF_INET);
-  CHECK_EQ(address(record.multicast_group), ipv4(224, 0, 0, 81));
-  CHECK_EQ(record.multicast_port, 8848);
-  CHECK_EQ(record.multicast_ttl, 2);
+  CHECK_EQ(record.config.state, 1U);
+  CHECK_EQ(record.config.sync_id, 5U);
+  CHECK_EQ(name_of(record.config.interface), std::string_view("eth0"));
+  CHECK_EQ(record.config.sync_max_length, 1400);
+  CHECK_EQ(record.config.multicast_group.family, AF_INET);
+  CHECK_EQ(address(record.config.multicast_group.bytes), ipv4(224, 0, 0, 81));
+  CHECK_EQ(record.config.multicast_port, 8848);
+  CHECK_EQ(record.config.multicast_ttl, 2);
   CHECK_EQ(record.presence,
            presence::kSyncMaxLength | presence::kMulticastGroup | presence::kMulticastPort | presence::kMulticastTtl);
 }
@@ -249,9 +249,9 @@ TEST("timeouts, and an info whose types collide with SERVICE and DEST: told apar
   Reply reply;
   REQUIRE_EQ(refused(golden::kConfig, Dialect::kFullnatV3, reply), 0);
   REQUIRE_EQ(refused(golden::kInfo, Dialect::kFullnatV3, reply), 0);
-  CHECK_EQ(reply.timeouts[0].tcp, 90U);
-  CHECK_EQ(reply.timeouts[0].tcp_fin, 7U);
-  CHECK_EQ(reply.timeouts[0].udp, 300U);
+  CHECK_EQ(reply.timeouts[0].config.tcp, 90U);
+  CHECK_EQ(reply.timeouts[0].config.tcp_fin, 7U);
+  CHECK_EQ(reply.timeouts[0].config.udp, 300U);
   CHECK_EQ(reply.infos[0].version, 0x10201U);
   CHECK_EQ(reply.infos[0].connection_table_size, 4194304U);
   CHECK_EQ(reply.infos[0].presence, 0U);  // netlink does not count services
@@ -273,9 +273,9 @@ TEST("what a record has no value for is zero") {
   Reply reply;
   REQUIRE(decoded(5, attribute(2, {}), Dialect::kMainline, reply));
   abi::DestinationRecord empty{};
-  empty.operation = 3;
+  empty.request_index = 3;
   empty.parent = 4;
-  empty.family = AF_INET;
+  empty.key.address.family = AF_INET;
   CHECK_EQ(std::memcmp(&reply.destinations[0], &empty, sizeof empty), 0);
 }
 

@@ -51,15 +51,15 @@ std::vector<abi::Request> one_of_each() {
     abi::Request request = new_destination();
     request.operation = operation;
     request.presence = 0x1fff & ~presence::kFwmark;
-    request.flags = 0xffffffffU;
+    request.config.flags = 0xffffffffU;
     request.flags_mask = 0xffffffffU;
-    request.forwarding = 0xffffffffU;
-    request.netmask = 0xffffff00U;
-    request.established_timeout = 900;
-    set_name(request.scheduler, "0123456789abcdef");  // 16 bytes: no terminator
-    set_name(request.persistence_engine, "0123456789abcdef");
-    set_name(request.interface_name, "0123456789abcdef");
-    request.multicast_family = AF_INET6;
+    request.destination.forwarding = 0xffffffffU;
+    request.config.netmask = 0xffffff00U;
+    request.config.established_timeout = 900;
+    set_name(request.config.scheduler, "0123456789abcdef");  // 16 bytes: no terminator
+    set_name(request.config.engine, "0123456789abcdef");
+    set_name(request.daemon.interface, "0123456789abcdef");
+    request.daemon.multicast_group.family = AF_INET6;
     all.push_back(request);
   }
   return all;
@@ -72,7 +72,7 @@ TEST("golden: NEW_LADDR of the ABI notes, byte for byte") {
 TEST("golden: NEW_SERVICE of the ABI notes on v3, byte for byte") {
   abi::Request request = new_service();
   request.presence |= presence::kEstablishedTimeout;
-  request.established_timeout = 900;
+  request.config.established_timeout = 900;
   CHECK_EQ(encoded(request, Dialect::kFullnatV3, kFlagAck), hex(golden::kNewServiceV3));
 }
 
@@ -148,7 +148,7 @@ TEST("HASHED is never sent: on FULLNAT kernels it makes a service that is counte
     for (const Operation operation : {Operation::kServiceAdd, Operation::kServiceSet}) {
       abi::Request request = new_service();
       request.operation = static_cast<std::uint16_t>(operation);
-      request.flags = 0xffffffffU;
+      request.config.flags = 0xffffffffU;
       request.flags_mask = 0xffffffffU;
       const auto flags = service(encoded(request, dialect), kernel::kSvcFlags);
       REQUIRE(flags.has_value());
@@ -170,7 +170,7 @@ TEST("EST_TIMEOUT is 4 bytes, and only on v3: mainline reads attribute 11 as a n
   for (const Dialect dialect : kDialects) {
     abi::Request request = new_service();
     request.presence |= presence::kEstablishedTimeout;
-    request.established_timeout = 90;
+    request.config.established_timeout = 90;
     const auto timeout = service(encoded(request, dialect), 11);
     CHECK_EQ(timeout.has_value(), dialect == Dialect::kFullnatV3);
     if (timeout) CHECK_EQ(*timeout, hex("5a000000"));
@@ -181,8 +181,8 @@ TEST("EST_TIMEOUT is 4 bytes, and only on v3: mainline reads attribute 11 as a n
 TEST("the persistence engine's name goes to mainline alone: v3 reads attribute 11 as seconds") {
   for (const Dialect dialect : kDialects) {
     abi::Request request = new_service();
-    request.presence |= presence::kPersistenceEngine;
-    set_name(request.persistence_engine, "sip");
+    request.presence |= presence::kEngine;
+    set_name(request.config.engine, "sip");
     const auto name = service(encoded(request, dialect), 11);
     CHECK_EQ(name.has_value(), dialect == Dialect::kMainline);
     if (name) CHECK_EQ(*name, text("sip"));
@@ -192,7 +192,7 @@ TEST("the persistence engine's name goes to mainline alone: v3 reads attribute 1
 
 TEST("a dialect that is not known gets neither") {
   abi::Request request = new_service();
-  request.presence |= presence::kPersistenceEngine | presence::kEstablishedTimeout;
+  request.presence |= presence::kEngine | presence::kEstablishedTimeout;
   CHECK(!service(encoded(request, Dialect::kUnknown), 11));
 }
 
@@ -222,27 +222,27 @@ TEST("addresses are 16 bytes, ports big-endian, the protocol in host order") {
 
 TEST("the netmask is in network order for IPv4 and a prefix length in host order for IPv6") {
   abi::Request request = new_service();
-  request.netmask = 0xffffff00U;
+  request.config.netmask = 0xffffff00U;
   CHECK_EQ(service(encoded(request, Dialect::kMainline), kernel::kSvcNetmask).value_or(Bytes{}), hex("ffffff00"));
-  request.service_family = AF_INET6;
-  request.netmask = 64;
+  request.service.address.family = AF_INET6;
+  request.config.netmask = 64;
   CHECK_EQ(service(encoded(request, Dialect::kMainline), kernel::kSvcNetmask).value_or(Bytes{}), hex("40000000"));
 }
 
 TEST("names of 16 characters are cut to 15 and terminated: FULLNAT kernels read on past the field") {
   abi::Request request = new_service();
-  set_name(request.scheduler, "0123456789abcdef");
+  set_name(request.config.scheduler, "0123456789abcdef");
   CHECK_EQ(service(encoded(request, Dialect::kFullnatV3), kernel::kSvcScheduler).value_or(Bytes{}),
            text("0123456789abcde"));
-  set_name(request.scheduler, "0123456789abcde");
+  set_name(request.config.scheduler, "0123456789abcde");
   CHECK_EQ(service(encoded(request, Dialect::kFullnatV3), kernel::kSvcScheduler).value_or(Bytes{}),
            text("0123456789abcde"));
 }
 
 TEST("the forwarding method is masked with 7, the weight keeps its sign") {
   abi::Request request = new_destination();
-  request.forwarding = 0x185;
-  request.weight = -1;
+  request.destination.forwarding = 0x185;
+  request.destination.weight = -1;
   const Bytes bytes = encoded(request, Dialect::kFullnatV3);
   CHECK_EQ(dest(bytes, kernel::kDestForwarding).value_or(Bytes{}), hex("05000000"));
   CHECK_EQ(dest(bytes, kernel::kDestWeight).value_or(Bytes{}), hex("ffffffff"));
@@ -262,10 +262,10 @@ TEST("destination family and tunnel go to mainline alone, and only when asked fo
   for (const Dialect dialect : kDialects) {
     abi::Request request = new_destination();
     request.presence |= presence::kTargetFamily | presence::kTunnel;
-    request.target_family = AF_INET6;
-    request.tunnel_type = 1;
-    request.tunnel_port = 4789;
-    request.tunnel_flags = 2;
+    request.target.address.family = AF_INET6;
+    request.destination.tunnel.type = 1;
+    request.destination.tunnel.port = 4789;
+    request.destination.tunnel.flags = 2;
     const Bytes bytes = encoded(request, dialect);
     const bool mainline = dialect == Dialect::kMainline;
     CHECK_EQ(dest(bytes, kernel::kDestFamily).value_or(Bytes{}), mainline ? hex("0a00") : Bytes{});
@@ -278,29 +278,29 @@ TEST("destination family and tunnel go to mainline alone, and only when asked fo
 
 TEST("timeouts: top-level 4, 5 and 6, and only those that are asked for") {
   abi::Request request = plain(Operation::kTimeoutsSet);
-  request.presence = presence::kTimeoutTcp | presence::kTimeoutUdp;
-  request.timeout_tcp = 900;
-  request.timeout_tcp_fin = 5;
-  request.timeout_udp = 300;
+  request.presence = presence::kTcp | presence::kUdp;
+  request.timeouts.tcp = 900;
+  request.timeouts.tcp_fin = 5;
+  request.timeouts.udp = 300;
   const Bytes bytes = encoded(request, Dialect::kMainline);
   CHECK_EQ(Bytes(bytes.begin() + 20, bytes.end()), hex("0800 0400 84030000 0800 0600 2c010000"));
 }
 
 TEST("daemon: start names everything, stop the state alone; mainline's extras stay there") {
   abi::Request request = plain(Operation::kDaemonStart);
-  request.daemon_state = 1;
-  request.sync_id = 5;
-  set_name(request.interface_name, "eth0");
+  request.daemon.state = 1;
+  request.daemon.sync_id = 5;
+  set_name(request.daemon.interface, "eth0");
   const std::string_view common = "0800 0100 01000000 0900 0200 65746830 00000000 0800 0300 05000000";
   Bytes bytes = encoded(request, Dialect::kFullnatV2);
   CHECK_EQ(Bytes(bytes.begin() + 20, bytes.end()), join({hex("2000 0300"), hex(common)}));
   request.presence =
       presence::kSyncMaxLength | presence::kMulticastGroup | presence::kMulticastPort | presence::kMulticastTtl;
-  request.sync_max_length = 1400;
-  request.multicast_family = AF_INET;
-  set_ipv4(request.multicast_group, 224, 0, 0, 81);
-  request.multicast_port = 8848;
-  request.multicast_ttl = 2;
+  request.daemon.sync_max_length = 1400;
+  request.daemon.multicast_group.family = AF_INET;
+  set_ipv4(request.daemon.multicast_group.bytes, 224, 0, 0, 81);
+  request.daemon.multicast_port = 8848;
+  request.daemon.multicast_ttl = 2;
   bytes = encoded(request, Dialect::kFullnatV3);
   CHECK_EQ(Bytes(bytes.begin() + 20, bytes.end()), join({hex("2000 0300"), hex(common)}));
   bytes = encoded(request, Dialect::kMainline);
@@ -335,7 +335,7 @@ TEST("valid_request: operations on a service need one, of a known family") {
                        (operation >= Operation::kDaemonStart && operation <= Operation::kFlush);
     CHECK_EQ(valid_request(plain(operation)), alone);
     abi::Request request = on_service(operation);
-    request.service_family = AF_UNIX;
+    request.service.address.family = AF_UNIX;
     CHECK(!valid_request(request));
   }
 }

@@ -11,7 +11,7 @@ namespace ipvs::test {
   abi::Outcome found{};
   int count = 0;
   for (const abi::Outcome& each : reply.outcomes) {
-    if (each.operation != operation) continue;
+    if (each.request_index != operation) continue;
     found = each;
     ++count;
   }

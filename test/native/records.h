@@ -14,13 +14,13 @@ namespace ipvs::test {
 
 // The destination that `request` would make.
 inline void check_like(const abi::DestinationRecord& record, const abi::Request& request) {
-  CHECK_EQ(record.family, request.target_family);
-  CHECK_EQ(address(record.address), address(request.target_address));
-  CHECK_EQ(record.port, request.target_port);
-  CHECK_EQ(record.forwarding, request.forwarding);
-  CHECK_EQ(record.weight, request.weight);
-  CHECK_EQ(record.upper_threshold, request.upper_threshold);
-  CHECK_EQ(record.lower_threshold, request.lower_threshold);
+  CHECK_EQ(record.key.address.family, request.target.address.family);
+  CHECK_EQ(address(record.key.address.bytes), address(request.target.address.bytes));
+  CHECK_EQ(record.key.port, request.target.port);
+  CHECK_EQ(record.config.forwarding, request.destination.forwarding);
+  CHECK_EQ(record.config.weight, request.destination.weight);
+  CHECK_EQ(record.config.upper_threshold, request.destination.upper_threshold);
+  CHECK_EQ(record.config.lower_threshold, request.destination.lower_threshold);
 }
 
 }  // namespace ipvs::test

@@ -26,19 +26,19 @@ Reply sample() {
   Reply reply;
   reply.outcomes.push_back({1, 17, 3, 1, 0});
   reply.outcomes.push_back({2, 0, 0, 0, 0});
-  reply.services.emplace_back().operation = 3;
-  reply.destinations.emplace_back().operation = 4;
-  reply.local_addresses.emplace_back().operation = 5;
-  reply.daemons.emplace_back().operation = 6;
-  reply.timeouts.emplace_back().operation = 7;
-  reply.infos.emplace_back().operation = 8;
-  reply.probes.emplace_back().operation = 9;
+  reply.services.emplace_back().request_index = 3;
+  reply.destinations.emplace_back().request_index = 4;
+  reply.local_addresses.emplace_back().request_index = 5;
+  reply.daemons.emplace_back().request_index = 6;
+  reply.timeouts.emplace_back().request_index = 7;
+  reply.infos.emplace_back().request_index = 8;
+  reply.probes.emplace_back().request_index = 9;
   return reply;
 }
 
 TEST("reply: the header counts, the sections follow in the order of the header without gaps") {
   const Reply reply = sample();
-  const std::size_t expected = 48 + 2 * 16 + 176 + 152 + 40 + 56 + 16 + 24 + 40;
+  const std::size_t expected = 48 + 2 * 16 + 176 + 152 + 40 + 56 + 24 + 24 + 40;
   REQUIRE_EQ(reply.size(), expected);
   Bytes buffer(expected);
   reply.write(buffer.data(), true);
@@ -50,13 +50,13 @@ TEST("reply: the header counts, the sections follow in the order of the header w
   CHECK_EQ(at<std::uint32_t>(buffer, 48), 1U);
   CHECK_EQ(at<std::int32_t>(buffer, 52), 17);
   CHECK_EQ(at<std::uint32_t>(buffer, 64), 2U);
-  CHECK_EQ(at<abi::ServiceRecord>(buffer, 80).operation, 3U);
-  CHECK_EQ(at<abi::DestinationRecord>(buffer, 256).operation, 4U);
-  CHECK_EQ(at<abi::LocalAddressRecord>(buffer, 408).operation, 5U);
-  CHECK_EQ(at<abi::DaemonRecord>(buffer, 448).operation, 6U);
-  CHECK_EQ(at<abi::TimeoutsRecord>(buffer, 504).operation, 7U);
-  CHECK_EQ(at<abi::InfoRecord>(buffer, 520).operation, 8U);
-  CHECK_EQ(at<abi::ProbeRecord>(buffer, 544).operation, 9U);
+  CHECK_EQ(at<abi::ServiceRecord>(buffer, 80).request_index, 3U);
+  CHECK_EQ(at<abi::DestinationRecord>(buffer, 256).request_index, 4U);
+  CHECK_EQ(at<abi::LocalAddressRecord>(buffer, 408).request_index, 5U);
+  CHECK_EQ(at<abi::DaemonRecord>(buffer, 448).request_index, 6U);
+  CHECK_EQ(at<abi::TimeoutRecord>(buffer, 504).request_index, 7U);
+  CHECK_EQ(at<abi::InfoRecord>(buffer, 528).request_index, 8U);
+  CHECK_EQ(at<abi::ProbeRecord>(buffer, 552).request_index, 9U);
 }
 
 TEST("reply: an empty one is its header") {
@@ -65,33 +65,6 @@ TEST("reply: an empty one is its header") {
   Bytes buffer(48, std::byte{0xff});
   reply.write(buffer.data(), false);
   CHECK_EQ(Bytes(buffer.begin() + 8, buffer.end()), Bytes(40));
-}
-
-TEST("layout: every field of every record is in the table, inside its record and without overlap") {
-  for (const abi::LayoutEntry& record : abi::kLayout) {
-    if (!record.name.empty()) continue;
-    std::uint32_t covered = 0;
-    std::vector<bool> taken(record.value);
-    for (const abi::LayoutEntry& field : abi::kLayout) {
-      if (field.group != record.group || field.name.empty()) continue;
-      REQUIRE(field.value + field.size <= record.value);
-      for (std::uint32_t i = 0; i < field.size; ++i) {
-        CHECK(!taken[field.value + i]);
-        taken[field.value + i] = true;
-      }
-      covered += field.size;
-    }
-    // What is left are the `reserved` words, of 8 bytes at most.
-    CHECK(covered + 8 >= record.value);
-  }
-}
-
-TEST("layout: no name occurs twice in its group") {
-  for (std::size_t i = 0; i < abi::kLayout.size(); ++i) {
-    for (std::size_t j = i + 1; j < abi::kLayout.size(); ++j) {
-      CHECK(abi::kLayout[i].group != abi::kLayout[j].group || abi::kLayout[i].name != abi::kLayout[j].name);
-    }
-  }
 }
 
 TEST("names: at most 15 characters, terminated or not") {
@@ -107,18 +80,18 @@ TEST("names: at most 15 characters, terminated or not") {
 
 abi::ServiceRecord service(std::uint8_t last, std::uint16_t port, std::uint16_t protocol = 6) {
   abi::ServiceRecord record{};
-  record.family = AF_INET;
-  record.protocol = protocol;
-  record.port = port;
-  set_ipv4(record.address, 192, 0, 2, last);
+  record.key.address.family = AF_INET;
+  record.key.protocol = protocol;
+  record.key.port = port;
+  set_ipv4(record.key.address.bytes, 192, 0, 2, last);
   return record;
 }
 
 abi::ServiceRecord marked(std::uint32_t mark, std::uint16_t family) {
   abi::ServiceRecord record{};
-  record.family = family;
-  record.fwmark = mark;
-  record.presence = abi::reply_presence::kFwmark;
+  record.key.address.family = family;
+  record.key.fwmark = mark;
+  record.presence = abi::presence::kFwmark;
   return record;
 }
 
@@ -127,12 +100,12 @@ TEST("seen: what was shown before is dropped, the order of the rest stays") {
   std::vector<abi::ServiceRecord> records{service(1, 80), service(2, 80), service(1, 80), service(3, 80)};
   seen.drop_repeated(records, 0);
   REQUIRE_EQ(records.size(), std::size_t{3});
-  CHECK_EQ(records[2].address[3], 3);
+  CHECK_EQ(records[2].key.address.bytes[3], 3);
   records.push_back(service(2, 80));
   records.push_back(service(4, 80));
   seen.drop_repeated(records, 3);
   REQUIRE_EQ(records.size(), std::size_t{4});
-  CHECK_EQ(records[3].address[3], 4);
+  CHECK_EQ(records[3].key.address.bytes[3], 4);
 }
 
 TEST("seen: records before `from` are left alone, and a cleared one remembers nothing") {
@@ -147,7 +120,7 @@ TEST("seen: records before `from` are left alone, and a cleared one remembers no
 
 TEST("seen: services differ by family, protocol, address, port and fwmark") {
   abi::ServiceRecord v6 = service(1, 80);
-  v6.family = AF_INET6;
+  v6.key.address.family = AF_INET6;
   std::vector<abi::ServiceRecord> records{
       service(1, 80),     service(1, 81),     service(1, 80, 17), service(2, 80), v6,
       marked(1, AF_INET), marked(2, AF_INET), marked(1, AF_INET6)};
@@ -162,9 +135,9 @@ TEST("seen: services differ by family, protocol, address, port and fwmark") {
 
 TEST("seen: a fwmark is not taken for an address of the same bytes") {
   abi::ServiceRecord look_alike{};
-  look_alike.family = AF_INET;
-  look_alike.address[0] = 1;  // as a little-endian 1
-  look_alike.address[8] = 1;
+  look_alike.key.address.family = AF_INET;
+  look_alike.key.address.bytes[0] = 1;  // as a little-endian 1
+  look_alike.key.address.bytes[8] = 1;
   std::vector<abi::ServiceRecord> records{marked(1, AF_INET), look_alike};
   Seen seen;
   seen.drop_repeated(records, 0);
@@ -173,12 +146,12 @@ TEST("seen: a fwmark is not taken for an address of the same bytes") {
 
 TEST("seen: destinations differ by address, port and family, whatever else they have") {
   abi::DestinationRecord base{};
-  base.family = AF_INET;
-  base.port = 80;
+  base.key.address.family = AF_INET;
+  base.key.port = 80;
   abi::DestinationRecord other_port = base;
-  other_port.port = 81;
+  other_port.key.port = 81;
   abi::DestinationRecord other_family = base;
-  other_family.family = AF_INET6;
+  other_family.key.address.family = AF_INET6;
   abi::DestinationRecord busier = base;
   busier.active_connections = 9;
   std::vector<abi::DestinationRecord> records{base, other_port, other_family, busier};
@@ -192,8 +165,8 @@ TEST("seen: 50,000 local addresses, each twice") {
   for (std::uint32_t i = 0; i < 100000; ++i) {
     abi::LocalAddressRecord& record = records.emplace_back();
     const std::uint32_t number = i % 50000;
-    std::memcpy(record.address, &number, sizeof number);
-    record.family = AF_INET;
+    std::memcpy(record.key.address.bytes, &number, sizeof number);
+    record.key.address.family = AF_INET;
   }
   Seen seen;
   seen.drop_repeated(records, 0);
@@ -205,13 +178,13 @@ TEST("snapshot: the request about a service names it as the kernel did") {
   abi::Request list = engine::list_request(snapshot, service(1, 80, 17), abi::Operation::kDestinationList);
   CHECK(valid_request(list));
   CHECK_EQ(list.presence, presence::kService);
-  CHECK_EQ(list.protocol, 17);
-  CHECK_EQ(list.service_port, 80);
+  CHECK_EQ(list.service.protocol, 17);
+  CHECK_EQ(list.service.port, 80);
   CHECK_EQ(list.timeout_ms, snapshot.timeout_ms);
   list = engine::list_request(snapshot, marked(7, AF_INET6), abi::Operation::kLocalAddressList);
   CHECK(valid_request(list));
-  CHECK_EQ(list.fwmark, 7U);
-  CHECK_EQ(list.service_family, AF_INET6);
+  CHECK_EQ(list.service.fwmark, 7U);
+  CHECK_EQ(list.service.address.family, AF_INET6);
 }
 
 }  // namespace

@@ -11,7 +11,7 @@
 
 namespace ipvs::test {
 
-namespace presence = abi::request_presence;
+namespace presence = abi::presence;
 
 // Milliseconds. No test waits for the first; the second is what a test waits where an answer never comes, and long
 // enough for everything that must happen before.
@@ -49,47 +49,47 @@ inline void set_ipv4(std::uint8_t (&field)[16], std::uint8_t a, std::uint8_t b, 
 [[nodiscard]] inline abi::Request on_service(abi::Operation operation) {
   abi::Request request = plain(operation);
   request.presence = presence::kService;
-  request.service_family = AF_INET;
-  request.protocol = IPPROTO_TCP;
-  set_ipv4(request.service_address, 192, 0, 2, 1);
-  request.service_port = 80;
+  request.service.address.family = AF_INET;
+  request.service.protocol = IPPROTO_TCP;
+  set_ipv4(request.service.address.bytes, 192, 0, 2, 1);
+  request.service.port = 80;
   return request;
 }
 
 [[nodiscard]] inline abi::Request on_fwmark(abi::Operation operation, std::uint32_t mark) {
   abi::Request request = plain(operation);
   request.presence = presence::kService | presence::kFwmark;
-  request.service_family = AF_INET;
-  request.fwmark = mark;
+  request.service.address.family = AF_INET;
+  request.service.fwmark = mark;
   return request;
 }
 
 [[nodiscard]] inline abi::Request new_service() {
   abi::Request request = on_service(abi::Operation::kServiceAdd);
-  set_name(request.scheduler, "wrr");
-  request.flags = 0x8000;
+  set_name(request.config.scheduler, "wrr");
+  request.config.flags = 0x8000;
   request.flags_mask = 0x8005;
-  request.netmask = 0xffffffffU;
+  request.config.netmask = 0xffffffffU;
   return request;
 }
 
 // 10.9.0.5:8080, FULLNAT.
 [[nodiscard]] inline abi::Request new_destination() {
   abi::Request request = on_service(abi::Operation::kDestinationAdd);
-  set_ipv4(request.target_address, 10, 9, 0, 5);
-  request.target_family = AF_INET;
-  request.target_port = 8080;
-  request.forwarding = 5;
-  request.weight = 10;
-  request.upper_threshold = 200;
-  request.lower_threshold = 100;
+  set_ipv4(request.target.address.bytes, 10, 9, 0, 5);
+  request.target.address.family = AF_INET;
+  request.target.port = 8080;
+  request.destination.forwarding = 5;
+  request.destination.weight = 10;
+  request.destination.upper_threshold = 200;
+  request.destination.lower_threshold = 100;
   return request;
 }
 
 [[nodiscard]] inline abi::Request new_local_address() {
   abi::Request request = on_service(abi::Operation::kLocalAddressAdd);
-  set_ipv4(request.target_address, 10, 1, 1, 5);
-  request.target_family = AF_INET;
+  set_ipv4(request.target.address.bytes, 10, 1, 1, 5);
+  request.target.address.family = AF_INET;
   return request;
 }
 

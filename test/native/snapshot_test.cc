@@ -51,8 +51,8 @@ TEST("parents are the ordinals of the services, and records come in the order of
   REQUIRE_EQ(reply.services.size(), std::size_t{3});
   REQUIRE_EQ(reply.destinations.size(), std::size_t{3});
   REQUIRE_EQ(reply.local_addresses.size(), std::size_t{3});
-  for (const abi::DestinationRecord& record : reply.destinations) CHECK_EQ(record.parent + 1, record.address[2]);
-  for (const abi::LocalAddressRecord& record : reply.local_addresses) CHECK_EQ(record.parent + 1, record.address[2]);
+  for (const abi::DestinationRecord& record : reply.destinations) CHECK_EQ(record.parent + 1, record.key.address.bytes[2]);
+  for (const abi::LocalAddressRecord& record : reply.local_addresses) CHECK_EQ(record.parent + 1, record.key.address.bytes[2]);
   std::vector<int> commands;
   for (const Window& window : kernel.windows()) commands.push_back(window[0].command);
   CHECK(commands == (std::vector<int>{4, 8, 20, 8, 20, 8, 20}));
@@ -84,7 +84,7 @@ TEST("a service that the dump repeats is one service: parents do not shift") {
   const Reply reply = client.run({snapshot(true)});
   CHECK_EQ(reply.services.size(), std::size_t{3});
   CHECK_EQ(reply.destinations.size(), std::size_t{3});
-  for (const abi::DestinationRecord& record : reply.destinations) CHECK_EQ(record.parent + 1, record.address[2]);
+  for (const abi::DestinationRecord& record : reply.destinations) CHECK_EQ(record.parent + 1, record.key.address.bytes[2]);
 }
 
 TEST("services by fwmark are asked about by fwmark; IPv6 ones list IPv6 records") {
@@ -96,7 +96,7 @@ TEST("services by fwmark are asked about by fwmark; IPv6 ones list IPv6 records"
   Client client(kernel);
   const Reply reply = client.run({snapshot(false)});
   REQUIRE_EQ(reply.destinations.size(), std::size_t{1});
-  CHECK_EQ(reply.destinations[0].family, AF_INET6);
+  CHECK_EQ(reply.destinations[0].key.address.family, AF_INET6);
   const auto windows = kernel.windows();
   REQUIRE_EQ(windows.size(), std::size_t{2});
   const Bytes& asked = windows[1][0].bytes;
@@ -142,7 +142,7 @@ TEST("a second snapshot starts over") {
   Client client(kernel);
   const Reply reply = client.run({snapshot(false), snapshot(false)});
   REQUIRE_EQ(reply.destinations.size(), std::size_t{6});
-  CHECK_EQ(reply.destinations[3].operation, 1U);
+  CHECK_EQ(reply.destinations[3].request_index, 1U);
   CHECK_EQ(reply.destinations[3].parent, 0U);
 }
 
@@ -168,7 +168,7 @@ TEST("a large one goes in steps; a parent may have come in an earlier one") {
   CHECK_EQ(first.destinations.size() + rest.destinations.size(), std::size_t{2700});
   CHECK_EQ(rest.destinations.back().parent, 2U);
   CHECK(std::ranges::all_of(rest.destinations,
-                            [](const auto& record) { return record.parent + 1 == record.address[2]; }));
+                            [](const auto& record) { return record.parent + 1 == record.key.address.bytes[2]; }));
 }
 
 }  // namespace

@@ -17,7 +17,7 @@ using abi::Operation;
 using sockopt::EntryFormat;
 using sockopt::kFullnat;
 using sockopt::kMainline;
-namespace reply_presence = abi::reply_presence;
+namespace presence = abi::presence;
 
 template <typename T>
 void poke(Bytes& bytes, std::size_t offset, T value) {
@@ -42,30 +42,30 @@ TEST("sizes: what each SET and GET of the kernel insists on") {
 
 TEST("service_user: every field at its offset, netmask and port in network order, padding zero") {
   abi::Request request = new_service();
-  request.persistence_timeout = 300;
-  request.netmask = 0xffffff00U;
+  request.config.persistence_timeout = 300;
+  request.config.netmask = 0xffffff00U;
   CHECK_EQ(sockopt::write_service(request, 17),
            hex("1100 0000 c0000201 0050 0000 00000000 77727200 00000000 00000000 00000000 00800000 2c010000 ffffff00"));
 }
 
 TEST("service_user by fwmark: the protocol the kernel has stored, no address, no port") {
   abi::Request request = on_fwmark(Operation::kServiceRemove, 42);
-  set_ipv4(request.service_address, 1, 2, 3, 4);
-  request.service_port = 99;
+  set_ipv4(request.service.address.bytes, 1, 2, 3, 4);
+  request.service.port = 99;
   const Bytes bytes = sockopt::write_service(request, 17);
   CHECK_EQ(Bytes(bytes.begin(), bytes.begin() + 16), hex("1100 0000 00000000 0000 0000 2a000000"));
 }
 
 TEST("HASHED is never sent over sockopt either") {
   abi::Request request = new_service();
-  request.flags = 0xffffffffU;
+  request.config.flags = 0xffffffffU;
   CHECK_EQ(at<std::uint32_t>(sockopt::write_service(request, 6), 32), 0xfffffffdU);
 }
 
 TEST("names of 16 characters are cut to 15 and terminated: the FULLNAT kernels do not check") {
   abi::Request request = new_service();
-  set_name(request.scheduler, "0123456789abcdef");
-  set_name(request.interface_name, "0123456789abcdef");
+  set_name(request.config.scheduler, "0123456789abcdef");
+  set_name(request.daemon.interface, "0123456789abcdef");
   const Bytes service = sockopt::write_service(request, 6);
   CHECK_EQ(Bytes(service.begin() + 16, service.begin() + 32), text("0123456789abcde"));
   const Bytes daemon = sockopt::write_daemon(request);
@@ -74,8 +74,8 @@ TEST("names of 16 characters are cut to 15 and terminated: the FULLNAT kernels d
 
 TEST("dest_user: conn_flags are masked with 7, for FULLNAT kernels OR all 32 bits into every connection") {
   abi::Request request = new_destination();
-  request.forwarding = 0xffffff45U;
-  request.weight = -2;
+  request.destination.forwarding = 0xffffff45U;
+  request.destination.weight = -2;
   const Bytes bytes = sockopt::write_destination(request, 6);
   CHECK_EQ(Bytes(bytes.begin() + 44, bytes.end()), hex("0a090005 1f90 0000 05000000 feffffff c8000000 64000000"));
 }
@@ -87,13 +87,13 @@ TEST("laddr_user: the address behind the service") {
 
 TEST("timeouts: 0 leaves a value as it is, so what is not asked for is 0") {
   abi::Request request = plain(Operation::kTimeoutsSet);
-  request.timeout_tcp = 1;
-  request.timeout_tcp_fin = 2;
-  request.timeout_udp = 3;
+  request.timeouts.tcp = 1;
+  request.timeouts.tcp_fin = 2;
+  request.timeouts.udp = 3;
   CHECK_EQ(sockopt::write_timeouts(request), Bytes(12));
-  request.presence = presence::kTimeoutTcpFin;
+  request.presence = presence::kTcpFin;
   CHECK_EQ(sockopt::write_timeouts(request), hex("00000000 02000000 00000000"));
-  request.presence = presence::kTimeoutTcp | presence::kTimeoutUdp;
+  request.presence = presence::kTcp | presence::kUdp;
   CHECK_EQ(sockopt::write_timeouts(request), hex("01000000 00000000 03000000"));
 }
 
@@ -155,15 +155,15 @@ TEST("FULLNAT service_entry: 64-bit counters from 56, the count of local address
   for (std::size_t i = 0; i < 5; ++i) poke(entry, 96 + 4 * i, 0xdeadbeefU);
   abi::ServiceRecord record{};
   REQUIRE(sockopt::read_service(entry, kFullnat, record));
-  CHECK_EQ(record.presence, reply_presence::kStats | reply_presence::kStats64 | reply_presence::kDestinationCount |
-                                reply_presence::kLocalAddressCount);
-  CHECK_EQ(record.family, AF_INET);
-  CHECK_EQ(record.protocol, 6);
-  CHECK_EQ(address(record.address), ipv4(192, 0, 2, 1));
-  CHECK_EQ(record.port, 80);
-  CHECK_EQ(record.netmask, 0xffffffffU);
-  CHECK_EQ(record.flags, 0x8000U);
-  CHECK_EQ(name_of(record.scheduler), std::string_view("wrr"));
+  CHECK_EQ(record.presence, presence::kStats | presence::kStats64 | presence::kDestinationCount |
+                                presence::kLocalAddressCount);
+  CHECK_EQ(record.key.address.family, AF_INET);
+  CHECK_EQ(record.key.protocol, 6);
+  CHECK_EQ(address(record.key.address.bytes), ipv4(192, 0, 2, 1));
+  CHECK_EQ(record.key.port, 80);
+  CHECK_EQ(record.config.netmask, 0xffffffffU);
+  CHECK_EQ(record.config.flags, 0x8000U);
+  CHECK_EQ(name_of(record.config.scheduler), std::string_view("wrr"));
   CHECK_EQ(record.destination_count, 4U);
   CHECK_EQ(record.local_address_count, 9U);
   CHECK_EQ(record.stats.connections, 0x100000001U);
@@ -180,7 +180,7 @@ TEST("mainline service_entry: counters of 4 and 8 bytes from 48, rates, no local
   for (std::size_t i = 0; i < 5; ++i) poke(entry, 80 + 4 * i, static_cast<std::uint32_t>(50 + i));
   abi::ServiceRecord record{};
   REQUIRE(sockopt::read_service(entry, kMainline, record));
-  CHECK_EQ(record.presence, reply_presence::kStats | reply_presence::kRates | reply_presence::kDestinationCount);
+  CHECK_EQ(record.presence, presence::kStats | presence::kRates | presence::kDestinationCount);
   CHECK_EQ(record.local_address_count, 0U);
   CHECK_EQ(record.stats.connections, 0xfffffff0U);
   CHECK_EQ(record.stats.out_packets, 0xfffffff2U);
@@ -195,8 +195,8 @@ TEST("service_entry by fwmark") {
   poke(entry, 12, std::uint32_t{42});
   abi::ServiceRecord record{};
   REQUIRE(sockopt::read_service(entry, kMainline, record));
-  CHECK_EQ(record.fwmark, 42U);
-  CHECK((record.presence & reply_presence::kFwmark) != 0);
+  CHECK_EQ(record.key.fwmark, 42U);
+  CHECK((record.presence & presence::kFwmark) != 0);
 }
 
 TEST("dest_entry: every field, and the flags that the kernel adds masked off") {
@@ -225,7 +225,7 @@ TEST("laddr_entry: conflicts of 64 bits at 8, connections at 16, padding not loo
   poke(entry, 16, std::uint32_t{77});
   abi::LocalAddressRecord record{};
   REQUIRE(sockopt::read_local_address(entry, record));
-  CHECK_EQ(address(record.address), ipv4(10, 1, 1, 5));
+  CHECK_EQ(address(record.key.address.bytes), ipv4(10, 1, 1, 5));
   CHECK_EQ(record.port_conflicts, 0x100000001U);
   CHECK_EQ(record.connections, 77U);
 }
@@ -238,20 +238,20 @@ TEST("daemons, timeouts and info") {
   poke(entry, 4, std::uint32_t{0x30687465});
   poke(entry, 20, std::uint32_t{9});
   REQUIRE(sockopt::read_daemon(entry, daemon));
-  CHECK_EQ(daemon.state, 2U);
-  CHECK_EQ(name_of(daemon.interface_name), std::string_view("eth0"));
-  CHECK_EQ(daemon.sync_id, 9U);
-  abi::TimeoutsRecord timeouts{};
+  CHECK_EQ(daemon.config.state, 2U);
+  CHECK_EQ(name_of(daemon.config.interface), std::string_view("eth0"));
+  CHECK_EQ(daemon.config.sync_id, 9U);
+  abi::TimeoutRecord timeouts{};
   sockopt::read_timeouts(hex("5a000000 07000000 2c010000"), timeouts);
-  CHECK_EQ(timeouts.tcp, 90U);
-  CHECK_EQ(timeouts.tcp_fin, 7U);
-  CHECK_EQ(timeouts.udp, 300U);
+  CHECK_EQ(timeouts.config.tcp, 90U);
+  CHECK_EQ(timeouts.config.tcp_fin, 7U);
+  CHECK_EQ(timeouts.config.udp, 300U);
   abi::InfoRecord info{};
   sockopt::read_info(hex("01020100 00100000 03000000"), info);
   CHECK_EQ(info.version, 0x10201U);
   CHECK_EQ(info.connection_table_size, 4096U);
   CHECK_EQ(info.service_count, 3U);
-  CHECK_EQ(info.presence, reply_presence::kServiceCount);
+  CHECK_EQ(info.presence, presence::kServiceCount);
 }
 
 }  // namespace

@@ -175,11 +175,11 @@ TEST("a new service by fwmark is stored as TCP, as netlink does") {
 TEST("IPv6 is not expressible, and nothing is tried") {
   Table table(sockopt::kMainline);
   abi::Request request = new_service();
-  request.service_family = AF_INET6;
+  request.service.address.family = AF_INET6;
   check_only_outcome(run(request, Dialect::kMainline), EAFNOSUPPORT, flags::kUnencodable, Syscall::kNone);
   request = new_destination();
   request.presence |= presence::kTargetFamily;
-  request.target_family = AF_INET6;
+  request.target.address.family = AF_INET6;
   check_only_outcome(run(request, Dialect::kMainline), EAFNOSUPPORT, flags::kUnencodable, Syscall::kNone);
   CHECK(table.sets.empty());
 }
@@ -218,7 +218,7 @@ TEST("destinations and local addresses: a list that fills its buffer is asked fo
     const Reply laddrs = run(on_service(Operation::kLocalAddressList), Dialect::kFullnatV3);
     CHECK_EQ(laddrs.local_addresses.size(), count);
     for (std::uint32_t i = 0; i < count; ++i) {
-      CHECK_EQ(std::memcmp(laddrs.local_addresses[i].address, &i, sizeof i), 0);
+      CHECK_EQ(std::memcmp(laddrs.local_addresses[i].key.address.bytes, &i, sizeof i), 0);
     }
     table.dests = count;
     CHECK_EQ(run(on_service(Operation::kDestinationList), Dialect::kFullnatV3).destinations.size(), count);

@@ -119,9 +119,9 @@ TEST("reads in a window: their replies, and the acknowledgement of the last behi
   for (std::uint32_t i = 0; i < 3; ++i) check_outcome(reply, i, 0, flags::kSent);
   REQUIRE_EQ(reply.timeouts.size(), std::size_t{1});
   REQUIRE_EQ(reply.infos.size(), std::size_t{1});
-  CHECK_EQ(reply.timeouts[0].operation, 0U);
-  CHECK_EQ(reply.timeouts[0].tcp, 900U);
-  CHECK_EQ(reply.infos[0].operation, 2U);
+  CHECK_EQ(reply.timeouts[0].request_index, 0U);
+  CHECK_EQ(reply.timeouts[0].config.tcp, 900U);
+  CHECK_EQ(reply.infos[0].request_index, 2U);
 }
 
 TEST("an acknowledgement alone is no answer to a read, nor is a reply that cannot be read") {
@@ -265,7 +265,7 @@ TEST("a step hands over after 4,096 outcomes, and the job goes on") {
   CHECK(first.outcomes.size() >= 4096 && first.outcomes.size() < 6000);
   const Reply rest = client.finish();
   CHECK_EQ(first.outcomes.size() + rest.outcomes.size(), std::size_t{6000});
-  CHECK_EQ(rest.outcomes.back().operation, 5999U);
+  CHECK_EQ(rest.outcomes.back().request_index, 5999U);
 }
 
 TEST("an empty job ends with its first step") {

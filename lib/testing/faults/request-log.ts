@@ -4,6 +4,7 @@ import { Operation, Transport } from '../../border/layout.gen'
 import type { RequestName } from '../../border/request-subject'
 import { requestName, requestSubject } from '../../border/request-subject'
 import type { UnpackedRequest } from '../../border/unpack-request'
+import { DESTINATION_FIELDS, SERVICE_FIELDS, TIMEOUT_FIELDS } from '../../model/records.gen'
 import type { DestinationKey, ServiceKey, TransportKind } from '../../model/types'
 
 /**
@@ -34,23 +35,15 @@ function valuesOf(request: UnpackedRequest): Values | undefined {
   switch (request.operation) {
     case Operation.serviceAdd:
     case Operation.serviceSet:
-      put('scheduler', request.scheduler)
-      put('flags', request.flags)
+      for (const name of SERVICE_FIELDS) put(name, request.config[name])
       put('flagsMask', request.flagsMask)
-      put('persistenceTimeout', request.persistenceTimeout)
-      put('netmask', request.netmask)
-      put('establishedTimeout', request.establishedTimeout)
-      put('engine', request.engine)
       return values
     case Operation.destinationAdd:
     case Operation.destinationSet:
-      put('forwarding', request.forwarding)
-      put('weight', request.weight)
-      put('upperThreshold', request.upperThreshold)
-      put('lowerThreshold', request.lowerThreshold)
-      put('tunnelType', request.tunnel?.type)
-      put('tunnelPort', request.tunnel?.port)
-      put('tunnelFlags', request.tunnel?.flags)
+      for (const name of DESTINATION_FIELDS) if (name !== 'tunnel') put(name, request.destination[name])
+      put('tunnelType', request.destination.tunnel?.type)
+      put('tunnelPort', request.destination.tunnel?.port)
+      put('tunnelFlags', request.destination.tunnel?.flags)
       return values
     case Operation.daemonStart:
       put('interface', request.daemon.interface)
@@ -61,16 +54,14 @@ function valuesOf(request: UnpackedRequest): Values | undefined {
       put('state', request.daemon.state)
       return values
     case Operation.timeoutsSet:
-      put('tcp', request.timeouts.tcp)
-      put('tcpFin', request.timeouts.tcpFin)
-      put('udp', request.timeouts.udp)
+      for (const name of TIMEOUT_FIELDS) put(name, request.timeouts[name])
       return values
     default:
       return undefined
   }
 }
 
-export function describeRequest(request: UnpackedRequest): FakeRequest {
+export function requestInWords(request: UnpackedRequest): FakeRequest {
   const values = valuesOf(request)
   return {
     operation: requestName(request.operation) as FakeOperation,

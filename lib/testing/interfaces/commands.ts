@@ -38,16 +38,13 @@ export function destinationInputs(
   request: UnpackedRequest,
   serviceFamily: AddressFamily,
 ): DestinationInputs {
-  const { target, tunnel, forwarding, weight, upperThreshold, lowerThreshold } = request
-  const own = !kernel.facts.fullnat && target.named
+  const { target, targetFamily, destination } = request
+  const own = !kernel.facts.fullnat && targetFamily
   return {
+    ...destination,
     address: own ? target.address : ofFamily(target.address, serviceFamily),
     port: target.port,
-    forwarding: forwarding & FORWARDING_MASK,
-    weight,
-    upperThreshold,
-    lowerThreshold,
-    tunnel,
+    forwarding: destination.forwarding & FORWARDING_MASK,
   }
 }
 

@@ -1,9 +1,9 @@
 /** Dumps over netlink: chunk by chunk, resumed by position (ip_vs_ctl.c:ip_vs_genl_dump_services and the other two). */
 
 import { Operation, Transport } from '../../border/layout.gen'
-import type { ReplySections } from '../../border/reply-fields'
+import type { ReplySections } from '../../border/pack-reply'
 import { serviceKeyOf } from '../../border/request-subject'
-import type { UnpackedService } from '../../border/unpack-request'
+import type { ServiceKeyRecord } from '../../model/records.gen'
 import type { DumpKind, Faults } from '../faults/faults'
 import type { FakeRequest } from '../faults/request-log'
 import type { ServiceObject } from '../objects/table-objects'
@@ -16,9 +16,9 @@ import { destinationRecord, localAddressRecord, serviceRecord } from './reply-re
 export interface DumpRequest {
   readonly kind: DumpKind
   /** Index of the request in its job. */
-  readonly operation: number
+  readonly requestIndex: number
   /** Of destinations and local addresses. */
-  readonly service: UnpackedService | undefined
+  readonly service: ServiceKeyRecord | undefined
   /** Ordinal of the service in a snapshot. */
   readonly parent: number
 }
@@ -48,8 +48,8 @@ function sourceOf<T>(items: readonly T[], entryOf: (item: T) => Entry): DumpSour
 }
 
 /** The service is looked up for every chunk anew, and one that is gone ends the dump. */
-function listNow(kernel: KernelState, { kind, operation, service, parent }: DumpRequest): DumpSource {
-  const context: RecordContext = { facts: kernel.facts, transport: Transport.netlink, operation }
+function listNow(kernel: KernelState, { kind, requestIndex, service, parent }: DumpRequest): DumpSource {
+  const context: RecordContext = { facts: kernel.facts, transport: Transport.netlink, requestIndex }
   if (kind === 'services') {
     return sourceOf(kernel.orderedServices(), (entry) => ({
       id: entry.key,

@@ -1,10 +1,11 @@
 /** One request on the fake kernel, over the interface that it names. */
 
 import { Operation, outcomeFlags, Syscall, Transport } from '../../border/layout.gen'
-import type { ReplySections } from '../../border/reply-fields'
-import type { UnpackedRequest, UnpackedService } from '../../border/unpack-request'
+import type { ReplySections } from '../../border/pack-reply'
+import type { UnpackedRequest } from '../../border/unpack-request'
 import { ERRNO } from '../../kernel/errno'
 import { AF_INET } from '../../model/address'
+import type { ServiceKeyRecord } from '../../model/records.gen'
 import type { DumpKind, Faults } from '../faults/faults'
 import type { FakeRequest } from '../faults/request-log'
 import { VERSION } from '../objects/kernel-numbers'
@@ -44,8 +45,8 @@ function refused(error: number, flags: number = SENT): Result {
 
 type ReplySource = () => ReplySections
 
-/** native/engine/connection.cc:probe */
-function probe(session: Session, operation: number, reply: ReplySections): Result {
+/** native/engine/job_runner.cc:probe */
+function probe(session: Session, requestIndex: number, reply: ReplySections): Result {
   const { kernel, netlink } = session
   const { facts } = kernel
   const there = netlink && kernel.loaded
@@ -53,7 +54,7 @@ function probe(session: Session, operation: number, reply: ReplySections): Resul
   const noFamily = netlink ? ERRNO.ENOENT : ERRNO.EPROTONOSUPPORT
   const localAddresses = admitSockopt(kernel, true)
   reply.probes.push({
-    operation,
+    requestIndex,
     commands: there ? facts.commands : BigInt(0),
     netlinkError: there ? 0 : noFamily,
     netlinkSyscall: there ? Syscall.none : netlink ? Syscall.sendmsg : Syscall.socket,
@@ -75,29 +76,31 @@ function familyGone(session: Session): boolean {
   return true
 }
 
-function keyOf(service: ServiceObject): UnpackedService {
-  const { family, fwmark, protocol, address, port } = service
-  return fwmark !== 0 ? { family, fwmark } : { family, protocol, address, port }
-}
+const keyOf = ({ fwmark, protocol, address, port }: ServiceObject): ServiceKeyRecord => ({
+  address,
+  protocol,
+  port,
+  fwmark: fwmark === 0 ? undefined : fwmark,
+})
 
 async function snapshot(
   session: Session,
   request: UnpackedRequest,
-  operation: number,
+  requestIndex: number,
   description: FakeRequest,
   reply: ReplySource,
   chunk: () => Promise<void>,
 ): Promise<Result> {
   const { kernel, faults } = session
-  const found: UnpackedService[] = []
-  const services: DumpRequest = { kind: 'services', operation, service: undefined, parent: 0 }
+  const found: ServiceKeyRecord[] = []
+  const services: DumpRequest = { kind: 'services', requestIndex, service: undefined, parent: 0 }
   const onService = (service: ServiceObject) => found.push(keyOf(service))
   await runDump(kernel, faults, description, services, reply, chunk, onService)
   for (const [parent, service] of found.entries()) {
     const kinds: DumpKind[] = request.localAddresses ? ['destinations', 'localAddresses'] : ['destinations']
     for (const kind of kinds) {
       if (familyGone(session)) return refused(ERRNO.ENOENT, outcomeFlags.familyChanged)
-      await runDump(kernel, faults, description, { kind, operation, service, parent }, reply, chunk)
+      await runDump(kernel, faults, description, { kind, requestIndex, service, parent }, reply, chunk)
     }
   }
   return done
@@ -130,10 +133,10 @@ async function overNetlink(
   if (familyGone(session)) return refused(ERRNO.ENOENT, outcomeFlags.familyChanged)
   const refusal = admitNetlink(kernel, request)
   if (refusal !== 0) return refused(refusal)
-  const context = { facts: kernel.facts, transport: Transport.netlink, operation: index }
+  const context = { facts: kernel.facts, transport: Transport.netlink, requestIndex: index }
   const kind = DUMP_KINDS[request.operation]
   if (kind !== undefined) {
-    const dump = { kind, operation: index, service: request.service, parent: 0 }
+    const dump = { kind, requestIndex: index, service: request.service, parent: 0 }
     return list(session, request, dump, description, reply, chunk)
   }
   switch (request.operation) {
@@ -149,11 +152,16 @@ async function overNetlink(
       reply().daemons.push(...kernel.daemons.map((daemon) => daemonRecord(context, daemon)))
       return done
     case Operation.timeoutsGet:
-      reply().timeouts.push({ operation: index, ...kernel.timeouts })
+      reply().timeouts.push({ requestIndex: index, config: kernel.timeouts })
       return done
     case Operation.info: {
       const connectionTableSize = kernel.options.connectionTableSize ?? kernel.facts.connectionTableSize
-      reply().infos.push({ operation: index, version: VERSION, connectionTableSize, serviceCount: undefined })
+      reply().infos.push({
+        requestIndex: index,
+        version: VERSION,
+        connectionTableSize,
+        serviceCount: undefined,
+      })
       return done
     }
     default:
@@ -174,7 +182,7 @@ export async function executeOne(
   if (request.transport === Transport.netlink) {
     return overNetlink(session, request, index, description, reply, chunk)
   }
-  if (request.service && request.service.family !== AF_INET) {
+  if (request.service && request.service.address.family !== AF_INET) {
     return { error: ERRNO.EAFNOSUPPORT, syscall: Syscall.none, flags: outcomeFlags.unencodable }
   }
   return { ...executeSockopt(session.kernel, request, index, reply()), flags: SENT }

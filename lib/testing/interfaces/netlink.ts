@@ -1,14 +1,14 @@
 /** The generic netlink interface: which check comes when (ip_vs_ctl.c:ip_vs_genl_set_cmd; abi.md §2.8). */
 
 import { Operation } from '../../border/layout.gen'
-import type { UnpackedRequest, UnpackedService } from '../../border/unpack-request'
+import type { UnpackedRequest } from '../../border/unpack-request'
 import type { Errno } from '../../kernel/errno'
 import { ERRNO } from '../../kernel/errno'
 import { PROTOCOLS } from '../../model/numbers'
+import type { ServiceConfigRecord } from '../../model/records.gen'
 import type { ServiceObject } from '../objects/table-objects'
 import { startDaemon, stopDaemon } from '../table/daemons'
 import { mayDiffer } from '../table/destinations'
-import type { ServiceInputs } from '../table/service-table'
 import { addService, editService, findService, flush, removeService } from '../table/service-table'
 import type { KernelState } from '../table/state'
 import { changeService, destinationInputs, SENDABLE_FLAGS, setTimeouts, zero } from './commands'
@@ -16,21 +16,17 @@ import { changeService, destinationInputs, SENDABLE_FLAGS, setTimeouts, zero } f
 /** ip_vs_ctl.c:ip_vs_genl_parse_service; the flags start from those of the service that is there. */
 function serviceInputs(
   kernel: KernelState,
-  request: UnpackedRequest,
+  { config, flagsMask, service: key }: UnpackedRequest,
   found: ServiceObject | undefined,
-): ServiceInputs {
-  const mask = request.flagsMask & SENDABLE_FLAGS
-  const key = request.service as UnpackedService
-  const tcp = key.fwmark !== undefined || key.protocol === PROTOCOLS.tcp
+): ServiceConfigRecord {
+  const mask = flagsMask & SENDABLE_FLAGS
+  const tcp = key?.fwmark !== undefined || key?.protocol === PROTOCOLS.tcp
   // fullnat-v3: a TCP service without the attribute gets the current default, also on SET.
-  const established = tcp && kernel.facts.perCpu ? request.establishedTimeout || kernel.timeouts.tcp : 0
+  const established = tcp && kernel.facts.perCpu ? config.establishedTimeout || kernel.timeouts.tcp : 0
   return {
-    scheduler: request.scheduler,
-    flags: (((found?.flags ?? 0) & ~mask) | (request.flags & mask)) >>> 0,
-    persistenceTimeout: request.persistenceTimeout,
-    netmask: request.netmask,
+    ...config,
+    flags: (((found?.flags ?? 0) & ~mask) | (config.flags & mask)) >>> 0,
     establishedTimeout: established,
-    engine: request.engine,
   }
 }
 

@@ -1,17 +1,17 @@
 /** The sockopt interface: which check comes when (ip_vs_ctl.c:do_ip_vs_set_ctl, do_ip_vs_get_ctl; abi.md §1.5, §1.6). */
 
 import { Operation, Syscall, Transport } from '../../border/layout.gen'
-import type { ReplySections } from '../../border/reply-fields'
-import type { UnpackedRequest, UnpackedService } from '../../border/unpack-request'
+import type { ReplySections } from '../../border/pack-reply'
+import type { UnpackedRequest } from '../../border/unpack-request'
 import type { Errno } from '../../kernel/errno'
 import { ERRNO } from '../../kernel/errno'
 import { AF_INET } from '../../model/address'
 import { PROTOCOLS } from '../../model/numbers'
+import type { ServiceConfigRecord, ServiceKeyRecord } from '../../model/records.gen'
 import { VERSION } from '../objects/kernel-numbers'
 import type { ServiceObject } from '../objects/table-objects'
 import { destinationsOf } from '../objects/table-objects'
 import { startDaemon, stopDaemon } from '../table/daemons'
-import type { ServiceInputs } from '../table/service-table'
 import { addService, editService, findService, flush, removeService } from '../table/service-table'
 import type { KernelState } from '../table/state'
 import { changeService, SENDABLE_FLAGS, setTimeouts, zero } from './commands'
@@ -37,12 +37,10 @@ const set = (error: Errno): SockoptResult => ({
 })
 
 /** All flags are replaced; fullnat-v3 leaves the established timeout to chance (abi.md §1.7-g). */
-function serviceInputs(kernel: KernelState, request: UnpackedRequest): ServiceInputs {
+function serviceInputs(kernel: KernelState, { config }: UnpackedRequest): ServiceConfigRecord {
   return {
-    scheduler: request.scheduler,
-    flags: (request.flags & SENDABLE_FLAGS) >>> 0,
-    persistenceTimeout: request.persistenceTimeout,
-    netmask: request.netmask,
+    ...config,
+    flags: (config.flags & SENDABLE_FLAGS) >>> 0,
     establishedTimeout: kernel.facts.perCpu ? STACK_RESIDUE : 0,
     engine: undefined,
   }
@@ -54,14 +52,14 @@ export function admitSockopt(kernel: KernelState, localAddresses: boolean): Errn
   return kernel.permitted ? 0 : ERRNO.EPERM
 }
 
-function takesProtocol(kernel: KernelState, key: UnpackedService): boolean {
+function takesProtocol(kernel: KernelState, key: ServiceKeyRecord): boolean {
   // The library takes that of a marked service from the kernel.
   if (key.fwmark !== undefined || key.protocol === PROTOCOLS.tcp || key.protocol === PROTOCOLS.udp)
     return true
   return !kernel.facts.fullnat && key.protocol === PROTOCOLS.sctp
 }
 
-function setService(kernel: KernelState, request: UnpackedRequest, key: UnpackedService): SockoptResult {
+function setService(kernel: KernelState, request: UnpackedRequest, key: ServiceKeyRecord): SockoptResult {
   const { operation } = request
   const found = findService(kernel, key)
   // The library reads a marked service before it changes it.
@@ -127,7 +125,7 @@ function read(
   index: number,
   reply: ReplySections,
 ): SockoptResult {
-  const context = { facts: kernel.facts, transport: Transport.sockopt, operation: index }
+  const context = { facts: kernel.facts, transport: Transport.sockopt, requestIndex: index }
   switch (request.operation) {
     case Operation.serviceList:
       reply.services.push(...visible(kernel).map((service) => serviceRecord(context, service)))
@@ -142,11 +140,11 @@ function read(
       reply.daemons.push(...kernel.daemons.map((daemon) => daemonRecord(context, daemon)))
       return get(0)
     case Operation.timeoutsGet:
-      reply.timeouts.push({ operation: index, ...kernel.timeouts })
+      reply.timeouts.push({ requestIndex: index, config: kernel.timeouts })
       return get(0)
     case Operation.info:
       reply.infos.push({
-        operation: index,
+        requestIndex: index,
         version: VERSION,
         connectionTableSize: kernel.options.connectionTableSize ?? kernel.facts.connectionTableSize,
         serviceCount: visible(kernel).length,

@@ -2,10 +2,18 @@
 
 import type { AddressFamily, PackedAddress } from '../../model/address'
 import { AF_INET } from '../../model/address'
+import type {
+  DaemonConfigRecord,
+  DestinationConfigRecord,
+  ServiceConfigRecord,
+  TargetRecord,
+} from '../../model/records.gen'
 import type { Counters } from './counters'
 import { newCounters } from './counters'
 import type { Estimator } from './estimator'
 import { newEstimator } from './estimator'
+
+type Mutable<T> = { -readonly [name in keyof T]: T[name] }
 
 /** What a destination counts on one CPU; kernels other than fullnat-v3 have one cell for all. */
 export interface Cell {
@@ -16,13 +24,8 @@ export interface Cell {
   overloaded: boolean
 }
 
-export interface TunnelObject {
-  readonly type: number
-  readonly port: number
-  readonly flags: number
-}
-
-export interface DestinationObject {
+/** `forwarding` 0–7; `tunnel` on mainline only. */
+export interface DestinationObject extends Mutable<DestinationConfigRecord> {
   readonly id: number
   readonly address: PackedAddress
   readonly port: number
@@ -30,13 +33,8 @@ export interface DestinationObject {
   readonly owner: string
   /** `id` of the service object; another one when the service was removed and added again. */
   service: number
-  forwarding: number
-  weight: number
   /** The last weight above 0 (mainline's scheduler mh). */
   lastWeight: number
-  upperThreshold: number
-  lowerThreshold: number
-  tunnel: TunnelObject | undefined
   /** IP_VS_DEST_F_AVAILABLE: not in the trash. */
   available: boolean
   /** By CPU; one that is missing has counted nothing. */
@@ -70,7 +68,8 @@ export interface LocalAddressSlot {
   current: number
 }
 
-export interface ServiceObject {
+/** `flags` with HASHED: the kernel adds it. */
+export interface ServiceObject extends Mutable<ServiceConfigRecord> {
   readonly id: number
   readonly key: string
   readonly family: AddressFamily
@@ -79,12 +78,6 @@ export interface ServiceObject {
   readonly protocol: number
   readonly address: PackedAddress
   readonly port: number
-  scheduler: string
-  flags: number
-  persistenceTimeout: number
-  netmask: number
-  establishedTimeout: number
-  engine: string | undefined
   /** Oldest first; the kernel's list is the other way round. */
   readonly destinations: Map<string, DestinationObject>
   /** By CPU; one that is missing is empty. */
@@ -97,16 +90,9 @@ export interface ServiceObject {
   order: DestinationObject[] | undefined
 }
 
-export interface DaemonObject {
-  /** 1 master, 2 backup. */
-  readonly state: number
-  readonly interface: string
-  readonly syncId: number
-  /** Mainline only. */
-  readonly syncMaxLength: number
-  readonly multicastGroup: PackedAddress
-  readonly multicastPort: number
-  readonly multicastTtl: number
+/** Everything has a value; 2.6.32 uses state, interface and id. */
+export type DaemonObject = {
+  readonly [name in keyof DaemonConfigRecord]: NonNullable<DaemonConfigRecord[name]>
 }
 
 export const UNSPECIFIED: PackedAddress = { family: AF_INET, a: 0, b: 0, c: 0, d: 0 }
@@ -127,21 +113,17 @@ export const fwmarkServiceId = (family: number, fwmark: number): string => `fwma
 export function newDestination(
   id: number,
   service: ServiceObject,
-  address: PackedAddress,
-  port: number,
+  { address, port }: TargetRecord,
+  config: DestinationConfigRecord,
 ): DestinationObject {
   return {
+    ...config,
     id,
     address,
     port,
     owner: service.key,
     service: service.id,
-    forwarding: 0,
-    weight: 0,
     lastWeight: 0,
-    upperThreshold: 0,
-    lowerThreshold: 0,
-    tunnel: undefined,
     available: false,
     cells: [],
     stats: newCounters(),

@@ -1,9 +1,10 @@
 /** The shape of a dumped kernel. */
 
+import type { DestinationConfigRecord, ServiceConfigRecord } from '../../model/records.gen'
 import type { ConnectionState, TemplateObject } from '../objects/connection-objects'
 import type { Counters } from '../objects/counters'
 import type { FakeDialect } from '../objects/options'
-import type { Cell, DaemonObject, SchedulerState, TunnelObject } from '../objects/table-objects'
+import type { Cell, DaemonObject, SchedulerState } from '../objects/table-objects'
 
 export type CountersDump = { [name in keyof Counters]: string }
 export interface EstimatorDump {
@@ -15,16 +16,16 @@ export interface EndpointDump {
   readonly port: number
 }
 
-export interface DestinationDump extends EndpointDump {
+/** JSON drops what is undefined. */
+type Dumped<T> = { readonly [name in keyof T as undefined extends T[name] ? never : name]: T[name] } & {
+  readonly [name in keyof T as undefined extends T[name] ? name : never]?: T[name]
+}
+
+export interface DestinationDump extends EndpointDump, Dumped<DestinationConfigRecord> {
   readonly id: number
   readonly owner: string
   readonly service: number
-  readonly forwarding: number
-  readonly weight: number
   readonly lastWeight: number
-  readonly upperThreshold: number
-  readonly lowerThreshold: number
-  readonly tunnel?: TunnelObject | undefined
   readonly available: boolean
   readonly references: number
   readonly idleSince?: number | undefined
@@ -43,18 +44,12 @@ export interface LocalAddressDump {
   readonly port: number
 }
 
-export interface ServiceDump extends EndpointDump {
+export interface ServiceDump extends EndpointDump, Dumped<ServiceConfigRecord> {
   readonly id: number
   readonly key: string
   readonly family: number
   readonly fwmark: number
   readonly protocol: number
-  readonly scheduler: string
-  readonly flags: number
-  readonly persistenceTimeout: number
-  readonly netmask: number
-  readonly establishedTimeout: number
-  readonly engine?: string | undefined
   /** Oldest first. */
   readonly destinations: readonly DestinationDump[]
   /** By CPU. */

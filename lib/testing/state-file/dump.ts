@@ -162,6 +162,7 @@ function loadService(dump: ServiceDump, objects: Objects): ServiceObject {
     ...dump,
     family: dump.family as ServiceObject['family'],
     engine: dump.engine,
+    establishedTimeout: dump.establishedTimeout,
     address: address(dump.address),
     destinations,
     localAddresses,

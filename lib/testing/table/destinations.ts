@@ -5,23 +5,24 @@ import { ERRNO } from '../../kernel/errno'
 import type { PackedAddress } from '../../model/address'
 import { AF_INET6 } from '../../model/address'
 import { FORWARDING_MASK, FORWARDING_METHODS, TUNNEL_TYPES } from '../../model/numbers'
+import type { DestinationConfigRecord, TargetRecord } from '../../model/records.gen'
 import { newCounters } from '../objects/counters'
 import { newEstimator } from '../objects/estimator'
-import type { Cell, DestinationObject, ServiceObject, TunnelObject } from '../objects/table-objects'
+import type { Cell, DestinationObject, ServiceObject } from '../objects/table-objects'
 import { destinationId, newDestination } from '../objects/table-objects'
 import type { KernelState } from './state'
 
-export interface DestinationInputs {
-  readonly address: PackedAddress
-  readonly port: number
-  /** 0–7 */
-  readonly forwarding: number
-  readonly weight: number
-  readonly upperThreshold: number
-  readonly lowerThreshold: number
-  readonly tunnel: TunnelObject | undefined
-}
+/** `forwarding` 0–7. */
+export interface DestinationInputs extends TargetRecord, DestinationConfigRecord {}
 
+/** A destination before it is set to anything. */
+const NOTHING: DestinationConfigRecord = {
+  forwarding: 0,
+  weight: 0,
+  upperThreshold: 0,
+  lowerThreshold: 0,
+  tunnel: undefined,
+}
 /** Milliseconds: IP_VS_DEST_TRASH_PERIOD of mainline. */
 const TRASH_PERIOD = 120_000
 
@@ -42,18 +43,18 @@ const totalOf = ({ active, inactive }: Cell): number => active + inactive
 /** ip_vs_ctl.c:__ip_vs_update_dest */
 function update(kernel: KernelState, destination: DestinationObject, inputs: DestinationInputs): void {
   const { fullnat } = kernel.facts
-  destination.weight = inputs.weight
   if (inputs.weight !== 0 || !destination.available) destination.lastWeight = inputs.weight
   // 2.6.32 turns a destination with an address of its own into LOCALNODE, mainline never does.
   const local = fullnat && kernel.host.isLocal(inputs.address, true)
-  destination.forwarding = local ? FORWARDING_METHODS.local : inputs.forwarding & FORWARDING_MASK
-  destination.tunnel = fullnat ? undefined : (inputs.tunnel ?? { type: 0, port: 0, flags: 0 })
   destination.available = true
   if (inputs.upperThreshold === 0 || inputs.upperThreshold > destination.upperThreshold) {
     for (const cell of destination.cells) if (cell) cell.overloaded = false
   }
-  destination.upperThreshold = inputs.upperThreshold
-  destination.lowerThreshold = inputs.lowerThreshold
+  const { address: _, port: __, ...config } = inputs
+  Object.assign(destination, config, {
+    forwarding: local ? FORWARDING_METHODS.local : inputs.forwarding & FORWARDING_MASK,
+    tunnel: fullnat ? undefined : (inputs.tunnel ?? { type: 0, port: 0, flags: 0 }),
+  })
 }
 
 /** In the trash: at most one of an identity, since adding it again takes it out. */
@@ -112,7 +113,7 @@ export function addDestination(
   let destination = takeFromTrash(kernel, service, address, port)
   if (!destination) {
     if (!kernel.host.takesDestination(address, kernel.facts.fullnat)) return ERRNO.EINVAL
-    destination = newDestination(kernel.id(), service, address, port)
+    destination = newDestination(kernel.id(), service, { address, port }, NOTHING)
   }
   update(kernel, destination, inputs)
   const before = kernel.listBefore(service)

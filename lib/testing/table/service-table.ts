@@ -1,11 +1,11 @@
 /** Services and local addresses of the fake kernel. */
 
-import type { UnpackedService } from '../../border/unpack-request'
 import type { Errno } from '../../kernel/errno'
 import { ERRNO } from '../../kernel/errno'
 import type { PackedAddress } from '../../model/address'
 import { AF_INET6, lastByte } from '../../model/address'
 import { PROTOCOLS, SERVICE_FLAGS_HASHED } from '../../model/numbers'
+import type { ServiceConfigRecord, ServiceKeyRecord } from '../../model/records.gen'
 import { newCounters } from '../objects/counters'
 import { newEstimator } from '../objects/estimator'
 import { sameAddress } from '../objects/machine'
@@ -14,26 +14,15 @@ import { addressServiceId, fwmarkServiceId, localAddressesOf, UNSPECIFIED } from
 import { throwAway } from './destinations'
 import type { KernelState } from './state'
 
-export interface ServiceInputs {
-  readonly scheduler: string
-  /** With HASHED already or not: the kernel adds it. */
-  readonly flags: number
-  readonly persistenceTimeout: number
-  readonly netmask: number
-  /** Seconds; what the kernel stores where the dialect has it. */
-  readonly establishedTimeout: number
-  readonly engine: string | undefined
-}
-
 /** The one persistence engine there is (ip_vs_pe_sip.c). */
 const ENGINES = ['sip']
 
-export function serviceId(service: UnpackedService): string {
-  if (service.fwmark !== undefined) return fwmarkServiceId(service.family, service.fwmark)
+export function serviceId(service: ServiceKeyRecord): string {
+  if (service.fwmark !== undefined) return fwmarkServiceId(service.address.family, service.fwmark)
   return addressServiceId(service.protocol, service.address, service.port)
 }
 
-export function findService(kernel: KernelState, service: UnpackedService): ServiceObject | undefined {
+export function findService(kernel: KernelState, service: ServiceKeyRecord): ServiceObject | undefined {
   return kernel.services.get(serviceId(service))
 }
 
@@ -41,7 +30,7 @@ export function findService(kernel: KernelState, service: UnpackedService): Serv
 function checkInputs(
   kernel: KernelState,
   family: number,
-  { scheduler, engine, netmask }: ServiceInputs,
+  { scheduler, engine, netmask }: ServiceConfigRecord,
 ): Errno {
   if (!kernel.facts.schedulers.includes(scheduler)) return ERRNO.ENOENT
   if (engine && !kernel.facts.fullnat && !ENGINES.includes(engine)) return ERRNO.ENOENT
@@ -50,24 +39,20 @@ function checkInputs(
   return 0
 }
 
-export function addService(kernel: KernelState, key: UnpackedService, inputs: ServiceInputs): Errno {
-  const wrong = checkInputs(kernel, key.family, inputs)
+export function addService(kernel: KernelState, key: ServiceKeyRecord, inputs: ServiceConfigRecord): Errno {
+  const wrong = checkInputs(kernel, key.address.family, inputs)
   if (wrong !== 0) return wrong
   const service: ServiceObject = {
     id: kernel.id(),
     key: serviceId(key),
-    family: key.family,
+    family: key.address.family,
     fwmark: key.fwmark ?? 0,
     // Netlink stores TCP for a mark, and so does the library over sockopt.
     protocol: key.fwmark !== undefined ? PROTOCOLS.tcp : key.protocol,
-    address: key.fwmark !== undefined ? { ...UNSPECIFIED, family: key.family } : key.address,
+    address: key.fwmark !== undefined ? { ...UNSPECIFIED, family: key.address.family } : key.address,
     port: key.fwmark !== undefined ? 0 : key.port,
-    scheduler: inputs.scheduler,
+    ...inputs,
     flags: (inputs.flags | SERVICE_FLAGS_HASHED) >>> 0,
-    persistenceTimeout: inputs.persistenceTimeout,
-    netmask: inputs.netmask,
-    establishedTimeout: inputs.establishedTimeout,
-    engine: inputs.engine,
     destinations: new Map(),
     localAddresses: [],
     schedulerStates: [],
@@ -80,19 +65,12 @@ export function addService(kernel: KernelState, key: UnpackedService, inputs: Se
   return 0
 }
 
-export function editService(kernel: KernelState, service: ServiceObject, inputs: ServiceInputs): Errno {
+export function editService(kernel: KernelState, service: ServiceObject, inputs: ServiceConfigRecord): Errno {
   const wrong = checkInputs(kernel, service.family, inputs)
   if (wrong !== 0) return wrong
-  service.flags = (inputs.flags | SERVICE_FLAGS_HASHED) >>> 0
-  service.persistenceTimeout = inputs.persistenceTimeout
-  service.netmask = inputs.netmask
-  service.establishedTimeout = inputs.establishedTimeout
-  service.engine = inputs.engine
   // The same scheduler keeps what it remembers.
-  if (service.scheduler !== inputs.scheduler) {
-    service.scheduler = inputs.scheduler
-    service.schedulerStates.length = 0
-  }
+  if (service.scheduler !== inputs.scheduler) service.schedulerStates.length = 0
+  Object.assign(service, inputs, { flags: (inputs.flags | SERVICE_FLAGS_HASHED) >>> 0 })
   return 0
 }
 

@@ -1,6 +1,5 @@
 /** What the user says of a client, turned into a first packet. */
 
-import type { UnpackedService } from '../../border/unpack-request'
 import { invalidValue } from '../../errors/argument-errors'
 import { checkDestinationKey, checkServiceKey } from '../../input'
 import { checkInteger, checkName } from '../../input/values'
@@ -8,9 +7,11 @@ import type { PackedAddress } from '../../model/address'
 import { AF_INET6, parseAddress } from '../../model/address'
 import { parseDestinationKey, parseServiceKey } from '../../model/keys'
 import { PROTOCOLS } from '../../model/numbers'
+import type { ServiceKeyRecord } from '../../model/records.gen'
 import type { DestinationKey, Protocol, ServiceKey } from '../../model/types'
 import type { Arrival, Endpoint, Refusal } from '../objects/connection-objects'
 import type { ServiceObject } from '../objects/table-objects'
+import { UNSPECIFIED } from '../objects/table-objects'
 import { findService } from '../table/service-table'
 import type { KernelState } from '../table/state'
 
@@ -33,14 +34,17 @@ export interface ConnectOptions {
   readonly established?: boolean
 }
 
-export function checkService(value: string | ServiceKey): UnpackedService {
+export function checkService(value: string | ServiceKey): ServiceKeyRecord {
   const key = typeof value === 'string' ? parseServiceKey(value) : value
   if (key === undefined)
     throw invalidValue('service', "must be a key or a text such as 'tcp 192.0.2.1:80'", value)
   const service = checkServiceKey(key)
-  if (service.kind === 'fwmark') return { family: service.family, fwmark: service.fwmark }
-  const { family, protocol, address, port } = service
-  return { family, protocol, address, port }
+  if (service.kind === 'fwmark') {
+    const address = { ...UNSPECIFIED, family: service.family }
+    return { address, protocol: 0, port: 0, fwmark: service.fwmark }
+  }
+  const { protocol, address, port } = service
+  return { address, protocol, port, fwmark: undefined }
 }
 
 export function checkEndpoint(value: string | DestinationKey, field: string): Endpoint {
@@ -81,8 +85,8 @@ function virtualOf(service: ServiceObject, to: ConnectOptions['to']): Endpoint {
 export function arrivalOf(kernel: KernelState, options: ConnectOptions): Arrival | Refusal {
   const key = checkService(options.service)
   const client = checkEndpoint(options.client, 'options.client')
-  if (client.address.family !== key.family) {
-    const family = key.family === AF_INET6 ? 'IPv6' : 'IPv4'
+  if (client.address.family !== key.address.family) {
+    const family = key.address.family === AF_INET6 ? 'IPv6' : 'IPv4'
     throw invalidValue(
       'options.client',
       `must be an ${family} address like that of the service`,

@@ -1,0 +1,101 @@
+// Reads native/abi/records.h: plain structs of fixed-size integers, names, addresses and other structs; enums, and bits in
+// namespaces. Anything else is an error, so that the file stays what both sides can read.
+
+const INTEGERS = {
+  'std::uint8_t': { kind: 'u8', size: 1 },
+  'std::uint16_t': { kind: 'u16', size: 2 },
+  'std::int32_t': { kind: 'i32', size: 4 },
+  'std::uint32_t': { kind: 'u32', size: 4 },
+  'std::uint64_t': { kind: 'u64', size: 8 },
+}
+
+const camel = (name) => name.replace(/_(\w)/g, (_, letter) => letter.toUpperCase())
+const plain = (name) => camel(name.replace(/^k([A-Z])/, (_, letter) => letter.toLowerCase()))
+
+const uncommented = (line) => line.replace(/\/\/.*$/, '').trim()
+
+function fieldOf(line, structs, constants) {
+  const match = /^(?:(char|std::u?int\d+_t|[A-Z]\w*)) (\w+)(?:\[(\w+)\])?;$/.exec(uncommented(line))
+  if (!match) throw new Error(`records.h: not a field: ${line.trim()}`)
+  const [, type, cpp, length] = match
+  const count = /\/\/ count of (\w+)/.exec(line)?.[1]
+  const base = { cpp, name: camel(cpp), ...(count ? { countOf: count } : {}) }
+  if (length !== undefined) {
+    const size = constants.get(length)
+    if (type === 'char') return { ...base, kind: 'name', size, align: 1 }
+    if (type === 'std::uint8_t') return { ...base, kind: 'bytes', size, align: 1 }
+    throw new Error(`records.h: an array of ${type}`)
+  }
+  if (type in INTEGERS) return { ...base, ...INTEGERS[type], align: INTEGERS[type].size }
+  const struct = structs.find(({ name }) => name === type)
+  if (!struct) throw new Error(`records.h: unknown type ${type}`)
+  return { ...base, kind: 'struct', struct, size: struct.size, align: struct.align }
+}
+
+function structOf(name, lines, structs, constants) {
+  let at = 0
+  let align = 1
+  const fields = lines.filter(uncommented).map((line) => {
+    const field = fieldOf(line, structs, constants)
+    const offset = Math.ceil(at / field.align) * field.align
+    if (offset !== at) throw new Error(`records.h: ${name}.${field.cpp} leaves a gap, name it reserved`)
+    at = offset + field.size
+    align = Math.max(align, field.align)
+    return { ...field, offset }
+  })
+  if (at % align !== 0) throw new Error(`records.h: ${name} ends in a gap, name it reserved`)
+  return { name, fields, size: at, align }
+}
+
+function enumOf(lines) {
+  let next = 0
+  return lines.filter(uncommented).map((line) => {
+    const entries = uncommented(line).split(',').map((text) => text.trim()).filter(Boolean)
+    return entries.map((entry) => {
+      const [, cpp, value] = /^(k\w+)(?: = (\d+))?$/.exec(entry)
+      const number = value === undefined ? next : Number(value)
+      next = number + 1
+      return { cpp, name: plain(cpp), value: number }
+    })
+  }).flat()
+}
+
+const bitsOf = (lines) =>
+  lines.filter(uncommented).map((line) => {
+    const [, cpp, shift] = /^constexpr std::uint\d+_t (k\w+) = 1U << (\d+);$/.exec(uncommented(line))
+    return { cpp, name: plain(cpp), value: 2 ** Number(shift) }
+  })
+
+/** { constants: Map, enums, bits, structs }, each entry in the order of the file. */
+export function parseRecords(source) {
+  const constants = new Map()
+  const enums = []
+  const bits = []
+  const structs = []
+  for (const [, name, value] of source.matchAll(/^constexpr std::\w+ (k\w+) = (0x[0-9a-f]+|\d+);/gm)) {
+    constants.set(name, Number(value))
+  }
+  const blocks = /^(?:enum class (\w+) : std::uint16_t|struct (\w+)|namespace (presence|outcome_flags)) \{(.*?)\}/gms
+  for (const [, enumeration, struct, namespace, body] of source.matchAll(blocks)) {
+    const lines = body.split('\n')
+    if (enumeration) enums.push({ name: enumeration, entries: enumOf(lines) })
+    else if (namespace) bits.push({ cpp: namespace, name: camel(namespace), entries: bitsOf(lines) })
+    else structs.push(structOf(struct, lines, structs, constants))
+  }
+  return { constants, enums, bits, structs }
+}
+
+/** FNV-1a, 32 bits, of everything that both sides must agree on. */
+export function layoutHash({ constants, enums, bits, structs }) {
+  const facts = JSON.stringify([
+    [...constants],
+    enums,
+    bits,
+    structs.map(({ name, size, fields }) => [name, size, fields.map(({ cpp, kind, offset, size }) => [cpp, kind, offset, size])]),
+  ])
+  let hash = 2166136261
+  for (const byte of Buffer.from(facts)) hash = Math.imul(hash ^ byte, 16777619)
+  return hash >>> 0
+}
+
+export const isReserved = ({ name }) => /^reserved\d*$/.test(name)
