@@ -12,7 +12,6 @@ import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
-const addon = 'build/Release/ipvs_fullnat.node'
 const TIDY_JOBS = 2
 const CPP = ['native', 'test/native', 'test/fuzz']
 // "About 400" and "about 300" of the design: a twentieth more is still about.

@@ -2,7 +2,7 @@
 
 // Records: `size` is the stride, everything else an offset. Enums and bit sets: numbers.
 
-export const LAYOUT_HASH = 962760297
+export const LAYOUT_HASH = 2453310923
 
 export const Border = {
   addressSize: 16,

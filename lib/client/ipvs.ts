@@ -1,19 +1,17 @@
 /** The client. */
 
 import { inspect } from 'util'
-import { Operation } from '../border/layout.gen'
-import type { CpuState, Transport } from '../border/transport'
+import type { Transport } from '../border/transport'
 import type { Terms } from '../dispatch/call-deadlines'
 import type { CallPlan, Write } from '../dispatch/call-plan'
 import { Dispatcher } from '../dispatch/dispatcher'
 import { RecordIterator } from '../dispatch/record-iterator'
-import type { Admission } from '../dispatch/trip'
 import { invalidType } from '../errors/argument-errors'
 import { ownError } from '../errors/ipvs-error'
 import { openNativeTransport } from '../host/native-transport'
 import { checkBoolean, checkCallOptions, checkObject } from '../input'
 import type { Capabilities } from '../kernel/capabilities'
-import { ruleReserveCore } from '../kernel/rules'
+import { admissionsOf } from '../kernel/machine-rules'
 import type { CallOptions, Dialect, Info, ServiceKey, Snapshot } from '../model/types'
 import type { Batch, BatchOutcome } from './batch'
 import { BatchRun } from './batch'
@@ -91,7 +89,7 @@ export class Ipvs {
         dialectNumber: dialectNumber(capabilities),
         transportNumber: transportNumber(capabilities),
       },
-      admission: () => this.admission(),
+      admissions: () => admissionsOf(this.capabilities, transport),
       reopen: () => this.reopen(),
     })
     const runner: Runner = {
@@ -213,23 +211,6 @@ export class Ipvs {
     options: CallOptions | undefined,
   ): AsyncIterableIterator<T> {
     return new RecordIterator((push) => this.run((context) => build(context, push), options))
-  }
-
-  /** Looks at the CPUs once for a job: whoever lowers or raises reserve_core meanwhile is an administrator. */
-  private admission(): Admission | undefined {
-    if (!this.capabilities.perCpuLocalAddresses) return undefined
-    let state: CpuState | undefined
-    let looked = false
-    const admit: Admission['admit'] = (entry, index) => {
-      if (!looked) state = this.transport.readCpuState()
-      looked = true
-      ruleReserveCore(state, () => {
-        const { operation, subject } = entry.about(index)
-        // A program that adds several addresses does not name the one.
-        return { operation, subject: { ...subject, ...entry.packed.describe(index).subject } }
-      })
-    }
-    return { operation: Operation.localAddressAdd, admit }
   }
 
   private async reopen(): Promise<void> {

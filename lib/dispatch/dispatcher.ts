@@ -9,6 +9,7 @@ import { TRIP_REQUESTS } from '../border/request'
 import type { Transport } from '../border/transport'
 import type { IpvsError } from '../errors/ipvs-error'
 import { ownError } from '../errors/ipvs-error'
+import type { Admission } from '../kernel/machine-rules'
 import { BufferPool } from './buffer-pool'
 import type { Terms } from './call-deadlines'
 import { CallDeadlines } from './call-deadlines'
@@ -17,13 +18,13 @@ import type { PendingCall, Settle, SettleCommands } from './pending-call'
 import { abortError, closedError, PendingCommands, PendingPlan, Promises } from './pending-call'
 import type { KernelIdentity } from './settle-trip'
 import { TripSettler } from './settle-trip'
-import type { Admission, Trip } from './trip'
+import type { Trip } from './trip'
 import { fillTrip } from './trip'
 
 export interface DispatcherHooks {
   readonly kernel: KernelIdentity
-  /** Called before the trips of a turn; undefined where everything may be sent. */
-  admission(): Admission | undefined
+  /** Called before the trips of a turn: what must not be sent now. */
+  admissions(): readonly Admission[]
   /** The family is gone or has another number. Resolves when it is there again, rejects with what to tell callers. */
   reopen(): Promise<void>
 }
@@ -54,7 +55,7 @@ export class Dispatcher {
   private reopening = false
   private scheduled = false
   /** What may be sent by the trips that are handed over while the caller still makes calls. */
-  private admission: { readonly value: Admission | undefined } | undefined
+  private admissions: readonly Admission[] | undefined
   private closed = false
   private idle: (() => void)[] = []
 
@@ -176,14 +177,14 @@ export class Dispatcher {
 
   /** A new turn: what may be sent is looked at again. */
   private startTurn(): void {
-    this.admission = undefined
+    this.admissions = undefined
     this.start()
-    this.admission = undefined
+    this.admissions = undefined
   }
 
   private startTrip(): void {
-    this.admission ??= { value: this.hooks.admission() }
-    const { trip, taken } = fillTrip(this.queue, performance.now(), this.admission.value, (call, error) =>
+    this.admissions ??= this.hooks.admissions()
+    const { trip, taken } = fillTrip(this.queue, performance.now(), this.admissions, (call, error) =>
       this.deadlines.reject(call, error),
     )
     for (const call of this.queue.splice(0, taken)) this.queued -= call.count

@@ -2,17 +2,10 @@
 
 import { RequestBuffer, TRIP_REQUESTS } from '../border/request'
 import type { About } from '../border/request-subject'
+import type { Admission } from '../kernel/machine-rules'
 import { ObjectLocks } from './object-locks'
 import type { PendingCall } from './pending-call'
 import { PendingCommands, PendingPlan, timeoutError } from './pending-call'
-
-/** What must not be sent at all times. */
-export interface Admission {
-  /** `Operation` of layout.gen. */
-  readonly operation: number
-  /** Throws for a request of that operation that must not be sent now. */
-  admit(call: PendingCall, index: number): void
-}
 
 /** Rejects everything that a call stands for. */
 export type Refuse = (call: PendingCall, error: (about: About) => unknown) => void
@@ -70,28 +63,41 @@ class Readers {
   }
 }
 
-/** What of `call` may be sent; the rest is refused. */
-function admitted(call: PendingCall, { operation, admit }: Admission, refuse: Refuse): PendingCall[] {
-  const refused: { index: number; error: unknown }[] = []
+/** What the error of a refused request names: a plan that adds several local addresses does not name the one. */
+function aboutRequest(call: PendingCall, index: number): About {
+  const { operation, subject } = call.about(index)
+  return { operation, subject: { ...subject, ...call.packed.describe(index).subject } }
+}
+
+/** The requests of `call` that must not be sent now, with the reason. */
+function refusedOf(call: PendingCall, admissions: readonly Admission[]): Map<number, unknown> {
+  const refused = new Map<number, unknown>()
   const { at, count, packed } = call
   const end = at + count
-  for (let i = packed.find(operation, at, end); i < end; i = packed.find(operation, i + 1, end)) {
-    try {
-      admit(call, i)
-    } catch (error) {
-      refused.push({ index: i, error })
+  for (const { operation, admit } of admissions) {
+    for (let i = packed.find(operation, at, end); i < end; i = packed.find(operation, i + 1, end)) {
+      try {
+        admit(() => aboutRequest(call, i))
+      } catch (error) {
+        refused.set(i, error)
+      }
     }
   }
-  const [first] = refused
-  if (!first) return [call]
+  return refused
+}
+
+/** What of `call` may be sent; the rest is refused. */
+function admitted(call: PendingCall, admissions: readonly Admission[], refuse: Refuse): PendingCall[] {
+  const refused = refusedOf(call, admissions)
+  if (refused.size === 0) return [call]
   if (!(call instanceof PendingCommands) || call.count === 1) {
-    refuse(call, () => first.error)
+    const [error] = refused.values()
+    refuse(call, () => error)
     return []
   }
   const kept: PendingCall[] = []
-  for (let index = at; index < end; index++) {
-    const found = refused.find((one) => one.index === index)
-    if (found) call.reject(index, found.error)
+  for (let index = call.at; index < call.at + call.count; index++) {
+    if (refused.has(index)) call.reject(index, refused.get(index))
     else kept.push(call.single(index))
   }
   return kept
@@ -122,7 +128,7 @@ function gather(calls: readonly PendingCall[]): RequestBuffer {
 export function fillTrip(
   queue: readonly PendingCall[],
   now: number,
-  admission: Admission | undefined,
+  admissions: readonly Admission[],
   refuse: Refuse,
 ): Filled {
   const calls: PendingCall[] = []
@@ -141,7 +147,7 @@ export function fillTrip(
       refuse(call, (about) => timeoutError(call, about))
       continue
     }
-    for (const one of admission ? admitted(call, admission, refuse) : [call]) {
+    for (const one of admissions.length > 0 ? admitted(call, admissions, refuse) : [call]) {
       if (one instanceof PendingPlan) {
         one.followers = []
         if (one.plan.lock && one.holds) locks.add(one.plan.lock)

@@ -1,6 +1,5 @@
 /** The traps of each kernel that the library keeps its callers out of: rules, and facts that change what is sent. */
 
-import type { CpuState } from '../border/transport'
 import type { ErrorSubject, Explanation } from '../errors/ipvs-error'
 import { IpvsErrorCodes, ownError } from '../errors/ipvs-error'
 import { AF_INET, AF_INET6 } from '../model/address'
@@ -237,22 +236,6 @@ export function ruleZero(
     const description = 'sockopt takes 0.0.0.0:0 for all services'
     throw unsupported(description, operation, subject, "Use transport 'netlink'.")
   }
-}
-
-/**
- * Right before a local address is added on fullnat-v3. abi.md §11-6: the kernel divides by (online -
- * reserve_core) with its mutex held, and uses the result as an index. Undefined (it cannot be told) passes.
- * Throws ERR_IPVS_RESERVE_CORE.
- */
-export function ruleReserveCore(
-  cpuState: CpuState | undefined,
-  about: () => { readonly operation: string; readonly subject: ErrorSubject },
-): void {
-  if (!cpuState || (cpuState.reserved >= 0 && cpuState.reserved < cpuState.online)) return
-  const { reserved, online } = cpuState
-  const { operation, subject } = about()
-  const description = `reserve_core ${reserved} leaves none of ${online} CPUs for local addresses`
-  throw ownError(IpvsErrorCodes.RESERVE_CORE, { operation, subject, description })
 }
 
 // ---- facts that change what is sent, or how an answer is read

@@ -10,7 +10,7 @@
 
 namespace ipvs::abi {
 
-constexpr std::uint32_t kLayoutHash = 962760297U;
+constexpr std::uint32_t kLayoutHash = 2453310923U;
 
 // NOLINTBEGIN(readability-magic-numbers)
 static_assert(sizeof(Address) == 18);

@@ -64,8 +64,8 @@ enum class Syscall : std::uint16_t {
   kPoll,
 };
 
-// Bits of the presence word of a request or a reply record. A field that has the name of a bit counts only where the bit
-// is set: it is to be sent, or the kernel really sent it. The others say something of the record itself.
+// Bits of the presence word of a request or a reply record. A field that has the name of a bit counts only where the
+// bit is set: it is to be sent, or the kernel really sent it. The others say something of the record itself.
 namespace presence {
 constexpr std::uint32_t kService = 1U << 0;
 constexpr std::uint32_t kFwmark = 1U << 1;  // the service is identified by its fwmark, not by its address

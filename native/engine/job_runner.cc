@@ -91,7 +91,8 @@ void JobRunner::probe(const abi::Request& request, abi::Reply& reply) {
 }
 
 void JobRunner::begin_dump(Phase phase, const abi::Request& request, std::uint32_t parent, abi::Reply& reply) {
-  const DecodeContext context{static_cast<std::uint32_t>(position_), parent, request.service.address.family, job_.dialect};
+  const DecodeContext context{static_cast<std::uint32_t>(position_), parent, request.service.address.family,
+                              job_.dialect};
   listed_ = 0;
   seen_.clear();
   phase_ = phase;

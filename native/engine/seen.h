@@ -47,13 +47,15 @@ class Seen {
     // A fwmark takes the place of the address, in a family of its own.
     const std::uint64_t family = record.key.address.family;
     if ((record.presence & abi::presence::kFwmark) != 0) return {record.key.fwmark, 1, (family << 48) | 1};
-    return make_key(record.key.address.bytes,
-                    (family << 48) | (std::uint64_t{record.key.protocol} << 32) | (std::uint64_t{record.key.port} << 8));
+    return make_key(record.key.address.bytes, (family << 48) | (std::uint64_t{record.key.protocol} << 32) |
+                                                  (std::uint64_t{record.key.port} << 8));
   }
   static Key key_of(const abi::DestinationRecord& record) {
     return make_key(record.key.address.bytes, (std::uint64_t{record.key.address.family} << 48) | record.key.port);
   }
-  static Key key_of(const abi::LocalAddressRecord& record) { return make_key(record.key.address.bytes, record.key.address.family); }
+  static Key key_of(const abi::LocalAddressRecord& record) {
+    return make_key(record.key.address.bytes, record.key.address.family);
+  }
 
   static std::size_t hash(const Key& key) {
     // splitmix64's finaliser over the mixed words

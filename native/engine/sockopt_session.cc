@@ -107,8 +107,8 @@ Error SockoptSession::execute(const abi::Request& request, std::uint32_t request
   switch (what) {
     case Operation::kServiceAdd:
       // Generic netlink stores TCP for fwmark services, and the kernel wants 6 or 17 even there.
-      return set(sockopt::write_service(
-          request, has(request, abi::presence::kFwmark) ? std::uint16_t{IPPROTO_TCP} : protocol));
+      return set(sockopt::write_service(request,
+                                        has(request, abi::presence::kFwmark) ? std::uint16_t{IPPROTO_TCP} : protocol));
     case Operation::kServiceSet:
     case Operation::kServiceRemove:
       if (const Error error = stored_protocol(request, format, protocol); error.value != 0) return error;
@@ -151,10 +151,11 @@ Error SockoptSession::execute(const abi::Request& request, std::uint32_t request
     case Operation::kDaemonList:
       return list_daemons(request_index, reply);
     case Operation::kTimeoutsGet:
-      return get_one(socket_, kernel::kSoGetTimeout, sockopt::timeout_user::kSize, request_index, sockopt::read_timeouts,
-                     reply.timeouts);
+      return get_one(socket_, kernel::kSoGetTimeout, sockopt::timeout_user::kSize, request_index,
+                     sockopt::read_timeouts, reply.timeouts);
     case Operation::kInfo:
-      return get_one(socket_, kernel::kSoGetInfo, sockopt::getinfo::kSize, request_index, sockopt::read_info, reply.infos);
+      return get_one(socket_, kernel::kSoGetInfo, sockopt::getinfo::kSize, request_index, sockopt::read_info,
+                     reply.infos);
     case Operation::kSnapshot:
       return snapshot(request, request_index, deadline_ms, format, reply);
     case Operation::kProbe:
@@ -182,7 +183,8 @@ Error SockoptSession::get_service(const abi::Request& request, const sockopt::En
   return {};
 }
 
-Error SockoptSession::list_services(std::uint32_t request_index, const sockopt::EntryFormat& format, abi::Reply& reply) {
+Error SockoptSession::list_services(std::uint32_t request_index, const sockopt::EntryFormat& format,
+                                    abi::Reply& reply) {
   Bytes info(sockopt::getinfo::kSize);
   if (const Error error = socket_.get(kernel::kSoGetInfo, info); error.value != 0) return error;
   abi::InfoRecord totals{};

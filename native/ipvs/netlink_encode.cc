@@ -78,12 +78,14 @@ void write_identity(netlink::Writer& writer, const abi::Request& request) {
 void write_service_config(netlink::Writer& writer, const abi::Request& request, abi::Dialect dialect) {
   writer.string(kernel::kSvcScheduler, abi::name_of(request.config.scheduler));
   // struct ip_vs_flags, exactly 8 bytes: a shorter one is filled up from the kernel's stack.
-  const std::uint32_t flags[2] = {request.config.flags & ~kernel::kFlagHashed, request.flags_mask & ~kernel::kFlagHashed};
+  const std::uint32_t flags[2] = {request.config.flags & ~kernel::kFlagHashed,
+                                  request.flags_mask & ~kernel::kFlagHashed};
   writer.attribute(kernel::kSvcFlags, flags);
   writer.number<std::uint32_t>(kernel::kSvcTimeout, request.config.persistence_timeout);
   // IPv4: a mask in network order; IPv6: a prefix length in host order.
-  writer.number<std::uint32_t>(kernel::kSvcNetmask,
-                               request.service.address.family == AF_INET ? htonl(request.config.netmask) : request.config.netmask);
+  writer.number<std::uint32_t>(kernel::kSvcNetmask, request.service.address.family == AF_INET
+                                                        ? htonl(request.config.netmask)
+                                                        : request.config.netmask);
   // Attribute 11 is a number on v3, a string on mainline and nothing on v2.
   if (dialect == abi::Dialect::kFullnatV3 && has(request, presence::kEstablishedTimeout)) {
     writer.number<std::uint32_t>(kernel::kSvcEstTimeout, request.config.established_timeout);

@@ -8,12 +8,15 @@ export function cppLayout(records) {
   for (const { name, size, fields: all } of structs) {
     rows.push(`static_assert(sizeof(${name}) == ${size});`)
     for (const { cpp, offset, size } of all) {
-      rows.push(`static_assert(offsetof(${name}, ${cpp}) == ${offset} && sizeof(${name}::${cpp}) == ${size});`)
+      rows.push(
+        `static_assert(offsetof(${name}, ${cpp}) == ${offset} && sizeof(${name}::${cpp}) == ${size});`,
+      )
       fields.push(`    Field{"${name}", "${cpp}", ${offset}, ${size}},`)
     }
   }
   for (const { name, entries } of enums) {
-    for (const { cpp, value } of entries) rows.push(`static_assert(static_cast<int>(${name}::${cpp}) == ${value});`)
+    for (const { cpp, value } of entries)
+      rows.push(`static_assert(static_cast<int>(${name}::${cpp}) == ${value});`)
   }
   for (const { cpp: group, entries } of bits) {
     for (const { cpp, value } of entries) rows.push(`static_assert(${group}::${cpp} == ${value});`)

@@ -32,6 +32,17 @@ function fieldOf(line, structs, constants) {
   return { ...base, kind: 'struct', struct, size: struct.size, align: struct.align }
 }
 
+/** TypeScript reads names and addresses word by word, wherever the record that holds them begins. */
+function refuseUnalignedWords(name, field, offset) {
+  const { kind, struct } = field
+  if ((kind === 'name' || kind === 'bytes') && offset % 4 !== 0) {
+    throw new Error(`records.h: ${name}.${field.cpp} must lie at a multiple of 4`)
+  }
+  for (const inner of struct?.fields ?? []) {
+    refuseUnalignedWords(`${name}.${field.cpp}`, inner, offset + inner.offset)
+  }
+}
+
 function structOf(name, lines, structs, constants) {
   let at = 0
   let align = 1
@@ -41,6 +52,7 @@ function structOf(name, lines, structs, constants) {
     if (offset !== at) throw new Error(`records.h: ${name}.${field.cpp} leaves a gap, name it reserved`)
     at = offset + field.size
     align = Math.max(align, field.align)
+    refuseUnalignedWords(name, field, offset)
     return { ...field, offset }
   })
   if (at % align !== 0) throw new Error(`records.h: ${name} ends in a gap, name it reserved`)
@@ -49,15 +61,18 @@ function structOf(name, lines, structs, constants) {
 
 function enumOf(lines) {
   let next = 0
-  return lines.filter(uncommented).map((line) => {
-    const entries = uncommented(line).split(',').map((text) => text.trim()).filter(Boolean)
+  return lines.filter(uncommented).flatMap((line) => {
+    const entries = uncommented(line)
+      .split(',')
+      .map((text) => text.trim())
+      .filter(Boolean)
     return entries.map((entry) => {
       const [, cpp, value] = /^(k\w+)(?: = (\d+))?$/.exec(entry)
       const number = value === undefined ? next : Number(value)
       next = number + 1
       return { cpp, name: plain(cpp), value: number }
     })
-  }).flat()
+  })
 }
 
 const bitsOf = (lines) =>
@@ -75,14 +90,26 @@ export function parseRecords(source) {
   for (const [, name, value] of source.matchAll(/^constexpr std::\w+ (k\w+) = (0x[0-9a-f]+|\d+);/gm)) {
     constants.set(name, Number(value))
   }
-  const blocks = /^(?:enum class (\w+) : std::uint16_t|struct (\w+)|namespace (presence|outcome_flags)) \{(.*?)\}/gms
+  const blocks =
+    /^(?:enum class (\w+) : std::uint16_t|struct (\w+)|namespace (presence|outcome_flags)) \{(.*?)\}/gms
   for (const [, enumeration, struct, namespace, body] of source.matchAll(blocks)) {
     const lines = body.split('\n')
     if (enumeration) enums.push({ name: enumeration, entries: enumOf(lines) })
     else if (namespace) bits.push({ cpp: namespace, name: camel(namespace), entries: bitsOf(lines) })
     else structs.push(structOf(struct, lines, structs, constants))
   }
+  refuseOddStrides(structs)
   return { constants, enums, bits, structs }
+}
+
+/** Records that follow each other in a reply: 64-bit fields are read at multiples of 8. */
+function refuseOddStrides(structs) {
+  const counted = structs.flatMap(({ fields }) => fields.map(({ countOf }) => countOf).filter(Boolean))
+  for (const name of counted) {
+    const { size } = structs.find((struct) => struct.name === name) ?? {}
+    if (size === undefined) throw new Error(`records.h: no record ${name} to count`)
+    if (size % 8 !== 0) throw new Error(`records.h: the size of ${name} must be a multiple of 8`)
+  }
 }
 
 /** FNV-1a, 32 bits, of everything that both sides must agree on. */
@@ -91,7 +118,11 @@ export function layoutHash({ constants, enums, bits, structs }) {
     [...constants],
     enums,
     bits,
-    structs.map(({ name, size, fields }) => [name, size, fields.map(({ cpp, kind, offset, size }) => [cpp, kind, offset, size])]),
+    structs.map(({ name, size, fields }) => [
+      name,
+      size,
+      fields.map(({ cpp, kind, offset, size, countOf }) => [cpp, kind, offset, size, countOf]),
+    ]),
   ])
   let hash = 2166136261
   for (const byte of Buffer.from(facts)) hash = Math.imul(hash ^ byte, 16777619)

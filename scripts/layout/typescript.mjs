@@ -9,7 +9,8 @@ const VALUES = { Address: { type: 'PackedAddress', read: 'address', write: 'putA
 /** The offsets of a struct: `ServiceLayout` of ServiceRecord, `RequestLayout` of Request. */
 const layoutName = (name) => `${name.replace(/Record$/, '')}Layout`
 
-const constant = (name, lines) => `export const ${name} = {\n${lines.map((line) => `  ${line},\n`).join('')}} as const\n`
+const constant = (name, lines) =>
+  `export const ${name} = {\n${lines.map((line) => `  ${line},\n`).join('')}} as const\n`
 
 export function tsLayout(records) {
   const { constants, enums, bits, structs } = records
@@ -19,16 +20,28 @@ export function tsLayout(records) {
     HEAD,
     '// Records: `size` is the stride, everything else an offset. Enums and bit sets: numbers.\n',
     `export const LAYOUT_HASH = ${layoutHash(records)}\n`,
-    constant('Border', [...constants].map(([cpp, value]) => `${cpp[1].toLowerCase()}${cpp.slice(2)}: ${value}`)),
+    constant(
+      'Border',
+      [...constants].map(([cpp, value]) => `${cpp[1].toLowerCase()}${cpp.slice(2)}: ${value}`),
+    ),
     ...structs.map(({ name, size, fields }) =>
-      constant(layoutName(name), [`size: ${size}`, ...fields.filter((field) => !isReserved(field)).map(({ name, offset }) => `${name}: ${offset}`)]),
+      constant(layoutName(name), [
+        `size: ${size}`,
+        ...fields.filter((field) => !isReserved(field)).map(({ name, offset }) => `${name}: ${offset}`),
+      ]),
     ),
     ...[...enums, ...bits].map(({ name, entries }) =>
-      constant(name, entries.map(({ name, value }) => `${name}: ${value}`)),
+      constant(
+        name,
+        entries.map(({ name, value }) => `${name}: ${value}`),
+      ),
     ),
     '/** The sections of a reply in their order: where the header counts each, and its records. */',
     `export const SECTIONS = [\n${sections
-      .map(({ name, offset, countOf }) => `  { name: '${name}', count: ${offset}, record: ${layoutName(countOf)} },\n`)
+      .map(
+        ({ name, offset, countOf }) =>
+          `  { name: '${name}', count: ${offset}, record: ${layoutName(countOf)} },\n`,
+      )
       .join('')}] as const\n`,
   ].join('\n')
 }
@@ -36,7 +49,9 @@ export function tsLayout(records) {
 const typeName = (struct) => VALUES[struct.name]?.type ?? `${struct.name.replace(/Record$/, '')}Record`
 
 function describe(records) {
-  const presence = new Set(records.bits.find(({ name }) => name === 'presence').entries.map(({ name }) => name))
+  const presence = new Set(
+    records.bits.find(({ name }) => name === 'presence').entries.map(({ name }) => name),
+  )
   // What both sides have and what nobody reads as a whole stays out: headers, and the counters with their own walk.
   const structs = records.structs.filter(({ name }) => !(name in VALUES) && !/Header$/.test(name))
   const optional = (field) => presence.has(field.name) && !isBare(field)
@@ -65,7 +80,13 @@ function hasOptional(struct, presence) {
 
 function tsType(field) {
   const base =
-    field.kind === 'struct' ? typeName(field.struct) : field.kind === 'name' ? 'string' : field.kind === 'u64' ? 'bigint' : 'number'
+    field.kind === 'struct'
+      ? typeName(field.struct)
+      : field.kind === 'name'
+        ? 'string'
+        : field.kind === 'u64'
+          ? 'bigint'
+          : 'number'
   return field.optional ? `${base} | undefined` : base
 }
 
@@ -85,7 +106,7 @@ export function recordTypes(records) {
     )
   return [
     HEAD,
-    "/** The records of the border as objects. `undefined`: not to be sent, or not sent by this kernel. */\n",
+    '/** The records of the border as objects. `undefined`: not to be sent, or not sent by this kernel. */\n',
     "import type { PackedAddress } from './address'\n",
     ...interfaces,
     ...lists,
@@ -104,14 +125,18 @@ function readExpression(struct, field, known) {
   let value
   if (field.kind !== 'struct') value = `from.${READ[field.kind]}(${at})`
   else if (field.struct.name in VALUES) value = `from.${VALUES[field.struct.name].read}(${at})`
-  else value = `read${field.struct.name}(from, ${at}${known.get(field.struct.name).guarded ? ', present' : ''})`
+  else
+    value = `read${field.struct.name}(from, ${at}${known.get(field.struct.name).guarded ? ', present' : ''})`
   return field.optional ? `(present & presence.${field.name}) === 0 ? undefined : ${value}` : value
 }
 
 function reader(struct, known) {
   const inherits = struct.guarded && !struct.holdsPresence
   const lines = struct.fields.map((field) => `    ${field.name}: ${readExpression(struct, field, known)},\n`)
-  const own = struct.guarded && struct.holdsPresence ? `  const present = from.u32(at + ${layoutName(struct.name)}.presence)\n` : ''
+  const own =
+    struct.guarded && struct.holdsPresence
+      ? `  const present = from.u32(at + ${layoutName(struct.name)}.presence)\n`
+      : ''
   return `export function read${struct.name}(from: RecordMemory, at: number${inherits ? ', present: number' : ''}): ${struct.type} {\n${own}  return {\n${lines.join('')}  }\n}\n`
 }
 
@@ -145,8 +170,14 @@ export function recordCode(records) {
   return [
     HEAD,
     '/** Reading and writing records. `present` is the presence word of the record that the fields belong to. */\n',
-    `import type {\n${described.map(({ type }) => `  ${type},\n`).sort().join('')}} from '../model/records.gen'`,
-    `import {\n${[...described.map(({ name }) => layoutName(name)), 'presence'].sort().map((name) => `  ${name},\n`).join('')}} from './layout.gen'`,
+    `import type {\n${described
+      .map(({ type }) => `  ${type},\n`)
+      .sort()
+      .join('')}} from '../model/records.gen'`,
+    `import {\n${[...described.map(({ name }) => layoutName(name)), 'presence']
+      .sort()
+      .map((name) => `  ${name},\n`)
+      .join('')}} from './layout.gen'`,
     "import type { RecordMemory } from './record-memory'\n",
     ...described.flatMap((struct) => [reader(struct, known), writer(struct, known)]),
   ].join('\n')

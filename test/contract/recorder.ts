@@ -1,7 +1,14 @@
 // Transports that stand between the library and the kernel: one that notes what passes, one that holds it up.
 
 import type { Transport } from '../../lib'
-import { Operation, ReplyHeader, Request, RequestHeader } from '../../lib/border/layout.gen'
+import {
+  Operation,
+  ReplyHeaderLayout,
+  RequestHeaderLayout,
+  RequestLayout,
+  ServiceConfigLayout,
+  ServiceKeyLayout,
+} from '../../lib/border/layout.gen'
 import { Reply } from '../../lib/border/reply'
 
 export interface SentRequest {
@@ -17,26 +24,32 @@ export interface SentRequest {
 
 const names = new Map(Object.entries(Operation).map(([name, number]) => [number as number, name]))
 
+/** Offsets within a request. */
+const CONFIG = RequestLayout.config
+const FLAGS = CONFIG + ServiceConfigLayout.flags
+const ESTABLISHED_TIMEOUT = CONFIG + ServiceConfigLayout.establishedTimeout
+const SCHEDULER = CONFIG + ServiceConfigLayout.scheduler
+const FWMARK = RequestLayout.service + ServiceKeyLayout.fwmark
+
 function readScheduler(view: DataView, at: number): string {
   let text = ''
-  for (let i = at + Request.scheduler; view.getUint8(i) !== 0; i++)
-    text += String.fromCharCode(view.getUint8(i))
+  for (let i = at + SCHEDULER; view.getUint8(i) !== 0; i++) text += String.fromCharCode(view.getUint8(i))
   return text
 }
 
 function readRequests(buffer: ArrayBuffer): SentRequest[] {
   const view = new DataView(buffer)
-  const count = view.getUint32(RequestHeader.count, true)
+  const count = view.getUint32(RequestHeaderLayout.count, true)
   return Array.from({ length: count }, (_, index) => {
-    const at = RequestHeader.size + index * Request.size
-    const number = view.getUint16(at + Request.operation, true)
+    const at = RequestHeaderLayout.size + index * RequestLayout.size
+    const number = view.getUint16(at + RequestLayout.operation, true)
     return {
       operation: names.get(number) ?? String(number),
-      presence: view.getUint32(at + Request.presence, true),
-      flags: view.getUint32(at + Request.flags, true),
-      flagsMask: view.getUint32(at + Request.flagsMask, true),
-      fwmark: view.getUint32(at + Request.fwmark, true),
-      establishedTimeout: view.getUint32(at + Request.establishedTimeout, true),
+      presence: view.getUint32(at + RequestLayout.presence, true),
+      flags: view.getUint32(at + FLAGS, true),
+      flagsMask: view.getUint32(at + RequestLayout.flagsMask, true),
+      fwmark: view.getUint32(at + FWMARK, true),
+      establishedTimeout: view.getUint32(at + ESTABLISHED_TIMEOUT, true),
       scheduler: readScheduler(view, at),
     }
   })
@@ -121,7 +134,7 @@ export class Skipper {
         const rest = new Uint8Array(buffer.byteLength - destinations.stride)
         rest.set(bytes.subarray(0, destinations.start))
         rest.set(bytes.subarray(destinations.start + destinations.stride), destinations.start)
-        new DataView(rest.buffer).setUint32(ReplyHeader.destinations, destinations.count - 1, true)
+        new DataView(rest.buffer).setUint32(ReplyHeaderLayout.destinations, destinations.count - 1, true)
         onReply(rest.buffer)
       }),
     close: () => inner.close(),

@@ -1,5 +1,5 @@
-// What is set is what is read: a field of a configuration that a codec forgets does not come back. The messages that set
-// services, destinations, daemons and timeouts have the form of those that list them.
+// What is set is what is read: a field of a configuration that a codec forgets does not come back. The messages that
+// set services, destinations, daemons and timeouts have the form of those that list them.
 #include <sys/socket.h>
 
 #include <cstring>
@@ -90,9 +90,8 @@ TEST("netlink: every field of a configuration is sent and read back") {
            std::string_view());
   CHECK_EQ(forgotten("DaemonConfig", plain(Operation::kDaemonStart), &abi::Request::daemon, &abi::Reply::daemons),
            std::string_view());
-  CHECK_EQ(
-      forgotten("TimeoutConfig", plain(Operation::kTimeoutsSet), &abi::Request::timeouts, &abi::Reply::timeouts),
-      std::string_view());
+  CHECK_EQ(forgotten("TimeoutConfig", plain(Operation::kTimeoutsSet), &abi::Request::timeouts, &abi::Reply::timeouts),
+           std::string_view());
 }
 
 }  // namespace

@@ -51,8 +51,10 @@ TEST("parents are the ordinals of the services, and records come in the order of
   REQUIRE_EQ(reply.services.size(), std::size_t{3});
   REQUIRE_EQ(reply.destinations.size(), std::size_t{3});
   REQUIRE_EQ(reply.local_addresses.size(), std::size_t{3});
-  for (const abi::DestinationRecord& record : reply.destinations) CHECK_EQ(record.parent + 1, record.key.address.bytes[2]);
-  for (const abi::LocalAddressRecord& record : reply.local_addresses) CHECK_EQ(record.parent + 1, record.key.address.bytes[2]);
+  for (const abi::DestinationRecord& record : reply.destinations)
+    CHECK_EQ(record.parent + 1, record.key.address.bytes[2]);
+  for (const abi::LocalAddressRecord& record : reply.local_addresses)
+    CHECK_EQ(record.parent + 1, record.key.address.bytes[2]);
   std::vector<int> commands;
   for (const Window& window : kernel.windows()) commands.push_back(window[0].command);
   CHECK(commands == (std::vector<int>{4, 8, 20, 8, 20, 8, 20}));
@@ -84,7 +86,8 @@ TEST("a service that the dump repeats is one service: parents do not shift") {
   const Reply reply = client.run({snapshot(true)});
   CHECK_EQ(reply.services.size(), std::size_t{3});
   CHECK_EQ(reply.destinations.size(), std::size_t{3});
-  for (const abi::DestinationRecord& record : reply.destinations) CHECK_EQ(record.parent + 1, record.key.address.bytes[2]);
+  for (const abi::DestinationRecord& record : reply.destinations)
+    CHECK_EQ(record.parent + 1, record.key.address.bytes[2]);
 }
 
 TEST("services by fwmark are asked about by fwmark; IPv6 ones list IPv6 records") {

@@ -155,8 +155,8 @@ TEST("FULLNAT service_entry: 64-bit counters from 56, the count of local address
   for (std::size_t i = 0; i < 5; ++i) poke(entry, 96 + 4 * i, 0xdeadbeefU);
   abi::ServiceRecord record{};
   REQUIRE(sockopt::read_service(entry, kFullnat, record));
-  CHECK_EQ(record.presence, presence::kStats | presence::kStats64 | presence::kDestinationCount |
-                                presence::kLocalAddressCount);
+  CHECK_EQ(record.presence,
+           presence::kStats | presence::kStats64 | presence::kDestinationCount | presence::kLocalAddressCount);
   CHECK_EQ(record.key.address.family, AF_INET);
   CHECK_EQ(record.key.protocol, 6);
   CHECK_EQ(address(record.key.address.bytes), ipv4(192, 0, 2, 1));

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest'
-import { replyPresence } from '../../lib/border/layout.gen'
 import type { Batch } from '../../lib/client/batch'
 import type { IpvsError } from '../../lib/errors/ipvs-error'
+import type { DestinationConfigRecord, ServiceConfigRecord } from '../../lib/model/records.gen'
 import type { ServiceInput } from '../../lib/model/types'
-import type { ReadRequest } from './support/border'
+import type { ReadJob, ReadRequest } from './support/border'
 import {
   type Answer,
   destinationRecord,
@@ -18,7 +18,7 @@ import {
 
 const WEB = { protocol: 'tcp', address: '192.0.2.1', port: 80 } as const
 const RS = { address: '10.0.0.5', port: 8080, forwarding: 'fullnat' } as const
-const V3_TIMEOUT = { presence: replyPresence.establishedTimeout, establishedTimeout: 900 }
+const V3_TIMEOUT = { establishedTimeout: 900 }
 
 /** Answers some operations, all others with success. */
 const answer =
@@ -26,11 +26,12 @@ const answer =
   ({ operation }: ReadRequest) =>
     answers[operation]
 
-const requestsOf = (transport: { jobs: { requests: ReadRequest[] }[] }) =>
-  transport.jobs.flatMap(({ requests }) => requests)
+const requestsOf = (transport: { jobs: ReadJob[] }) => transport.jobs.flatMap(({ requests }) => requests)
 
 describe('services', () => {
-  const web = (more: object = {}) => ({ services: [serviceRecord(WEB.address, WEB.port, more as never)] })
+  const web = (config: Partial<ServiceConfigRecord> = {}) => ({
+    services: [serviceRecord(WEB.address, WEB.port, { config })],
+  })
 
   it.each<[string, ServiceInput, object]>([
     ['the defaults', WEB, {}],
@@ -80,7 +81,7 @@ describe('services', () => {
     const { ipvs, transport } = await openScripted('fullnat-v3', answer({ serviceGet: web(V3_TIMEOUT) }))
     await ipvs.services.set({ ...WEB, scheduler: 'rr' })
     expect(transport.trips).toEqual([['serviceGet'], ['serviceSet']])
-    expect(requestsOf(transport)[1]).toMatchObject({ establishedTimeout: 900, scheduler: 'rr' })
+    expect(requestsOf(transport)[1]).toMatchObject({ config: { establishedTimeout: 900, scheduler: 'rr' } })
     expect(requestsOf(transport)[1]?.presence).toContain('establishedTimeout')
   })
 
@@ -89,7 +90,7 @@ describe('services', () => {
     await ipvs.services.update(WEB, { scheduler: 'rr' })
     await ipvs.services.ensure({ ...WEB, scheduler: 'lc' })
     const written = requestsOf(transport).filter(({ operation }) => operation === 'serviceSet')
-    expect(written.map(({ establishedTimeout }) => establishedTimeout)).toEqual([900, 900])
+    expect(written.map(({ config }) => config.establishedTimeout)).toEqual([900, 900])
   })
 
   it('set sends one request where nothing must be kept', async () => {
@@ -119,14 +120,11 @@ describe('services', () => {
     const { ipvs, transport } = await openScripted('fullnat-v2', answer({ serviceGet: present }))
     await ipvs.services.update(WEB, { synproxy: false })
     expect(requestsOf(transport)[1]).toMatchObject({
-      scheduler: 'rr',
-      persistenceTimeout: 60,
-      netmask: 0xffffff00,
-      flags: 1,
+      config: { scheduler: 'rr', persistenceTimeout: 60, netmask: 0xffffff00, flags: 1 },
       flagsMask: 0x8005,
     })
     await ipvs.services.update(WEB, { persistence: undefined })
-    expect(requestsOf(transport)[3]).toMatchObject({ persistenceTimeout: 0, flags: 0x8000 })
+    expect(requestsOf(transport)[3]).toMatchObject({ config: { persistenceTimeout: 0, flags: 0x8000 } })
   })
 
   it('trap: HASHED that was read is never written', async () => {
@@ -139,8 +137,9 @@ describe('services', () => {
       expect(info?.flags).toBe(2)
       await ipvs.services.add(info as ServiceInput)
       await ipvs.services.update(WEB, { scheduler: 'rr' })
-      for (const { operation, flags, flagsMask } of requestsOf(transport)) {
-        if (operation === 'serviceAdd' || operation === 'serviceSet') expect((flags | flagsMask) & 2).toBe(0)
+      for (const { operation, config, flagsMask } of requestsOf(transport)) {
+        if (operation === 'serviceAdd' || operation === 'serviceSet')
+          expect((config.flags | flagsMask) & 2).toBe(0)
       }
     }
   })
@@ -224,8 +223,10 @@ describe('services', () => {
 })
 
 describe('destinations', () => {
-  const list = (more: object = {}) => ({
-    destinationList: { destinations: [destinationRecord('10.0.0.5', 8080, { forwarding: 5, ...more })] },
+  const list = (more: Partial<DestinationConfigRecord> = {}) => ({
+    destinationList: {
+      destinations: [destinationRecord('10.0.0.5', 8080, { config: { forwarding: 5, ...more } })],
+    },
   })
 
   it('ensure sends one read and no write where nothing differs', async () => {
@@ -244,7 +245,7 @@ describe('destinations', () => {
   it('ensure adds or sets, and finds a destination however it is written', async () => {
     const six = { ...WEB, address: '2001:db8::1' }
     const found = {
-      destinationList: { destinations: [destinationRecord('2001:db8::5', 1, { forwarding: 5 })] },
+      destinationList: { destinations: [destinationRecord('2001:db8::5', 1, { config: { forwarding: 5 } })] },
     }
     const { ipvs, transport } = await openScripted('fullnat-v3', answer(found))
     const rs = { address: '2001:DB8:0::5', port: 1, forwarding: 'fullnat' } as const
@@ -263,10 +264,7 @@ describe('destinations', () => {
     await ipvs.destinations.update(WEB, RS, { weight: 0 })
     expect(requestsOf(transport)[1]).toMatchObject({
       operation: 'destinationSet',
-      weight: 0,
-      upperThreshold: 9,
-      lowerThreshold: 8,
-      forwarding: 5,
+      destination: { weight: 0, upperThreshold: 9, lowerThreshold: 8, forwarding: 5 },
     })
     const error = await failure(ipvs.destinations.update(WEB, { ...RS, port: 1 }, { weight: 0 }))
     expect(error).toMatchObject({
@@ -279,7 +277,7 @@ describe('destinations', () => {
 
   it('of different kinds are updated in two trips altogether', async () => {
     const destinations = Array.from({ length: 50 }, (_, i) =>
-      destinationRecord(`10.0.0.${i}`, 80, { forwarding: 5 }),
+      destinationRecord(`10.0.0.${i}`, 80, { config: { forwarding: 5 } }),
     )
     const { ipvs, transport } = await openScripted(
       'fullnat-v3',
@@ -291,7 +289,7 @@ describe('destinations', () => {
       ),
     )
     expect(transport.jobs).toHaveLength(2)
-    const weights = transport.jobs[1]?.requests.map(({ weight }) => weight)
+    const weights = transport.jobs[1]?.requests.map(({ destination }) => destination.weight)
     expect(weights).toEqual(Array.from({ length: 50 }, (_, i) => i))
   })
 
@@ -515,8 +513,8 @@ describe('everything at once', () => {
       'mainline',
       answer({
         info: { infos: [{ version: 0x010201, connectionTableSize: 4096 }] },
-        timeoutsGet: { timeouts: [{ tcp: 900, tcpFin: 120, udp: 300 }] },
-        daemonList: { daemons: [{ state: 1, interfaceName: 'eth0', syncId: 3 }] },
+        timeoutsGet: { timeouts: [{ config: { tcp: 900, tcpFin: 120, udp: 300 } }] },
+        daemonList: { daemons: [{ config: { state: 1, interface: 'eth0', syncId: 3 } }] },
       }),
     )
     expect(await ipvs.info()).toEqual({
@@ -530,17 +528,17 @@ describe('everything at once', () => {
     await ipvs.daemons.start({ state: 'backup', interface: 'eth0' })
     await ipvs.daemons.stop('backup')
     expect(requestsOf(transport).slice(3)).toMatchObject([
-      { operation: 'timeoutsSet', presence: ['timeoutUdp'], timeoutUdp: 5 },
-      { operation: 'daemonStart', daemonState: 2, interfaceName: 'eth0' },
-      { operation: 'daemonStop', daemonState: 2 },
+      { operation: 'timeoutsSet', presence: ['udp'], timeouts: { udp: 5 } },
+      { operation: 'daemonStart', daemon: { state: 2, interface: 'eth0' } },
+      { operation: 'daemonStop', daemon: { state: 2 } },
     ])
   })
 })
 
 describe('batch', () => {
   it('gives every operation its outcome, in the order of the calls, in one trip', async () => {
-    const { ipvs, transport } = await openScripted('fullnat-v3', ({ operation, servicePort }) =>
-      operation === 'serviceAdd' && servicePort === 81 ? { errno: EEXIST } : undefined,
+    const { ipvs, transport } = await openScripted('fullnat-v3', ({ operation, service }) =>
+      operation === 'serviceAdd' && service.port === 81 ? { errno: EEXIST } : undefined,
     )
     const outcomes = await ipvs.batch((batch) => {
       batch.services.add(WEB)

@@ -73,25 +73,35 @@ describe('a command', () => {
     }
     const [first, ...rest] = transport.jobs.filter(({ requests }) => requests[0]?.operation === 'flush')
     const request = first?.requests[0]
-    expect(request).toMatchObject({ presence: [], serviceFamily: 0, scheduler: '', persistenceTimeout: 0 })
-    expect(request).toMatchObject({ targetAddress: '0.0.0.0', targetPort: 0, weight: 0, tunnelType: 0 })
+    expect(request).toMatchObject({
+      presence: [],
+      service: { address: { family: 0 } },
+      config: { scheduler: '', persistenceTimeout: 0 },
+      target: { port: 0 },
+      targetAddress: '0.0.0.0',
+      destination: { weight: 0, tunnel: undefined },
+    })
     for (const { requests } of rest)
-      expect(requests[0]).toEqual({ ...request, timeout: requests[0]?.timeout })
+      expect(requests[0]).toEqual({ ...request, timeoutMs: requests[0]?.timeoutMs })
     const removals = transport.jobs.flatMap(({ requests }) =>
       requests.filter(({ operation }) => operation === 'destinationRemove'),
     )
-    expect(removals.map(({ scheduler, weight, fwmark }) => [scheduler, weight, fwmark])).toEqual(
-      Array(3).fill(['', 0, 0]),
-    )
+    expect(
+      removals.map(({ config, destination, service }) => [
+        config.scheduler,
+        destination.weight,
+        service.fwmark,
+      ]),
+    ).toEqual(Array(3).fill(['', 0, undefined]))
   })
 
   it('is settled once, however often and in which order outcomes come', async () => {
     const { ipvs, transport } = await openScripted('mainline')
-    const outcome = (operation: number, error = 0) => ({ operation, error, flags: outcomeFlags.sent })
+    const outcome = (requestIndex: number, error = 0) => ({ requestIndex, error, flags: outcomeFlags.sent })
     transport.intercept = async (_, onReply) => {
       onReply(writeReply({ outcomes: [outcome(3), outcome(1), outcome(1, ENOENT), outcome(1)] }, true))
       // The run of successes goes over what has been settled and past the end of the job.
-      onReply(writeReply({ outcomes: [0, 1, 2, 3, 4, 5].map((operation) => outcome(operation)) }))
+      onReply(writeReply({ outcomes: [0, 1, 2, 3, 4, 5].map((index) => outcome(index)) }))
     }
     const single = ipvs.destinations.add(WEB, masq(1))
     const outcomes = await ipvs.batch((b) => {
@@ -202,16 +212,16 @@ describe('many commands', () => {
 
   it('of which some met a family that is gone: those alone are sent again, in order', async () => {
     let jobs = 0
-    const { ipvs, transport } = await openScripted('mainline', ({ targetPort }, job) => {
+    const { ipvs, transport } = await openScripted('mainline', ({ target }, job) => {
       if (job === transport.jobs[0]) jobs = 1
-      const gone = jobs === 1 && transport.jobs.indexOf(job) === 0 && targetPort % 2 === 1
+      const gone = jobs === 1 && transport.jobs.indexOf(job) === 0 && target.port % 2 === 1
       return gone ? { errno: ENOENT, flags: outcomeFlags.familyChanged } : undefined
     })
     const outcomes = await ipvs.batch((b) => {
       for (const port of many(5)) b.destinations.add(WEB, { ...masq(1), port })
     })
     expect(outcomes.map(({ status }) => status)).toEqual(Array(5).fill('fulfilled'))
-    const ports = transport.jobs.map(({ requests }) => requests.map(({ targetPort }) => targetPort))
+    const ports = transport.jobs.map(({ requests }) => requests.map(({ target }) => target.port))
     expect(ports).toEqual([
       [0, 1, 2, 3, 4],
       [1, 3],
@@ -245,7 +255,7 @@ describe('many commands', () => {
     const until = performance.now() + 250
     while (performance.now() < until);
     await Promise.all([first, ipvs.destinations.add(WEB, masq(2))])
-    expect(transport.jobs[0]?.requests.map(({ timeout }) => timeout)).toEqual([200, 200])
+    expect(transport.jobs[0]?.requests.map(({ timeoutMs }) => timeoutMs)).toEqual([200, 200])
   })
 
   it('take no call along that comes after one of them was aborted', async () => {

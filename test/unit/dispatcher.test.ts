@@ -67,7 +67,7 @@ beforeEach(() => {
       dialectNumber: Dialect.mainline,
       transportNumber: Transport.netlink,
     },
-    admission: () => ({ operation: Operation.localAddressAdd, admit: () => {} }),
+    admissions: () => [{ operation: Operation.localAddressAdd, admit: () => {} }],
     reopen() {
       hooks.reopens++
       return hooks.whenReopened()
@@ -107,8 +107,8 @@ describe('jobs', () => {
     const [job] = transport.jobs
     expect(job?.dialect).toBe('mainline')
     expect(job?.requests[0]).toMatchObject({ transport: 'netlink' })
-    expect(job?.requests[0]?.timeout).toBeGreaterThan(0)
-    expect(job?.requests[0]?.timeout).toBeLessThanOrEqual(700)
+    expect(job?.requests[0]?.timeoutMs).toBeGreaterThan(0)
+    expect(job?.requests[0]?.timeoutMs).toBeLessThanOrEqual(700)
   })
 
   it('give each call its own outcome', async () => {
@@ -143,12 +143,14 @@ describe('jobs', () => {
   })
 
   it('leave out a request that may not be sent now, and send the others', async () => {
-    hooks.admission = () => ({
-      operation: Operation.localAddressAdd,
-      admit: (entry, index) => {
-        throw ownError('ERR_IPVS_RESERVE_CORE', { operation: entry.about(index).operation })
+    hooks.admissions = () => [
+      {
+        operation: Operation.localAddressAdd,
+        admit: (about) => {
+          throw ownError('ERR_IPVS_RESERVE_CORE', { operation: about().operation })
+        },
       },
-    })
+    ]
     const local: PlannedRequest = { fields: { operation: Operation.localAddressAdd } }
     const refused = failure(run(simple('localAddresses.add', 1, local)))
     expect(await run(simple('info', 2))).toBe(2)
@@ -667,13 +669,13 @@ describe('a transport that is broken', () => {
 
   it('answers twice, or what nobody asked', async () => {
     transport.intercept = async (_, onReply) => {
-      const outcomes = [0, 0, 7].map((operation) => ({ operation, flags: outcomeFlags.sent }))
+      const outcomes = [0, 0, 7].map((requestIndex) => ({ requestIndex, flags: outcomeFlags.sent }))
       onReply(writeReply({ outcomes }))
     }
     expect(await run(simple('info', 1))).toBe(1)
     transport.intercept = async (job, onReply) => {
       if (job.requests[0]?.operation === 'serviceSet') transport.intercept = undefined
-      const outcomes = [0, 0].map((operation) => ({ operation, flags: outcomeFlags.sent }))
+      const outcomes = [0, 0].map((requestIndex) => ({ requestIndex, flags: outcomeFlags.sent }))
       onReply(writeReply({ outcomes }))
     }
     expect(await run(modify({ service: 'a', object: '' }))).toBe('written')

@@ -15,7 +15,9 @@ import {
   checkServiceKey,
   checkTimeouts,
   mergeDestination,
+  mergeService,
 } from '../../lib/input'
+import { SCHEDULER_FLAGS_MASK, SERVICE_FLAGS } from '../../lib/model/numbers'
 import type { AddressServiceInfo, DestinationInfo, FwmarkServiceInfo, Stats } from '../../lib/model/types'
 
 const tcp = { protocol: 'tcp', address: '192.0.2.1', port: 80 }
@@ -120,13 +122,10 @@ describe('checkServiceInput', () => {
   it('fills in the defaults', () => {
     expect(checkServiceInput(tcp).config).toEqual({
       scheduler: 'wlc',
-      persistent: false,
+      flags: 0,
       persistenceTimeout: 0,
       netmask: 0xffffffff,
       engine: undefined,
-      onePacket: false,
-      synproxy: false,
-      schedulerFlags: 0,
       establishedTimeout: undefined,
     })
     // trap: netmask 0 of an IPv6 service is EINVAL even when it is not persistent
@@ -138,15 +137,16 @@ describe('checkServiceInput', () => {
     const flags = { schedulerFlags: ['flag-1', 'flag-3', 'flag-1'], scheduler: 'sh' }
     expect(checkServiceInput({ ...udp, ...flags, persistence, onePacket: true }).config).toMatchObject({
       scheduler: 'sh',
-      schedulerFlags: 0x28,
-      persistent: true,
+      flags: SERVICE_FLAGS.persistent | SERVICE_FLAGS.onePacket | 0x28,
       persistenceTimeout: 60,
       netmask: 0xffffff00,
       engine: 'sip',
-      onePacket: true,
     })
     const synproxy = { ...mark, synproxy: true, establishedTimeout: 900, onePacket: true }
-    expect(checkServiceInput(synproxy).config).toMatchObject({ synproxy: true, establishedTimeout: 900 })
+    expect(checkServiceInput(synproxy).config).toMatchObject({
+      flags: SERVICE_FLAGS.synproxy | SERVICE_FLAGS.onePacket,
+      establishedTimeout: 900,
+    })
     const six = { ...tcp6, persistence: { timeout: 1, netmask: 64 } }
     expect(checkServiceInput(six).config.netmask).toBe(64)
   })
@@ -260,23 +260,48 @@ describe('checkServiceInput', () => {
 
 describe('checkServiceChange', () => {
   it('has the named properties only', () => {
-    expect(checkServiceChange({ scheduler: 'rr' }, service)).toEqual({ scheduler: 'rr' })
-    expect(checkServiceChange({ scheduler: undefined, synproxy: undefined }, service)).toStrictEqual({})
+    const none = { values: {}, flags: 0, flagsMask: 0 }
+    expect(checkServiceChange({ scheduler: 'rr' }, service)).toStrictEqual({
+      ...none,
+      values: { scheduler: 'rr' },
+    })
+    expect(checkServiceChange({ scheduler: undefined, synproxy: undefined }, service)).toStrictEqual(none)
+    const flags = { schedulerFlags: ['flag-2'], synproxy: false }
+    expect(checkServiceChange(flags, service)).toStrictEqual({
+      values: {},
+      flags: 0x10,
+      flagsMask: SCHEDULER_FLAGS_MASK | SERVICE_FLAGS.synproxy,
+    })
   })
 
   it('replaces persistence as a whole and ends it with undefined', () => {
+    const { persistent } = SERVICE_FLAGS
     expect(checkServiceChange({ persistence: { timeout: 5 } }, service6)).toStrictEqual({
-      persistent: true,
-      persistenceTimeout: 5,
-      netmask: 128,
-      engine: undefined,
+      values: { persistenceTimeout: 5, netmask: 128, engine: undefined },
+      flags: persistent,
+      flagsMask: persistent,
     })
     expect(checkServiceChange({ persistence: undefined }, service)).toStrictEqual({
-      persistent: false,
-      persistenceTimeout: 0,
-      netmask: 0xffffffff,
-      engine: undefined,
+      values: { persistenceTimeout: 0, netmask: 0xffffffff, engine: undefined },
+      flags: 0,
+      flagsMask: persistent,
     })
+  })
+
+  it('merges what is named, and keeps every other value and flag', () => {
+    const current = { ...checkServiceInput(tcp).config, establishedTimeout: 900, flags: 0x8028 | 2 }
+    const merge = (change: object) => mergeService(current, checkServiceChange(change, service))
+    expect(merge({})).toEqual(current)
+    expect(merge({ synproxy: false, scheduler: 'rr' })).toEqual({ ...current, scheduler: 'rr', flags: 0x2a })
+    expect(merge({ schedulerFlags: ['flag-2'] })).toEqual({ ...current, flags: 0x8012 })
+    const persistent = merge({ persistence: { timeout: 5, netmask: '255.0.0.0' } })
+    expect(persistent).toEqual({
+      ...current,
+      flags: 0x802b,
+      persistenceTimeout: 5,
+      netmask: 0xff000000,
+    })
+    expect(mergeService(persistent, checkServiceChange({ persistence: undefined }, service))).toEqual(current)
   })
 
   it('refuses the identity and what does not fit the service', () => {
@@ -286,7 +311,11 @@ describe('checkServiceChange', () => {
     })
     expect(refusal(() => checkServiceChange({ family: 'ipv6' }, service)).field).toBe('change.family')
     expect(refusal(() => checkServiceChange({ onePacket: true }, service)).field).toBe('change.onePacket')
-    expect(checkServiceChange({ onePacket: false }, service)).toEqual({ onePacket: false })
+    expect(checkServiceChange({ onePacket: false }, service)).toEqual({
+      values: {},
+      flags: 0,
+      flagsMask: SERVICE_FLAGS.onePacket,
+    })
   })
 })
 
@@ -504,7 +533,11 @@ describe('daemons and timeouts', () => {
   })
 
   it('takes some of the timeouts', () => {
-    expect(checkTimeouts({ tcp: 900, udp: undefined })).toStrictEqual({ tcp: 900 })
+    expect(checkTimeouts({ tcp: 900, udp: undefined })).toStrictEqual({
+      tcp: 900,
+      tcpFin: undefined,
+      udp: undefined,
+    })
     expect(checkTimeouts({ tcp: 1, tcpFin: 2147483, udp: 3 })).toEqual({ tcp: 1, tcpFin: 2147483, udp: 3 })
   })
 

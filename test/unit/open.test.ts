@@ -8,7 +8,7 @@ import type { KernelFiles } from '../../lib/border/transport'
 import { Ipvs } from '../../lib/client/ipvs'
 import type { OpenOptions } from '../../lib/client/open-options'
 import type { Dialect, TransportKind } from '../../lib/model/types'
-import { type Fields, outcomeFlags, writeReply } from './support/border'
+import { outcomeFlags, type RecordOf, type Some, writeReply } from './support/border'
 import {
   FULLNAT_COMMANDS,
   failure,
@@ -26,7 +26,7 @@ const bits = (...commands: number[]) =>
   commands.reduce((mask, n) => mask | (BigInt(1) << BigInt(n)), BigInt(0))
 
 interface Seen {
-  probe?: Fields
+  probe?: Some<RecordOf<'probes'>>
   files?: KernelFiles
 }
 
@@ -163,7 +163,7 @@ describe('Ipvs.open finds out which kernel answers (abi.md §9)', () => {
 
   it('rejects with the error of the probe, and with what cannot be read', async () => {
     const transport = scripted('mainline')
-    const outcomes = [{ operation: 0, error: 110, flags: outcomeFlags.timedOut }]
+    const outcomes = [{ requestIndex: 0, error: 110, flags: outcomeFlags.timedOut }]
     transport.run = async (_, onReply) => onReply(writeReply({ outcomes }))
     expect(await failure(Ipvs.open({ transport }))).toMatchObject({
       code: 'ERR_IPVS_TIMEOUT',

@@ -6,7 +6,7 @@ const service = { protocol: 'tcp', address: '192.0.2.1', port: 80 } as const
 const outcome = (errno: number, ...flags: (keyof typeof outcomeFlags)[]) =>
   outcomeError(
     {
-      operation: 0,
+      requestIndex: 0,
       error: errno,
       syscall: Syscall.sendmsg,
       flags: flags.reduce((sum, flag) => sum | outcomeFlags[flag], 0),

@@ -8,11 +8,13 @@ import {
   checkLocalAddress,
   checkServiceInput,
   checkServiceKey,
+  checkTimeouts,
 } from '../../lib/input'
-import { serviceFlags, serviceFlagsMask } from '../../lib/kernel/rules'
+import { serviceFlagsMask } from '../../lib/kernel/rules'
 import { type ReadRequest, readJob } from './support/border'
 
 const HEADER = 16
+const STRIDE = 196
 
 function pack(fields: RequestFields, timeout = 5000): DataView {
   return new DataView(packRequests([{ fields, transport: Transport.netlink, timeout }], Dialect.fullnatV3))
@@ -46,12 +48,12 @@ describe('packRequests', () => {
         Dialect.fullnatV2,
       ),
     )
-    expect(view.byteLength).toBe(HEADER + 2 * 192)
+    expect(view.byteLength).toBe(HEADER + 2 * STRIDE)
     expect(Buffer.from(view.buffer, 0, 4).toString('latin1')).toBe('IPVS')
     expect(view.getUint32(4, true)).toBe(LAYOUT_HASH)
     expect([view.getUint32(8, true), view.getUint16(12, true), view.getUint16(14, true)]).toEqual([2, 2, 0])
     expect(Buffer.from(view.buffer, HEADER, 8).toString('hex')).toBe('1500020002010000')
-    expect(Buffer.from(view.buffer, HEADER + 192, 8).toString('hex')).toBe('1300010001000000')
+    expect(Buffer.from(view.buffer, HEADER + STRIDE, 8).toString('hex')).toBe('1300010001000000')
   })
 
   it('puts a service where native/abi/records.h has it', () => {
@@ -64,21 +66,20 @@ describe('packRequests', () => {
       synproxy: true,
       establishedTimeout: 900,
     })
-    const flags = serviceFlags('fullnat-v3', config)
     const flagsMask = serviceFlagsMask('fullnat-v3')
-    const view = pack({ operation: Operation.serviceAdd, service, config, flags, flagsMask })
+    const view = pack({ operation: Operation.serviceAdd, service, config, flagsMask })
     expect(nonZero(view)).toEqual([
-      [8, '0d000000'], // presence: service, establishedTimeout, persistenceEngine
+      [8, '0d000000'], // presence: service, establishedTimeout, engine
+      [12, '05800000'],
       [16, 'c0000201'],
       [32, '02000600'],
       [36, '34120000'],
-      [40, '01800000'],
-      [44, '05800000'],
+      [44, '01800000'],
       [48, '02010000'],
       [52, '0000ffff'],
       [56, '84030000'],
-      [64, '77727200'],
-      [80, '73697000'],
+      [60, '77727200'],
+      [76, '73697000'],
     ])
   })
 
@@ -94,8 +95,8 @@ describe('packRequests', () => {
     const mark = checkServiceKey({ fwmark: 0x01020304, family: 'ipv6' })
     expect(nonZero(pack({ operation: Operation.serviceGet, service: mark }))).toEqual([
       [8, '03000000'],
-      [12, '04030201'],
       [32, '0a000000'],
+      [40, '04030201'],
     ])
   })
 
@@ -116,15 +117,16 @@ describe('packRequests', () => {
       [8, '31000000'], // service, tunnel, targetFamily
       [16, 'c0000201'],
       [32, '02000600'],
-      [36, '5000901f'],
-      [60, '02000000'],
-      [96, '20010db8'],
-      [108, '00000005'],
-      [112, '0a000100'],
-      [116, 'c0170200'],
-      [120, '04030201'],
-      [124, '09000000'],
-      [128, '08000000'],
+      [36, '50000000'],
+      [92, '20010db8'],
+      [104, '00000005'],
+      [108, '0a00901f'],
+      [112, '02000000'],
+      [116, '04030201'],
+      [120, '09000000'],
+      [124, '08000000'],
+      [128, '0100c017'],
+      [132, '02000000'],
     ])
     const same = checkDestinationInput({ address: '10.0.0.5', port: 1, forwarding: 'local' }, service)
     expect(readBack({ ...fields, target: same.destination, destination: same.config }).presence).toEqual([
@@ -137,10 +139,10 @@ describe('packRequests', () => {
     const target = checkLocalAddress('10.1.0.1', service)
     expect(nonZero(pack({ operation: Operation.localAddressAdd, service, target }))).toEqual([
       [8, '03000000'],
-      [12, '01000000'],
       [32, '02000000'],
-      [96, '0a010001'],
-      [112, '02000000'],
+      [40, '01000000'],
+      [92, '0a010001'],
+      [108, '02000000'],
     ])
     const daemon = checkDaemonInput({
       state: 'backup',
@@ -153,19 +155,19 @@ describe('packRequests', () => {
     })
     expect(nonZero(pack({ operation: Operation.daemonStart, daemon }))).toEqual([
       [8, '001e0000'],
-      [144, '02000000'],
-      [148, 'ff000000'],
-      [152, 'c3a93000'],
-      [168, 'ef000001'],
-      [184, '02009022'],
-      [188, '02007805'],
+      [136, '02000000'],
+      [140, 'ff000000'],
+      [144, 'c3a93000'],
+      [160, 'ef000001'],
+      [176, '02009022'],
+      [180, '02007805'],
     ])
-    expect(nonZero(pack({ operation: Operation.daemonStop, daemonState: 1 }))).toEqual([[144, '01000000']])
-    const timeouts = { tcp: 900, udp: 0x010203 }
+    expect(nonZero(pack({ operation: Operation.daemonStop, daemonState: 1 }))).toEqual([[136, '01000000']])
+    const timeouts = checkTimeouts({ tcp: 900, udp: 0x010203 })
     expect(nonZero(pack({ operation: Operation.timeoutsSet, timeouts }))).toEqual([
       [8, '40010000'],
-      [132, '84030000'],
-      [140, '03020100'],
+      [184, '84030000'],
+      [192, '03020100'],
     ])
   })
 
@@ -184,7 +186,7 @@ describe('packRequests', () => {
     const full = { fields: { operation: Operation.serviceAdd, service, config }, transport: 1, timeout: 1 }
     const empty = { fields: { operation: Operation.flush }, transport: 1, timeout: 1 }
     const alone = packRequests([empty], 1).slice(HEADER)
-    const behind = packRequests([full, empty], 1).slice(HEADER + 192)
+    const behind = packRequests([full, empty], 1).slice(HEADER + STRIDE)
     expect(Buffer.from(behind).equals(Buffer.from(alone))).toBe(true)
   })
 })
@@ -208,23 +210,23 @@ describe('property: packed fields read back are what went in', () => {
     fc.assert(
       fc.property(input, (value) => {
         const { service, config } = checkServiceInput(value)
-        const flags = serviceFlags('mainline', config)
-        const read = readBack({ operation: Operation.serviceSet, service, config, flags, flagsMask: 0x3d })
+        const read = readBack({ operation: Operation.serviceSet, service, config, flagsMask: 0x3d })
         expect(read).toMatchObject({
           operation: 'serviceSet',
           serviceAddress: value.address,
-          servicePort: value.port,
-          protocol: { tcp: 6, udp: 17, sctp: 132 }[value.protocol as 'tcp'],
-          scheduler: value.scheduler,
-          persistenceTimeout: value.persistence?.timeout ?? 0,
-          persistenceEngine: value.persistence?.engine ?? '',
-          netmask: 0xffffffff,
+          service: { port: value.port, protocol: { tcp: 6, udp: 17, sctp: 132 }[value.protocol as 'tcp'] },
+          config: {
+            scheduler: value.scheduler,
+            persistenceTimeout: value.persistence?.timeout ?? 0,
+            engine: value.persistence?.engine,
+            netmask: 0xffffffff,
+          },
           flagsMask: 0x3d,
         })
         const bits = { 'flag-1': 8, 'flag-2': 16, 'flag-3': 32 }
         const scheduling = value.schedulerFlags.reduce((sum, flag) => sum + bits[flag as 'flag-1'], 0)
-        expect(read.flags).toBe(scheduling + (value.persistence ? 1 : 0))
-        expect(read.presence).toEqual(value.persistence ? ['service', 'persistenceEngine'] : ['service'])
+        expect(read.config.flags).toBe(scheduling + (value.persistence ? 1 : 0))
+        expect(read.presence).toEqual(value.persistence ? ['service', 'engine'] : ['service'])
       }),
     )
   })
@@ -249,13 +251,15 @@ describe('property: packed fields read back are what went in', () => {
         }
         const read = readBack(fields)
         expect(read).toMatchObject({
-          fwmark: 0xffffffff,
+          service: { fwmark: 0xffffffff },
           targetAddress: destination.key.address,
-          targetPort: value.port,
-          weight: value.weight,
-          upperThreshold: value.upperThreshold,
-          lowerThreshold: 0,
-          forwarding: 2,
+          target: { port: value.port },
+          destination: {
+            weight: value.weight,
+            upperThreshold: value.upperThreshold,
+            lowerThreshold: 0,
+            forwarding: 2,
+          },
         })
         expect(read.presence.includes('targetFamily')).toBe(value.address.includes(':'))
       }),
@@ -266,14 +270,10 @@ describe('property: packed fields read back are what went in', () => {
     const input = fc.record({ tcp: seconds, tcpFin: seconds, udp: seconds }, { requiredKeys: [] })
     fc.assert(
       fc.property(input, (timeouts) => {
-        const read = readBack({ operation: Operation.timeoutsSet, timeouts })
-        expect([read.timeoutTcp, read.timeoutTcpFin, read.timeoutUdp]).toEqual([
-          timeouts.tcp ?? 0,
-          timeouts.tcpFin ?? 0,
-          timeouts.udp ?? 0,
-        ])
+        const read = readBack({ operation: Operation.timeoutsSet, timeouts: checkTimeouts(timeouts) })
+        expect(read.timeouts).toEqual({ tcp: undefined, tcpFin: undefined, udp: undefined, ...timeouts })
         const present = (['tcp', 'tcpFin', 'udp'] as const).filter((key) => timeouts[key] !== undefined)
-        expect(read.presence).toEqual(present.map((key) => `timeout${key[0]?.toUpperCase()}${key.slice(1)}`))
+        expect(read.presence).toEqual(present)
       }),
     )
   })

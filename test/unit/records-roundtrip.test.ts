@@ -5,22 +5,36 @@ import { describe, expect, it } from 'vitest'
 import {
   decodeDaemon,
   decodeDestination,
+  decodeDestinationConfig,
   decodeInfo,
   decodeLocalAddress,
-  decodeProbe,
   decodeService,
+  decodeServiceConfig,
   decodeTimeouts,
 } from '../../lib/border/decode'
-import { Border, Operation, Request, RequestHeader } from '../../lib/border/layout.gen'
-import { packReply } from '../../lib/border/pack-reply'
+import {
+  Border,
+  Operation,
+  presence,
+  RequestHeaderLayout,
+  RequestLayout,
+  SECTIONS,
+} from '../../lib/border/layout.gen'
+import { emptySections, packReply, type ReplySections } from '../../lib/border/pack-reply'
 import { Reply } from '../../lib/border/reply'
-import type { ReplySections, StatsFields } from '../../lib/border/reply-fields'
-import { emptySections } from '../../lib/border/reply-fields'
 import type { RequestFields } from '../../lib/border/request'
 import { packRequests } from '../../lib/border/request'
 import { unpackRequests } from '../../lib/border/unpack-request'
 import type { PackedAddress } from '../../lib/model/address'
 import { formatIpv4Mask, formatPacked } from '../../lib/model/address'
+import type {
+  DaemonConfigRecord,
+  DestinationConfigRecord,
+  ServiceConfigRecord,
+  StatsRecord,
+  TimeoutConfigRecord,
+} from '../../lib/model/records.gen'
+import { recordsOf } from './support/border'
 
 const u16 = fc.nat(0xffff)
 const u32 = fc.nat(0xffffffff)
@@ -34,6 +48,36 @@ const address6: fc.Arbitrary<PackedAddress> = fc
 const address = fc.oneof(address4, address6)
 const optional = <T>(value: fc.Arbitrary<T>) => fc.option(value, { nil: undefined })
 
+const serviceConfig = fc.record<ServiceConfigRecord>({
+  flags: u32,
+  persistenceTimeout: u32,
+  netmask: u32,
+  establishedTimeout: optional(u32),
+  scheduler: name,
+  engine: optional(name),
+})
+const destinationConfig = fc.record<DestinationConfigRecord>({
+  forwarding: fc.nat(7),
+  weight: i32,
+  upperThreshold: u32,
+  lowerThreshold: u32,
+  tunnel: optional(fc.record({ type: fc.nat(2), port: u16, flags: fc.nat(2) })),
+})
+const daemonConfig = fc.record<DaemonConfigRecord>({
+  state: fc.constantFrom(1, 2),
+  syncId: u32,
+  interface: name,
+  multicastGroup: optional(address),
+  multicastPort: optional(u16),
+  multicastTtl: optional(u16),
+  syncMaxLength: optional(u16),
+})
+const timeoutConfig = fc.record<TimeoutConfigRecord>({
+  tcp: optional(u32),
+  tcpFin: optional(u32),
+  udp: optional(u32),
+})
+
 const service = fc.oneof(
   fc
     .record({ address, protocol: fc.constantFrom(6 as const, 17 as const, 132 as const), port: u16 })
@@ -44,11 +88,16 @@ const service = fc.oneof(
         family: key.address.family,
         key: { protocol: 'tcp' as const, address: '', port: 0 },
       },
-      read: { family: key.address.family, ...key },
+      read: { ...key, fwmark: undefined },
     })),
   fc.record({ fwmark: u32, family: fc.constantFrom(2 as const, 10 as const) }).map((key) => ({
     normalized: { kind: 'fwmark' as const, ...key, key: { fwmark: 1 } },
-    read: { family: key.family, fwmark: key.fwmark },
+    read: {
+      address: { family: key.family, a: 0, b: 0, c: 0, d: 0 },
+      protocol: 0,
+      port: 0,
+      fwmark: key.fwmark,
+    },
   })),
 )
 
@@ -56,45 +105,12 @@ const request = fc
   .record({
     operation: fc.constantFrom(...Object.values(Operation)),
     service: optional(service),
-    config: optional(
-      fc.record({
-        scheduler: name,
-        persistent: fc.boolean(),
-        persistenceTimeout: u32,
-        netmask: u32,
-        engine: optional(name),
-        onePacket: fc.boolean(),
-        synproxy: fc.boolean(),
-        schedulerFlags: u32,
-        establishedTimeout: optional(u32),
-      }),
-    ),
-    flags: u32,
+    config: optional(serviceConfig),
     flagsMask: u32,
     target: optional(fc.record({ address, port: u16 })),
-    destination: optional(
-      fc.record({
-        forwarding: fc.nat(7),
-        weight: i32,
-        upperThreshold: u32,
-        lowerThreshold: u32,
-        tunnel: optional(
-          fc.record({ type: fc.constantFrom(0 as const, 1 as const, 2 as const), port: u16, flags: u16 }),
-        ),
-      }),
-    ),
-    daemon: optional(
-      fc.record({
-        state: fc.constantFrom(1 as const, 2 as const),
-        interface: name,
-        syncId: fc.nat(255),
-        syncMaxLength: optional(u16),
-        multicastGroup: optional(address),
-        multicastPort: optional(u16),
-        multicastTtl: optional(u16),
-      }),
-    ),
-    timeouts: optional(fc.record({ tcp: u32, tcpFin: u32, udp: u32 }, { requiredKeys: [] })),
+    destination: optional(destinationConfig),
+    daemon: optional(daemonConfig),
+    timeouts: optional(timeoutConfig),
     localAddresses: fc.boolean(),
     transport: fc.constantFrom(1, 2),
     timeout: u32,
@@ -122,29 +138,28 @@ describe('request records', () => {
         expect(job.requests).toHaveLength(requests.length)
         job.requests.forEach((read, i) => {
           const { key, packed } = requests[i] as (typeof requests)[number]
-          const { operation, config, flags, flagsMask, target, destination, daemon, timeouts } = packed.fields
-          expect(read).toMatchObject({ operation, transport: packed.transport, timeout: packed.timeout })
+          const { operation, config, flagsMask, target, destination, daemon, timeouts } = packed.fields
+          expect(read).toMatchObject({ operation, transport: packed.transport, timeoutMs: packed.timeout })
           expect(read.service).toEqual(key?.read)
           expect(read.localAddresses).toBe(packed.fields.localAddresses)
-          expect(read.establishedTimeout).toBe(config?.establishedTimeout)
-          expect(read.engine).toBe(config?.engine)
           if (config) {
-            const { scheduler, persistenceTimeout, netmask } = config
-            expect(read).toMatchObject({ scheduler, persistenceTimeout, netmask, flags, flagsMask })
+            const flags = (config.flags & (flagsMask as number)) >>> 0
+            expect(read.config).toEqual({ ...config, flags })
+            expect(read.flagsMask).toBe(flagsMask)
           } else {
-            expect(read).toMatchObject({ scheduler: '', flags: 0, flagsMask: 0 })
+            expect(read).toMatchObject({ config: { scheduler: '', flags: 0 }, flagsMask: 0 })
+            expect(read.config.establishedTimeout).toBeUndefined()
+            expect(read.config.engine).toBeUndefined()
           }
           if (target) {
-            const named = key !== undefined && key.read.family !== target.address.family
-            expect(read.target).toEqual({ ...target, named })
+            expect(read.target).toEqual(target)
+            const other = key !== undefined && key.read.address.family !== target.address.family
+            expect(read.targetFamily).toBe(other)
           }
-          expect(read.tunnel).toEqual(destination?.tunnel)
-          if (destination) {
-            const { tunnel: _, ...rest } = destination
-            expect(read).toMatchObject(rest)
-          }
+          if (destination) expect(read.destination).toEqual(destination)
+          else expect(read.destination.tunnel).toBeUndefined()
           if (daemon) expect(read.daemon).toEqual(daemon)
-          expect(read.timeouts).toEqual({ tcp: undefined, tcpFin: undefined, udp: undefined, ...timeouts })
+          expect(read.timeouts).toEqual(timeouts ?? { tcp: undefined, tcpFin: undefined, udp: undefined })
         })
       }),
     )
@@ -168,11 +183,11 @@ describe('request records', () => {
 
   it('a buffer that is no job of this build is refused', () => {
     const good = packRequests([{ fields: { operation: 1 }, transport: 1, timeout: 1 }], 0)
-    expect(good.byteLength).toBe(RequestHeader.size + Request.size)
+    expect(good.byteLength).toBe(RequestHeaderLayout.size + RequestLayout.size)
     expect(unpackRequests(good).requests).toHaveLength(1)
-    expect(() => unpackRequests(good.slice(0, RequestHeader.size - 1))).toThrow('not a request')
+    expect(() => unpackRequests(good.slice(0, RequestHeaderLayout.size - 1))).toThrow('not a request')
     expect(() => unpackRequests(good.slice(0, -1))).toThrow('shorter than its header says')
-    for (const at of [RequestHeader.magic, RequestHeader.layoutHash]) {
+    for (const at of [RequestHeaderLayout.magic, RequestHeaderLayout.layoutHash]) {
       const other = good.slice(0)
       new DataView(other).setUint8(at, new DataView(other).getUint8(at) ^ 1)
       expect(() => unpackRequests(other)).toThrow('not a request of this build')
@@ -180,84 +195,95 @@ describe('request records', () => {
   })
 })
 
-const counters = fc.record({ connections: u64, inPackets: u64, outPackets: u64, inBytes: u64, outBytes: u64 })
-const stats: fc.Arbitrary<StatsFields> = fc
-  .record({ counters, rates: optional(counters), wide: fc.boolean() })
-  .map(({ counters: own, ...rest }) => ({ ...own, ...rest }))
-const seen = ({ wide: _, ...fields }: StatsFields) => fields
+const COUNTERS = ['connections', 'inPackets', 'outPackets', 'inBytes', 'outBytes'] as const
+const RATES = [
+  'connectionsPerSecond',
+  'inPacketsPerSecond',
+  'outPacketsPerSecond',
+  'inBytesPerSecond',
+  'outBytesPerSecond',
+] as const
+const stats = fc.record<StatsRecord>({
+  connections: u64,
+  inPackets: u64,
+  outPackets: u64,
+  inBytes: u64,
+  outBytes: u64,
+  connectionsPerSecond: u64,
+  inPacketsPerSecond: u64,
+  outPacketsPerSecond: u64,
+  inBytesPerSecond: u64,
+  outBytesPerSecond: u64,
+})
+/** Without or with rates, and with the bit of 64 bits. */
+const present = fc.constantFrom(
+  presence.stats,
+  presence.stats | presence.rates,
+  presence.stats | presence.rates | presence.stats64,
+)
+/** As the API has them. */
+function seen({ stats: from, present: bits }: { stats: StatsRecord; present: number }) {
+  const named = (fields: readonly (keyof StatsRecord)[]) =>
+    Object.fromEntries(COUNTERS.map((counter, i) => [counter, from[fields[i] as keyof StatsRecord]]))
+  return { ...named(COUNTERS), rates: (bits & presence.rates) === 0 ? undefined : named(RATES) }
+}
 
+const records = <T>(one: fc.Arbitrary<T>) => fc.array(one, { maxLength: 3 })
+const requestIndex = u32
 const sections = fc.record<ReplySections>({
-  outcomes: fc.array(fc.record({ operation: u32, error: i32, syscall: u16, flags: u16 }), { maxLength: 3 }),
-  services: fc.array(
+  outcomes: records(fc.record({ requestIndex, error: i32, syscall: u16, flags: u16 })),
+  services: records(
     fc.record({
-      operation: u32,
-      family: fc.constant(2 as const),
-      fwmark: optional(u32),
-      protocol: fc.constantFrom(6, 17, 132),
-      address: address4,
-      port: u16,
-      scheduler: name,
-      flags: u32,
-      persistenceTimeout: u32,
-      netmask: u32,
-      establishedTimeout: optional(fc.integer({ min: 1, max: 0xffffffff })),
-      engine: optional(name),
+      stats,
+      requestIndex,
+      key: fc.record({
+        address: address4,
+        protocol: fc.constantFrom(6, 17, 132),
+        port: u16,
+        fwmark: optional(u32),
+      }),
+      config: serviceConfig,
       destinationCount: optional(u32),
       localAddressCount: optional(u32),
-      stats,
+      present,
     }),
-    { maxLength: 3 },
   ),
-  destinations: fc.array(
+  destinations: records(
     fc.record({
-      operation: u32,
+      stats,
+      requestIndex,
       parent: u32,
-      address,
-      port: u16,
-      forwarding: fc.nat(7),
-      weight: i32,
-      upperThreshold: u32,
-      lowerThreshold: u32,
-      tunnel: optional(fc.record({ type: fc.nat(2), port: u16, flags: fc.nat(2) })),
-      named: fc.boolean(),
+      key: fc.record({ address, port: u16 }),
+      config: destinationConfig,
       activeConnections: u32,
       inactiveConnections: u32,
       persistentConnections: u32,
-      stats,
+      present: present.map((bits) => bits | presence.targetFamily),
     }),
-    { maxLength: 3 },
   ),
-  localAddresses: fc.array(
-    fc.record({ operation: u32, parent: u32, address, portConflicts: u64, connections: u32 }),
-    { maxLength: 3 },
-  ),
-  daemons: fc.array(
+  localAddresses: records(
     fc.record({
-      operation: u32,
-      state: fc.constantFrom(1, 2),
-      interface: name,
-      syncId: u32,
-      syncMaxLength: optional(u16),
-      multicastGroup: optional(address),
-      multicastPort: optional(u16),
-      multicastTtl: optional(u16),
+      portConflicts: u64,
+      requestIndex,
+      parent: u32,
+      key: fc.record({ address, port: u16 }),
+      connections: u32,
     }),
-    { maxLength: 3 },
   ),
-  timeouts: fc.array(fc.record({ operation: u32, tcp: u32, tcpFin: u32, udp: u32 }), { maxLength: 3 }),
-  infos: fc.array(
+  daemons: records(fc.record({ requestIndex, config: daemonConfig })),
+  timeouts: records(fc.record({ requestIndex, config: timeoutConfig })),
+  infos: records(
     fc.record({
-      operation: u32,
+      requestIndex,
       version: fc.nat(0xffffff),
       connectionTableSize: u32,
       serviceCount: optional(u32),
     }),
-    { maxLength: 3 },
   ),
-  probes: fc.array(
+  probes: records(
     fc.record({
-      operation: u32,
       commands: u64,
+      requestIndex,
       netlinkError: i32,
       familyId: u32,
       familyVersion: u32,
@@ -266,91 +292,97 @@ const sections = fc.record<ReplySections>({
       sockoptLocalAddressError: i32,
       netlinkSyscall: u32,
     }),
-    { maxLength: 3 },
   ),
 })
 
 describe('reply records', () => {
-  it('decode ∘ pack says the same', () => {
+  it('read ∘ pack is the identity, in every section', () => {
     fc.assert(
       fc.property(sections, fc.boolean(), (all, more) => {
         const reply = new Reply(packReply(all, more))
         expect(reply.more).toBe(more)
         expect(all.outcomes.map((_, i) => reply.outcome(i))).toEqual(all.outcomes)
-        for (const kind of [
-          'services',
-          'destinations',
-          'localAddresses',
-          'daemons',
-          'timeouts',
-          'infos',
-        ] as const) {
+        for (const { name: kind } of SECTIONS) {
           expect(reply[kind].count).toBe(all[kind].length)
-          all[kind].forEach(({ operation }, i) => {
-            expect(reply.operationOf(reply[kind], i)).toBe(operation)
+          all[kind].forEach((from, i) => {
+            expect(reply.requestOf(reply[kind], i)).toBe(from.requestIndex)
           })
+          const written = all[kind].map((from) => ('present' in from ? { ...from, present: 0 } : from))
+          expect(recordsOf(reply, kind)).toEqual(written)
         }
+      }),
+    )
+  })
+
+  it('decode ∘ pack says the same', () => {
+    fc.assert(
+      fc.property(sections, (all) => {
+        const reply = new Reply(packReply(all, false))
         all.services.forEach((from, i) => {
+          const { key, config } = from
           const info = decodeService(reply, i)
+          const established = config.establishedTimeout || undefined
           expect(info).toMatchObject({
-            scheduler: from.scheduler,
-            flags: from.flags,
-            establishedTimeout: from.establishedTimeout,
-            stats: seen(from.stats),
+            scheduler: config.scheduler,
+            flags: config.flags,
+            stats: seen(from),
           })
-          expect(info.fwmark).toBe(from.fwmark)
-          if (from.fwmark === undefined) {
-            expect(info).toMatchObject({
-              address: formatPacked(from.address as PackedAddress),
-              port: from.port,
-            })
+          expect(info.establishedTimeout).toBe(established)
+          expect(info.fwmark).toBe(key.fwmark)
+          if (key.fwmark === undefined) {
+            expect(info).toMatchObject({ address: formatPacked(key.address), port: key.port })
           }
-          const persistent = (from.flags & 1) !== 0
-          const netmask = formatIpv4Mask(from.netmask)
-          const engine = from.engine === undefined ? {} : { engine: from.engine }
+          const persistent = (config.flags & 1) !== 0
+          const netmask = formatIpv4Mask(config.netmask)
+          const engine = config.engine === undefined ? {} : { engine: config.engine }
           expect(info.persistence).toEqual(
-            persistent ? { timeout: from.persistenceTimeout, netmask, ...engine } : undefined,
+            persistent ? { timeout: config.persistenceTimeout, netmask, ...engine } : undefined,
           )
+          expect(decodeServiceConfig(reply, i)).toEqual({ ...config, establishedTimeout: established })
         })
         all.destinations.forEach((from, i) => {
           const info = decodeDestination(reply, i)
-          const {
-            operation: _,
-            parent: __,
-            named: ___,
-            stats: own,
-            tunnel,
-            forwarding,
-            address: at,
-            ...rest
-          } = from
-          expect(info).toMatchObject({ ...rest, address: formatPacked(at), stats: seen(own) })
-          expect(info.tunnel !== undefined).toBe(forwarding === 2 && tunnel !== undefined)
+          const { key, config, activeConnections, inactiveConnections, persistentConnections } = from
+          const { weight, upperThreshold, lowerThreshold, tunnel } = config
+          expect(info).toMatchObject({
+            address: formatPacked(key.address),
+            port: key.port,
+            weight,
+            upperThreshold,
+            lowerThreshold,
+            activeConnections,
+            inactiveConnections,
+            persistentConnections,
+            stats: seen(from),
+          })
+          const tunnelled = config.forwarding === 2
+          expect(info.tunnel !== undefined).toBe(tunnelled && tunnel !== undefined)
           if (info.tunnel?.type === 'gue') expect(info.tunnel.port).toBe(tunnel?.port)
+          expect(decodeDestinationConfig(reply, i)).toEqual({
+            ...config,
+            tunnel: tunnelled ? tunnel : undefined,
+          })
         })
-        all.localAddresses.forEach(({ address: at, portConflicts, connections }, i) => {
+        all.localAddresses.forEach(({ key, portConflicts, connections }, i) => {
           expect(decodeLocalAddress(reply, i)).toEqual({
-            address: formatPacked(at),
+            address: formatPacked(key.address),
             portConflicts,
             connections,
           })
         })
-        all.daemons.forEach(({ operation: _, state, multicastGroup, ...rest }, i) => {
+        all.daemons.forEach(({ config: { state, multicastGroup, ...rest } }, i) => {
           expect(decodeDaemon(reply, i)).toEqual({
             ...rest,
             state: state === 1 ? 'master' : 'backup',
             multicastGroup: multicastGroup && formatPacked(multicastGroup),
           })
         })
-        all.timeouts.forEach(({ operation: _, ...rest }, i) => {
-          expect(decodeTimeouts(reply, i)).toEqual(rest)
+        all.timeouts.forEach(({ config: { tcp = 0, tcpFin = 0, udp = 0 } }, i) => {
+          expect(decodeTimeouts(reply, i)).toEqual({ tcp, tcpFin, udp })
         })
         all.infos.forEach(({ version, connectionTableSize, serviceCount }, i) => {
           const text = [version >> 16, (version >> 8) & 255, version & 255].join('.')
           expect(decodeInfo(reply, i)).toEqual({ version: text, connectionTableSize, serviceCount })
-        })
-        all.probes.forEach(({ operation: _, familyVersion: __, maxAttribute: ___, ...rest }, i) => {
-          expect(decodeProbe(reply, i)).toEqual(rest)
         })
       }),
     )

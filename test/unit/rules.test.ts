@@ -1,10 +1,13 @@
 import { describe, expect, it } from 'vitest'
+import { Operation, Transport } from '../../lib/border/layout.gen'
+import { packRequests } from '../../lib/border/request'
 import type { CpuState, KernelFiles } from '../../lib/border/transport'
 import { localAddressCpu } from '../../lib/client/local-address-coverage'
 import type { IpvsError } from '../../lib/errors/ipvs-error'
 import { checkDaemonInput, checkDestinationInput, checkServiceInput, checkServiceKey } from '../../lib/input'
 import { type Capabilities, capabilitiesOf } from '../../lib/kernel/capabilities'
 import { chooseTransport, detect, type Evidence, isForeignNamespace } from '../../lib/kernel/detect'
+import { ruleReserveCore } from '../../lib/kernel/machine-rules'
 import {
   keepsEstablishedTimeout,
   removesDestinationsFirst,
@@ -12,17 +15,18 @@ import {
   ruleDaemon,
   ruleDestination,
   ruleLocalAddress,
-  ruleReserveCore,
   ruleScheduler,
   ruleService,
   ruleServiceKey,
   ruleWrites,
   ruleZero,
   sameForwarding,
-  serviceFlags,
   serviceFlagsMask,
 } from '../../lib/kernel/rules'
-import type { Dialect } from '../../lib/model/types'
+import { FORWARDING_METHODS } from '../../lib/model/numbers'
+import type { ServiceConfigRecord } from '../../lib/model/records.gen'
+import type { Dialect, Forwarding } from '../../lib/model/types'
+import { readJob } from './support/border'
 
 const bits = (...commands: number[]) =>
   commands.reduce((mask, command) => mask | (BigInt(1) << BigInt(command)), BigInt(0))
@@ -69,7 +73,7 @@ const udp = checkServiceKey({ protocol: 'udp', address: '192.0.2.1', port: 53 })
 const sctp = checkServiceKey({ protocol: 'sctp', address: '192.0.2.1', port: 53 })
 const tcp6 = checkServiceKey({ protocol: 'tcp', address: '2001:db8::1', port: 80 })
 const mark = checkServiceKey({ fwmark: 7 })
-const config = (more: object = {}) => checkServiceInput({ fwmark: 7, ...more }).config
+const input = (more: object = {}) => checkServiceInput({ fwmark: 7, ...more })
 
 function code(check: () => unknown): string {
   try {
@@ -84,8 +88,8 @@ function code(check: () => unknown): string {
 const UNSUPPORTED = 'ERR_IPVS_UNSUPPORTED'
 
 function destine(capabilities: Capabilities, service = tcp, more: object = {}): string {
-  const input = { address: '10.0.0.5', port: 80, forwarding: 'fullnat', ...more }
-  const checked = checkDestinationInput(input, service)
+  const value = { address: '10.0.0.5', port: 80, forwarding: 'fullnat', ...more }
+  const checked = checkDestinationInput(value, service)
   return code(() => ruleDestination(capabilities, service, checked.destination, checked.config))
 }
 
@@ -244,7 +248,7 @@ describe('capabilitiesOf', () => {
 
 describe('rules for services', () => {
   const rule = (capabilities: Capabilities, service = mark, more: object = {}) =>
-    code(() => ruleService(capabilities, service, config(more)))
+    code(() => ruleService(capabilities, service, input(more).change))
 
   it('allow what every kernel can do', () => {
     for (const capabilities of [ml, two, three, sockopt('mainline'), sockopt('fullnat-v2')]) {
@@ -313,7 +317,7 @@ describe('rules for services', () => {
 
   it('say which service, which operation and what to do', () => {
     try {
-      ruleService(ml, tcp, config({ synproxy: true }), 'services.set')
+      ruleService(ml, tcp, input({ synproxy: true }).change, 'services.set')
       expect.unreachable()
     } catch (error) {
       expect((error as IpvsError).message).toBe(
@@ -427,17 +431,26 @@ describe('what is sent and how it is read', () => {
 
   it('trap: HASHED (0x2) is never sent, neither as flag nor in the mask', () => {
     expect(dialects.map(serviceFlagsMask)).toEqual([0x3d, 0x8005, 0x8005, 0x5])
-    const all = config({
+    const { config: all } = input({
       persistence: { timeout: 1 },
       onePacket: true,
       synproxy: true,
       schedulerFlags: ['flag-1', 'flag-2', 'flag-3'],
     })
-    expect(dialects.map((dialect) => serviceFlags(dialect, all))).toEqual([0x3d, 0x8005, 0x8005, 0x5])
-    expect(
-      dialects.map((dialect) => serviceFlags(dialect, { ...all, schedulerFlags: 0xffff }) & 0x2),
-    ).toEqual([0, 0, 0, 0])
-    expect(serviceFlags('fullnat-v3', config())).toBe(0)
+    const sent = (dialect: Dialect, config: ServiceConfigRecord) => {
+      const flagsMask = serviceFlagsMask(dialect)
+      const fields = { operation: Operation.serviceAdd, service: mark, config, flagsMask }
+      const [request] = readJob(
+        packRequests([{ fields, transport: Transport.netlink, timeout: 1 }], 0),
+      ).requests
+      expect(request?.flagsMask).toBe(flagsMask)
+      return request?.config.flags
+    }
+    expect(dialects.map((dialect) => sent(dialect, all))).toEqual([0x3d, 0x8005, 0x8005, 0x5])
+    // Whatever was read.
+    const read = { ...all, flags: 0xffffffff }
+    expect(dialects.map((dialect) => sent(dialect, read))).toEqual([0x3d, 0x8005, 0x8005, 0x5])
+    expect(sent('fullnat-v3', input().config)).toBe(0)
   })
 
   it('trap: SET_SERVICE without EST_TIMEOUT resets it on v3', () => {
@@ -465,12 +478,18 @@ describe('what is sent and how it is read', () => {
   })
 
   it('trap: FULLNAT kernels report local for a destination of their own', () => {
-    expect(sameForwarding('fullnat-v3', 'fullnat', 'local')).toBe(true)
+    const same = (dialect: Dialect, wanted: Forwarding, reported: Forwarding | number) =>
+      sameForwarding(
+        dialect,
+        FORWARDING_METHODS[wanted],
+        typeof reported === 'number' ? reported : FORWARDING_METHODS[reported],
+      )
+    expect(same('fullnat-v3', 'fullnat', 'local')).toBe(true)
     expect(sameForwarding('fullnat-v2', 5, 1)).toBe(true)
-    expect(sameForwarding('fullnat-v2', 'local', 'fullnat')).toBe(false)
-    expect(sameForwarding('fullnat-v2', 'fullnat', 'masquerade')).toBe(false)
-    expect(sameForwarding('mainline', 'masquerade', 'local')).toBe(false)
-    expect(sameForwarding('mainline', 'masquerade', 0)).toBe(true)
-    expect(sameForwarding('mainline', 'masquerade', 6)).toBe(false)
+    expect(same('fullnat-v2', 'local', 'fullnat')).toBe(false)
+    expect(same('fullnat-v2', 'fullnat', 'masquerade')).toBe(false)
+    expect(same('mainline', 'masquerade', 'local')).toBe(false)
+    expect(same('mainline', 'masquerade', 0)).toBe(true)
+    expect(same('mainline', 'masquerade', 6)).toBe(false)
   })
 })

@@ -1,24 +1,26 @@
 /** A transport that answers packed jobs as a script says: no kernel, no addon. */
 
-import { replyPresence } from '../../../lib/border/layout.gen'
+import { presence } from '../../../lib/border/layout.gen'
+import type { DataSection, SectionName } from '../../../lib/border/reply'
 import type { CpuState, KernelFiles, Transport } from '../../../lib/border/transport'
 import { Ipvs } from '../../../lib/client/ipvs'
 import type { OpenOptions } from '../../../lib/client/open-options'
 import type { IpvsError } from '../../../lib/errors/ipvs-error'
-import { parseAddress } from '../../../lib/model/address'
+import { AF_INET6, type PackedAddress, parseAddress } from '../../../lib/model/address'
 import {
-  type Fields,
   outcomeFlags,
   type ReadJob,
   type ReadRequest,
-  type ReplySections,
+  type RecordOf,
   readJob,
-  type SectionName,
+  record,
+  type Some,
+  type SomeSections,
   writeReply,
 } from './border'
 
 /** What one request is answered with; no errno is success. */
-export interface Answer extends Partial<Record<Exclude<SectionName, 'outcomes'>, readonly Fields[]>> {
+export interface Answer extends Pick<SomeSections, DataSection> {
   errno?: number
   syscall?: number
   /** `outcomeFlags`; default: it was sent. */
@@ -65,7 +67,7 @@ export class ScriptedTransport implements Transport {
   closed = 0
   files: KernelFiles
   cpuState: CpuState | undefined = { online: 4, reserved: 0 }
-  probe: Fields
+  probe: Some<RecordOf<'probes'>>
   /** Records of one reply at most. */
   chunk = Number.POSITIVE_INFINITY
   /** Runs in place of the reply. */
@@ -103,8 +105,7 @@ export class ScriptedTransport implements Transport {
     const job = readJob(request)
     if (job.requests[0]?.operation === 'probe') {
       this.probes++
-      const probed = { operation: 0, ...this.probe }
-      onReply(writeReply({ outcomes: [{ operation: 0, flags: outcomeFlags.sent }], probes: [probed] }))
+      onReply(writeReply({ outcomes: [{ flags: outcomeFlags.sent }], probes: [this.probe] }))
       return
     }
     this.jobs.push(job)
@@ -140,26 +141,25 @@ export class ScriptedTransport implements Transport {
   }
 
   private answer(job: ReadJob): ArrayBuffer[] {
-    const pieces: [SectionName, Fields][] = []
-    job.requests.forEach((request, index) => {
+    const pieces: [SectionName, object][] = []
+    job.requests.forEach((request, requestIndex) => {
       const answer = this.script(request, job)
       if (answer === null) return
       const { errno = 0, syscall = 3, flags = outcomeFlags.sent, ...sections } = answer ?? {}
       for (const [name, records] of Object.entries(sections)) {
-        for (const record of records ?? [])
-          pieces.push([name as SectionName, { ...record, operation: index }])
+        for (const fields of records ?? []) pieces.push([name as SectionName, { ...fields, requestIndex }])
       }
-      pieces.push(['outcomes', { operation: index, error: errno, syscall: errno === 0 ? 0 : syscall, flags }])
+      pieces.push(['outcomes', { requestIndex, error: errno, syscall: errno === 0 ? 0 : syscall, flags }])
     })
     const replies: ArrayBuffer[] = []
     do {
-      const sections: Partial<Record<SectionName, Fields[]>> = {}
+      const sections: Partial<Record<SectionName, object[]>> = {}
       for (const [name, fields] of pieces.splice(0, this.chunk)) {
         const list = sections[name] ?? []
         list.push(fields)
         sections[name] = list
       }
-      replies.push(writeReply(sections as ReplySections, pieces.length > 0))
+      replies.push(writeReply(sections as SomeSections, pieces.length > 0))
     } while (pieces.length > 0)
     return replies
   }
@@ -175,46 +175,26 @@ export async function openScripted(
   return { ipvs: await Ipvs.open({ ...options, transport }), transport }
 }
 
-/** 16 bytes in network order. */
-export function addressBytes(text: string): Uint8Array {
+export function packed(text: string): PackedAddress {
   const address = parseAddress(text)
   if (!address) throw new Error(`no address: ${text}`)
-  const bytes = new Uint8Array(16)
-  const view = new DataView(bytes.buffer)
-  for (const [i, word] of [address.a, address.b, address.c, address.d].entries()) view.setUint32(i * 4, word)
-  return bytes
+  return address
 }
 
-export function serviceRecord(address: string, port: number, more: Fields = {}): Fields {
-  const family = address.includes(':') ? 10 : 2
-  const { presence = 0, ...rest } = more
-  return {
-    address: addressBytes(address),
-    port,
-    family,
-    protocol: 6,
-    netmask: family === 2 ? 0xffffffff : 128,
-    scheduler: 'wlc',
-    flags: 2,
-    presence: Number(presence) | replyPresence.stats,
-    ...rest,
-  }
+export function serviceRecord(address: string, port: number, more: Some<RecordOf<'services'>> = {}) {
+  const key = { address: packed(address), port, protocol: 6 }
+  const netmask = key.address.family === AF_INET6 ? 128 : 0xffffffff
+  const usual = { key, config: { netmask, scheduler: 'wlc', flags: 2 }, present: presence.stats }
+  return record('services', usual, more)
 }
 
-export function destinationRecord(address: string, port: number, more: Fields = {}): Fields {
-  return {
-    address: addressBytes(address),
-    port,
-    family: address.includes(':') ? 10 : 2,
-    weight: 1,
-    presence: replyPresence.stats,
-    ...more,
-  }
+export function destinationRecord(address: string, port: number, more: Some<RecordOf<'destinations'>> = {}) {
+  const key = { address: packed(address), port }
+  return record('destinations', { key, config: { weight: 1 }, present: presence.stats }, more)
 }
 
-export function localAddressRecord(address: string, more: Fields = {}): Fields {
-  return { address: addressBytes(address), family: address.includes(':') ? 10 : 2, ...more }
-}
+export const localAddressRecord = (address: string, more: Some<RecordOf<'localAddresses'>> = {}) =>
+  record('localAddresses', { key: { address: packed(address) } }, more)
 
 /** What a promise rejects with. */
 export async function failure(promise: Promise<unknown>): Promise<IpvsError> {
