@@ -11,5 +11,5 @@ export const project = resolve(import.meta.dirname, '../../..')
 export const library: typeof import('../../../lib') = require(join(project, 'dist'))
 
 export const { openNativeTransport }: typeof import('../../../lib/host/native-transport') = require(
-  join(project, 'dist/native/native-transport'),
+  join(project, 'dist/host/native-transport'),
 )
