@@ -2,6 +2,8 @@
 //
 //   npm test                    everything
 //   npm test -- unit native     some of: lint, native, unit, vm
+//   npm test -- vm --kernel mainline-newest --filter contract
+//                               one of them, with its own options (scripts/vm/run.mjs has those of vm)
 import { spawn, spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
@@ -56,10 +58,14 @@ function runSuite(script) {
   })
 }
 
-const chosen = process.argv.slice(2)
+const given = process.argv.slice(2)
+const firstOption = given.findIndex((word) => word.startsWith('-'))
+const chosen = firstOption < 0 ? given : given.slice(0, firstOption)
+const options = given.slice(chosen.length)
 for (const name of chosen) {
   if (!(name in SUITES)) throw new Error(`no suite '${name}', there are: ${Object.keys(SUITES).join(', ')}`)
 }
+if (options.length > 0 && chosen.length !== 1) throw new Error(`${options[0]}: options go to one suite`)
 prepare()
 const total = { passed: 0, failed: 0, skipped: 0 }
 const summary = []
@@ -67,7 +73,7 @@ for (const [name, script] of Object.entries(SUITES)) {
   if (chosen.length > 0 && !chosen.includes(name)) continue
   console.log(`\n== ${name}`)
   const started = Date.now()
-  const result = await runSuite(script)
+  const result = await runSuite([...script, ...options])
   const seconds = Math.round((Date.now() - started) / 1000)
   summary.push(
     `${name}: ${result.passed} passed, ${result.failed} failed, ${result.skipped} skipped (${seconds} s)`,

@@ -20,7 +20,7 @@ function script(parts, unpacks) {
 }
 
 async function pythonFor(kernel) {
-  if (kernel.name !== 'mainline') return { files: {}, unpacks: [] }
+  if (kernel.dialect !== 'mainline') return { files: {}, unpacks: [] }
   const { tar, missing } = await pyroute2()
   if (missing) return { files: {}, unpacks: [], missing }
   return {
@@ -32,7 +32,7 @@ async function pythonFor(kernel) {
 /** A Go program is a matter of Go's own tools, so a ready one is taken (test/bench/moby-peer.go). */
 function mobyFor(kernel) {
   const path = process.env.IPVS_BENCH_MOBY
-  if (kernel.name !== 'mainline') return { files: {} }
+  if (kernel.dialect !== 'mainline') return { files: {} }
   if (!path) return { files: {}, missing: 'IPVS_BENCH_MOBY names no program' }
   return { files: { 'project/test/bench/moby-peer': path } }
 }

@@ -13,7 +13,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { findKernel, kernelNames } from '../vm/index.mjs'
+import { dialectKernels, findKernel } from '../vm/index.mjs'
 import { runInGuest } from './guest.mjs'
 import { writePlots } from './plot.mjs'
 import { writeReport } from './report.mjs'
@@ -25,7 +25,7 @@ const results = `${root}docs/bench`
 const partNames = Object.keys(allParts)
 const { values } = parseArgs({
   options: {
-    kernel: { type: 'string', multiple: true, default: [...kernelNames] },
+    kernel: { type: 'string', multiple: true, default: [...dialectKernels] },
     only: { type: 'string', multiple: true, default: partNames },
     services: { type: 'string', default: '500' },
     destinations: { type: 'string', default: '20' },
@@ -114,6 +114,6 @@ else await measureAll()
 if (values.out === results) {
   writeReport(
     `${root}docs/performance.md`,
-    Object.fromEntries(kernelNames.map((name) => [name, stored(name)])),
+    Object.fromEntries(dialectKernels.map((name) => [name, stored(name)])),
   )
 }

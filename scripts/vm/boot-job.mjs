@@ -13,8 +13,8 @@ const disks = ['job.tar', 'out.raw', 'extra']
  * bootJob({ kernel, project, script, env?, files?, parts?, packages?, smp?, memory?, limitSeconds?,
  * append?, onLine?, keep? }) or, with a job made by the caller, bootJob({ kernel, jobDir, … }).
  *
- * `kernel` is a name or what findKernel() returned. In the guest IPVS_VM_KERNEL, IPVS_VM_SMP and
- * IPVS_ORACLE are set. Returns what boot() returns, plus `dispose()`, which removes the log and
+ * `kernel` is a name or what findKernel() returned. In the guest IPVS_VM_KERNEL, IPVS_VM_DIALECT,
+ * IPVS_VM_SMP and IPVS_ORACLE are set. Returns what boot() returns, plus `dispose()`, which removes the log and
  * the output; `keep` leaves them.
  */
 export async function bootJob(options) {
@@ -29,6 +29,7 @@ export async function bootJob(options) {
   try {
     const guestEnv = {
       IPVS_VM_KERNEL: kernel.name,
+      IPVS_VM_DIALECT: kernel.dialect,
       IPVS_VM_SMP: smp,
       IPVS_ORACLE: kernel.guestOracle,
       ...env,

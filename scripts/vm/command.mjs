@@ -14,3 +14,9 @@ export function run(command, args, options = {}) {
   }
   return result.stdout
 }
+
+/** One line on why it failed: what apt and dpkg call an error, or else the first line. */
+export function reason(error) {
+  const lines = error.message.trim().split('\n')
+  return lines.find((line) => /^E: /.test(line))?.slice('E: '.length) ?? lines[0]
+}

@@ -2,15 +2,40 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { cacheFolder } from './cache.mjs'
+import { reason } from './command.mjs'
 import { mainlineIpvsadm } from './ipvsadm-mainline.mjs'
 import { mainlineKernel } from './mainline.mjs'
 
-/** In the order of the report. */
-export const kernelNames = ['mainline', 'fullnat-v2', 'fullnat-v3']
+// Of each suite of Debian its kernel, the oldest, the usual, a newer and the newest one: IPVS goes on changing. The usual
+// one is that of the machine's own suite, which the guest's user space is of, too.
+const mainlines = {
+  'mainline-5.10': { suite: 'bullseye', series: '5.10' },
+  'mainline-6.1': { series: '6.1' },
+  'mainline-6.12': { suite: 'trixie', series: '6.12' },
+  'mainline-newest': { suite: 'sid' },
+}
+
+/** What `mainline` alone means; benchmarks and the demo run on it. */
+const usualMainline = 'mainline-6.1'
 
 const variables = {
   'fullnat-v2': 'IPVS_FULLNAT_V2_KERNEL',
   'fullnat-v3': 'IPVS_FULLNAT_V3_KERNEL',
+}
+
+/** In the order of the report. */
+export const kernelNames = [...Object.keys(mainlines), ...Object.keys(variables)]
+
+/** One of each dialect. */
+export const dialectKernels = ['mainline', ...Object.keys(variables)]
+
+/** The name in `kernelNames` that is meant. */
+export function kernelName(given) {
+  const name = given === 'mainline' ? usualMainline : given
+  if (kernelNames.includes(name)) return name
+  throw new Error(
+    `unknown kernel ${given}; there are ${kernelNames.join(', ')}, and mainline for ${usualMainline}`,
+  )
 }
 
 function fullnat(name) {
@@ -29,6 +54,8 @@ function fullnat(name) {
   const oracles = readdirSync(folder).filter(isOracle)
   return {
     name,
+    dialect: name,
+    whole: true,
     image,
     // ext2 is built in, so the root is mounted by the kernel itself.
     append: 'root=/dev/vda rootfstype=ext2 ro init=/sbin/init',
@@ -37,24 +64,24 @@ function fullnat(name) {
   }
 }
 
-async function mainline(log) {
+async function mainline(name, log) {
   try {
-    const kernel = await mainlineKernel(log)
+    const kernel = await mainlineKernel({ name, ...mainlines[name] }, log)
     // The root image has it; it is not there where the package could not be had.
     const guestOracle = (await mainlineIpvsadm(log)) ? '/bin/ipvsadm-mainline' : ''
-    return { name: 'mainline', ...kernel, append: 'mitigations=off', oracleFiles: [], guestOracle }
+    const whole = name === usualMainline
+    const common = { append: 'mitigations=off', oracleFiles: [], guestOracle }
+    return { name, dialect: 'mainline', whole, ...kernel, ...common }
   } catch (error) {
-    const missing = `linux-image-amd64 could not be fetched: ${error.message.split('\n')[0]}`
-    return { name: 'mainline', missing }
+    return { name, missing: `linux-image-amd64 could not be had: ${reason(error)}` }
   }
 }
 
 /**
- * { name, image, initrd?, append, oracleFiles, guestOracle }, or { name, missing } where there is no
- * image; `missing` says how to supply one.
+ * { name, dialect, whole, image, initrd?, append, oracleFiles, guestOracle }, or { name, missing } where there is no image;
+ * `missing` says why, or how to supply one. `whole`: all of the suite runs on it, not only what differs between kernels.
  */
-export async function findKernel(name, log = () => {}) {
-  if (name === 'mainline') return mainline(log)
-  if (name in variables) return fullnat(name)
-  throw new Error(`unknown kernel ${name}; there are ${kernelNames.join(', ')}`)
+export async function findKernel(given, log = () => {}) {
+  const name = kernelName(given)
+  return name in mainlines ? mainline(name, log) : fullnat(name)
 }

@@ -5,6 +5,15 @@ import { join } from 'node:path'
 
 export const noResults = () => ({ passed: 0, failed: 0, skipped: 0, failures: [] })
 
+export const countsOf = (result) =>
+  `${result.passed} passed, ${result.failed} failed, ${result.skipped} skipped`
+
+/** What is said in the end of a kernel that ran; `release` is that of releaseOf(). */
+export const closingLine = (name, { release, ...result }) => `${name} (${release}): ${countsOf(result)}`
+
+/** What is said of a kernel that could not be had. It counts as one that is skipped. */
+export const missingLine = ({ name, missing }) => `${name}: no image (${missing}), skipped`
+
 /** Adds `more` to `sum`. */
 export function addResults(sum, more) {
   sum.passed += more.passed
@@ -96,5 +105,5 @@ export function guestResults(ended, kernelName) {
 /** The kernel's release as the guest saw it. */
 export function releaseOf(ended) {
   const release = read(join(ended.outDir, 'release')) ?? /^GUEST (\S+) up/m.exec(ended.log)?.[1]
-  return release?.replace(/^(\d+\.\d+\.\d+).*$/, '$1') ?? 'no release seen'
+  return release?.replace(/^(\d+(\.\d+)+).*$/, '$1') ?? 'no release seen'
 }

@@ -1,14 +1,15 @@
 // npm run test:vm [-- --kernel NAME]… [--filter FILE] [--test-name PATTERN] [--limit SECONDS]
 //                    [--memory MB] [--project FOLDER] [--keep] [--verbose]
 //
-// Runs the suite inside every kernel that can be had, prints one line per kernel and a closing line.
+// Runs the suite inside every kernel that can be had (kernels.mjs has their names), prints one line per kernel and a closing
+// line. On mainline kernels other than the usual one that is the part that may differ between kernels, or what --filter says.
 // --filter is part of a test file's path ('cycle' runs only the Node 10 cycle), --keep leaves the
 // guest's log and output in the temporary folder, --verbose shows the guest's console as it comes.
 import { dirname, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { findKernel, kernelNames } from './kernels.mjs'
-import { addResults, noResults } from './results.mjs'
+import { findKernel, kernelName, kernelNames } from './kernels.mjs'
+import { addResults, closingLine, countsOf, missingLine, noResults } from './results.mjs'
 import { testKernel } from './suite.mjs'
 import { ensureTools } from './tools.mjs'
 
@@ -28,7 +29,6 @@ const { values: given } = parseArgs({
 })
 
 const say = (text) => console.log(text)
-const counts = (r) => `${r.passed} passed, ${r.failed} failed, ${r.skipped} skipped`
 const indent = (text) => text.replace(/^/gm, '    ')
 
 function options(name) {
@@ -49,7 +49,7 @@ function report(name, result) {
   if (given.keep) for (const boot of result.boots) say(`${name} -smp ${boot.smp}: ${boot.workDir}`)
   const times = result.boots.map((boot) => `-smp ${boot.smp}: ${boot.seconds.toFixed(0)} s`)
   say(`${name}: ${result.seconds.toFixed(0)} s (${times.join(', ')})`)
-  say(`${name} (${result.release}): ${counts(result)}`)
+  say(closingLine(name, result))
 }
 
 /** A failure of the harness itself on this kernel is a failure of the run. */
@@ -65,11 +65,10 @@ async function testOne(kernel) {
 async function main() {
   ensureTools(say)
   const total = noResults()
-  for (const name of given.kernel) {
+  for (const name of given.kernel.map(kernelName)) {
     const kernel = await findKernel(name, (text) => say(`${name}: ${text}`))
     if (kernel.missing) {
-      say(kernel.missing)
-      say(`${name}: no image, skipped`)
+      say(missingLine(kernel))
       total.skipped += 1
       continue
     }
@@ -77,7 +76,7 @@ async function main() {
     report(name, result)
     addResults(total, result)
   }
-  say(counts(total))
+  say(countsOf(total))
   return total.failed > 0 ? 1 : 0
 }
 

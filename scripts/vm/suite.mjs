@@ -1,4 +1,5 @@
-// The test suite on one kernel: everything on one CPU, then the tests that need several.
+// The test suite on one kernel: everything on one CPU, then the tests that need several. On kernels beside the usual one of
+// their dialect what may differ between kernels: the contract, opening, and a comparison with the fake at random.
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { bootJob } from './boot-job.mjs'
@@ -9,6 +10,15 @@ const config = 'test/vm/vitest.config.mjs'
 const cycle = 'test/vm/cycle-node10.cjs'
 const smpFolder = 'test/vm/smp'
 const manyCpus = 4
+const differing = [
+  'contract.test.ts',
+  'contract-sockopt.test.ts',
+  'contract-open.test.ts',
+  'differential.test.ts',
+]
+const differingFiles = differing.map((name) => `test/vm/${name}`)
+/** Sequences per interface; the usual kernels have as many as the test says. */
+const fewSequences = { IPVS_DIFFERENTIAL_RUNS: '6' }
 
 // What random tests start from, and how long they go on. A gate must not fail by chance, so under CI they start from the
 // same seed every time; everywhere else from a new one, which is printed.
@@ -37,17 +47,26 @@ const cycleCommand = keepStatus(
   'cycle',
 )
 
-/** The boots to make: { smp, vitest?: string[] (files), cycle: boolean }. */
-function plan(project, filter) {
+function smpTests(project, filter) {
   const folder = join(project, smpFolder)
   const names = existsSync(folder) ? readdirSync(folder, { recursive: true }) : []
-  const smpFiles = names
+  return names
     .map((name) => `${smpFolder}/${name}`)
     .filter((path) => /\.test\.[cm]?[jt]s$/.test(path) && (!filter || path.includes(filter)))
+}
+
+/**
+ * The boots to make: { smp, vitest?: string[] (files, all where there are none), cycle: boolean, env }. A filter has its way
+ * on every kernel.
+ */
+export function plan({ project, filter, whole }) {
+  if (!whole && !filter) return [{ smp: 1, vitest: differingFiles, cycle: false, env: fewSequences }]
   const onlyCycle = filter === 'cycle'
   const hasCycle = existsSync(join(project, cycle)) && (!filter || onlyCycle)
-  const boots = [{ smp: 1, vitest: onlyCycle ? undefined : [filter ?? ''].filter(Boolean), cycle: hasCycle }]
-  if (smpFiles.length > 0) boots.push({ smp: manyCpus, vitest: smpFiles, cycle: false })
+  const files = onlyCycle ? undefined : [filter ?? ''].filter(Boolean)
+  const boots = [{ smp: 1, vitest: files, cycle: hasCycle, env: {} }]
+  const smpFiles = smpTests(project, filter)
+  if (smpFiles.length > 0) boots.push({ smp: manyCpus, vitest: smpFiles, cycle: false, env: {} })
   return boots
 }
 
@@ -58,7 +77,8 @@ function plan(project, filter) {
 export async function testKernel(kernel, options) {
   const { project, filter, testName, limitSeconds, keep, onLine, memory } = options
   const sum = { ...noResults(), release: undefined, seconds: 0, boots: [] }
-  for (const { smp, vitest, cycle: withCycle } of plan(project, filter)) {
+  for (const one of plan({ project, filter, whole: kernel.whole })) {
+    const { smp, vitest, cycle: withCycle, env } = one
     const commands = []
     if (vitest) commands.push(vitestCommand({ files: vitest, testName }))
     if (withCycle) commands.push(cycleCommand)
@@ -68,7 +88,7 @@ export async function testKernel(kernel, options) {
       project,
       script,
       smp,
-      env: handedOn(),
+      env: { ...env, ...handedOn() },
       limitSeconds,
       keep,
       onLine: (line) => {
@@ -87,7 +107,7 @@ export async function testKernel(kernel, options) {
     sum.seconds += ended.seconds
     sum.boots.push({ smp, seconds: ended.seconds, status: ended.status, workDir: ended.workDir })
     if (results.failed > 0) {
-      for (const one of results.failures) one.name = `${kernel.name} (-smp ${smp}): ${one.name}`
+      for (const failure of results.failures) failure.name = `${kernel.name} (-smp ${smp}): ${failure.name}`
       sum.keptLog = ended.logFile
     } else {
       ended.dispose()

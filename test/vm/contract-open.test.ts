@@ -11,7 +11,7 @@ import { library } from './support/library'
 const { Ipvs } = library
 const harness = await kernelHarness('netlink')
 const separate = harness.capabilities.networkNamespaces
-const expected = process.env.IPVS_VM_KERNEL
+const expected = process.env.IPVS_VM_DIALECT
 
 /** A namespace for the tests of a describe block. */
 function useNamespace(): { readonly pid: number } {

@@ -194,7 +194,7 @@ async function main() {
   await step('open', async () => {
     ipvs = await Ipvs.open()
     assert.ok(inspect(ipvs).startsWith('Ipvs {'))
-    if (process.env.IPVS_VM_KERNEL) assert.strictEqual(ipvs.dialect, process.env.IPVS_VM_KERNEL)
+    if (process.env.IPVS_VM_DIALECT) assert.strictEqual(ipvs.dialect, process.env.IPVS_VM_DIALECT)
   })
   if (!ipvs) return
   const can = ipvs.capabilities
