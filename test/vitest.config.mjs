@@ -16,5 +16,8 @@ export default defineConfig({
     root: at(''),
     include: ['test/{unit,contract,lifecycle,package,types}/**/*.test.ts'],
     pool: 'forks',
+    // These find what hangs, and measure nothing: other work may keep every CPU busy.
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
   },
 })

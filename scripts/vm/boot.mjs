@@ -55,7 +55,7 @@ function packFolder(jobDir, workDir) {
  * A guest that hangs or dies before its user space starts is booted again, and a line says so.
  */
 export async function boot(kernel, options) {
-  const { jobDir, jobTar, workDir, smp = 1, memory = 2048, limitSeconds = 600 } = options
+  const { jobDir, jobTar, workDir, smp = 1, memory = 2048, limitSeconds = 3600 } = options
   const { append = '', onLine = () => {} } = options
   const root = await rootImage()
   mkdirSync(workDir, { recursive: true })

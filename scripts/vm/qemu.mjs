@@ -4,9 +4,9 @@ import { createWriteStream, readFileSync } from 'node:fs'
 import { finished } from 'node:stream/promises'
 import { kernelTrouble } from './console-log.mjs'
 
-// A boot takes two to twenty seconds, also beside other work. One whose CPUs are emulated can hang before user space (a
+// A boot takes two to twenty seconds, beside much other work a minute. One whose CPUs are emulated can hang before user space (a
 // CPU of four never came to stop_machine(), "soft lockup"): nothing of the job has begun then, and nothing would.
-const bootLimitSeconds = 120
+const bootLimitSeconds = 300
 const boots = 3
 
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP']

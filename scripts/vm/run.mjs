@@ -20,7 +20,7 @@ const { values: given } = parseArgs({
     kernel: { type: 'string', multiple: true, default: kernelNames },
     filter: { type: 'string' },
     'test-name': { type: 'string' },
-    limit: { type: 'string', default: '1500' },
+    limit: { type: 'string', default: '5400' },
     memory: { type: 'string', default: '2048' },
     project: { type: 'string', default: process.env.IPVS_VM_PROJECT || top },
     keep: { type: 'boolean', default: false },

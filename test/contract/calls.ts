@@ -2,6 +2,7 @@
 
 import { inspect } from 'node:util'
 import { describe, expect, it } from 'vitest'
+import type { Ipvs, IpvsError } from '../../lib'
 import { expectFailure, type Harness, real, useWorld, WEB } from './harness'
 import { Gate, Recorder } from './recorder'
 
@@ -10,6 +11,17 @@ const ABOUT = 'tcp 192.0.2.1:80 -> 198.51.100.1:8080'
 
 /** A job is started from process.nextTick: after those that are queued already, it is under way. */
 const underWay = () => new Promise<void>((resolve) => process.nextTick(resolve))
+
+/** A client with a timeout that is as short as opening, which has the same one, allows on a machine as busy as this. */
+async function openImpatient(harness: Harness, gate: Gate): Promise<Ipvs> {
+  for (let timeout = 30; ; timeout *= 4) {
+    try {
+      return await harness.open({ wrap: gate.wrap, timeout })
+    } catch (error) {
+      if ((error as IpvsError).code !== 'ERR_IPVS_TIMEOUT') throw error
+    }
+  }
+}
 
 export function callsContract(harness: Harness): void {
   describe(`calls over ${harness.name}`, () => {
@@ -141,7 +153,7 @@ export function callsContract(harness: Harness): void {
 
     it('the timeout of the client holds for calls that name none', async () => {
       const gate = new Gate()
-      const ipvs = await harness.open({ wrap: gate.wrap, timeout: 30 })
+      const ipvs = await openImpatient(harness, gate)
       gate.close()
       const wanted = { code: 'ERR_IPVS_TIMEOUT', operation: 'services.list', sent: true }
       await expectFailure(ipvs.services.list(), wanted)

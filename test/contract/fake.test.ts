@@ -11,6 +11,8 @@ import { contract } from './index'
 
 const DIALECTS: readonly FakeDialect[] = ['mainline', 'fullnat-v2', 'fullnat-v3']
 const INTERFACES = ['netlink', 'sockopt'] as const
+/** However busy the machine is. */
+const PATIENT = { timeout: 60_000 } as const
 const OWN = { ipv4: '10.77.0.1', ipv6: 'fd77::1' } as const
 
 /** `cpus` as many as a guest with several CPUs has. */
@@ -40,8 +42,8 @@ async function fakeHarness(
     own: OWN,
     interface: 'dummy0',
     open: ({ wrap = (inner: Transport) => inner, ...options } = {}) =>
-      Ipvs.open({ transport: wrap(transport()), ...options }),
-    openFull: () => Ipvs.open({ transport: kernel.transport() }),
+      Ipvs.open({ ...PATIENT, transport: wrap(transport()), ...options }),
+    openFull: () => Ipvs.open({ ...PATIENT, transport: kernel.transport() }),
     async reset() {
       await full.flush()
       await full.timeouts.set(timeouts)

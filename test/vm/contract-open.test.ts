@@ -1,16 +1,17 @@
 // Opening a client: transports, network namespaces, privilege. What only a real kernel has.
 
-import { writeFileSync } from 'node:fs'
+import { existsSync, writeFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { Ipvs as Client } from '../../lib'
+import type { Ipvs as Client, OpenOptions } from '../../lib'
 import { expectFailure, real, rejection, WEB } from '../contract/harness'
 import { Namespace, openAs } from './support/children'
 import { kernelHarness } from './support/kernel'
-import { library } from './support/library'
+import { library, PATIENT } from './support/library'
 
 const { Ipvs } = library
 const harness = await kernelHarness('netlink')
 const separate = harness.capabilities.networkNamespaces
+const openPatiently = (options: OpenOptions) => Ipvs.open({ ...PATIENT, ...options })
 const expected = process.env.IPVS_VM_DIALECT
 
 /** A namespace for the tests of a describe block. */
@@ -41,7 +42,7 @@ describe('open', () => {
   })
 
   it.each(['netlink', 'sockopt', 'auto'] as const)('transport %s', async (transport) => {
-    const ipvs = await Ipvs.open({ transport })
+    const ipvs = await openPatiently({ transport })
     expect(ipvs.capabilities.transport).toBe(transport === 'auto' ? 'netlink' : transport)
     expect(ipvs.dialect).toBe(harness.dialect)
     expect(await ipvs.services.list()).toEqual([])
@@ -117,7 +118,7 @@ describe('open', () => {
     const namespace = useNamespace()
 
     it.each(['netlink', 'sockopt'] as const)('the table of a process, over %s', async (transport) => {
-      const other = await Ipvs.open({ netns: namespace.pid, transport })
+      const other = await openPatiently({ netns: namespace.pid, transport })
       expect(other.capabilities).toEqual((await kernelHarness(transport)).capabilities)
       expect(await other.services.list()).toEqual([])
       await other.services.add(WEB)
@@ -132,17 +133,33 @@ describe('open', () => {
     })
 
     it('by path', async () => {
-      const one = await Ipvs.open({ netns: namespace.pid })
-      const same = await Ipvs.open({ netns: `/proc/${namespace.pid}/ns/net` })
+      const one = await openPatiently({ netns: namespace.pid })
+      const same = await openPatiently({ netns: `/proc/${namespace.pid}/ns/net` })
       await one.services.add(WEB)
       expect(await same.services.list()).toMatchObject([WEB])
       await one.flush()
       await Promise.all([one.close(), same.close()])
     })
 
+    it('connection table size: that of the kernel, or 0 where each namespace makes its own with its first service', async () => {
+      const fresh = await Namespace.create()
+      const client = await openPatiently({ netns: fresh.pid })
+      const before = (await client.info()).connectionTableSize
+      await client.services.add(WEB)
+      const { connectionTableSize } = await client.info()
+      // Since Linux 7 (ip_vs_ctl.c:ip_vs_add_service allocates conn_tab); /proc/net/ip_vs_status came with it.
+      const ownTable = existsSync('/proc/net/ip_vs_status')
+      expect(before).toBe(ownTable ? 0 : connectionTableSize)
+      expect(Math.log2(connectionTableSize) % 1).toBe(0)
+      await client.flush()
+      expect((await client.info()).connectionTableSize).toBe(connectionTableSize)
+      await client.close()
+      await fresh.close()
+    })
+
     it('two clients in two namespaces at once', async () => {
       const second = await Namespace.create()
-      const clients = await Promise.all([namespace, second].map(({ pid }) => Ipvs.open({ netns: pid })))
+      const clients = await Promise.all([namespace, second].map(({ pid }) => openPatiently({ netns: pid })))
       await Promise.all(clients.map((client, i) => client.services.add({ ...WEB, port: 100 + i })))
       const lists = await Promise.all(clients.map((client) => client.services.list()))
       expect(lists).toMatchObject([[{ port: 100 }], [{ port: 101 }]])
@@ -152,7 +169,7 @@ describe('open', () => {
     })
 
     it('timeouts are those of the namespace', async () => {
-      const other = await Ipvs.open({ netns: namespace.pid })
+      const other = await openPatiently({ netns: namespace.pid })
       const before = await full.timeouts.get()
       await other.timeouts.set({ tcp: before.tcp + 7 })
       expect(await full.timeouts.get()).toEqual(before)

@@ -2,9 +2,9 @@
 import { afterAll, beforeEach, describe, expect, it } from 'vitest'
 import type { DestinationInput, ServiceInput } from '../../lib'
 import { asProc, attempt, ipvsadm, listed, program, readProc, viewOf } from './net/ipvsadm'
-import { library } from './support/library'
+import { library, PATIENT } from './support/library'
 
-const ipvs = await library.Ipvs.open()
+const ipvs = await library.Ipvs.open(PATIENT)
 const can = ipvs.capabilities
 const timeouts = await ipvs.timeouts.get()
 

@@ -17,9 +17,9 @@ import {
   vip,
 } from './net/lab.mjs'
 import { until } from './net/until'
-import { library } from './support/library'
+import { library, PATIENT } from './support/library'
 
-const ipvs = await library.Ipvs.open()
+const ipvs = await library.Ipvs.open(PATIENT)
 const can = ipvs.capabilities
 const timeouts = await ipvs.timeouts.get()
 const cpus = Number(process.env.IPVS_VM_SMP ?? 1)
@@ -100,7 +100,7 @@ describe.skipIf(!canFlow)(`traffic${skipped}`, () => {
   beforeAll(async () => {
     await ipvs.flush()
     // Connections leave the table soon after they ended.
-    await ipvs.timeouts.set({ tcpFin: 1, udp: 5 })
+    await ipvs.timeouts.set({ tcpFin: 1, udp: 15 })
     const states = can.fullnat ? ['timewait', 'lastack', 'close'] : []
     for (const state of states) settings.set(`net.ipv4.vs.timeout_${state}`, 1)
     lab = await startLab()
@@ -371,7 +371,7 @@ describe.skipIf(!canFlow)(`traffic${skipped}`, () => {
     it.runIf(can.establishedTimeout)('an idle connection ends after establishedTimeout seconds', async () => {
       const web = freshService()
       const patient = freshService()
-      await expose(web, { forwarding, config: { establishedTimeout: 2 } })
+      await expose(web, { forwarding, config: { establishedTimeout: 8 } })
       await expose(patient, { forwarding, config: { establishedTimeout: 600 } })
       const idle = await request(web, { hold: true })
       const kept = await request(patient, { hold: true })
@@ -395,6 +395,11 @@ describe.skipIf(!canFlow)(`traffic${skipped}`, () => {
       ofTest.set('net.ipv4.vs.defence_udp_drop', 1)
       const dropped = extStat('defence_udp_drop')
       expect(await lab.requestUdp(dns.address, dns.port, { timeout: 1000 })).toEqual({ error: 'ETIMEDOUT' })
+      await until(
+        'the drop is counted',
+        () => extStat('defence_udp_drop'),
+        (count) => count > dropped,
+      )
       expect(extStat('defence_udp_drop')).toBe(dropped + 1)
       ofTest.set('net.ipv4.vs.defence_udp_drop', 0)
       const { answer } = await lab.requestUdp(dns.address, dns.port)

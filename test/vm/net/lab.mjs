@@ -18,6 +18,9 @@ export const localAddresses = {
 export const realServers = { ipv4: ['10.0.0.2', '10.0.0.3'], ipv6: ['fd00:1::2', 'fd00:1::3'] }
 const gateway = { ipv4: '10.0.0.1', ipv6: 'fd00:1::1' }
 
+/** Milliseconds in which what is answered at all is answered, however busy the machine is. */
+const ANSWERED_WITHIN = 120_000
+
 const peerProgram = fileURLToPath(new URL('peer.mjs', import.meta.url))
 
 /** Shell text in the director's own namespace. */
@@ -120,7 +123,7 @@ async function join(peer, { director, device, mine, theirs }) {
 
 /** Packets of a neighbour nobody knows yet can be lost; asking once makes both sides know each other. */
 async function meet(peer, addresses) {
-  const pings = addresses.map((address) => `ping -c 1 -W 10 ${address} >/dev/null`)
+  const pings = addresses.map((address) => `ping -c 1 -W 60 ${address} >/dev/null`)
   await peer.sh(pings.join('\n'))
 }
 
@@ -134,18 +137,18 @@ class Lab {
   }
 
   /** `{ answer: { server, peer, peerPort } }` or `{ error }`. `hold` keeps the connection: see `again`, `release`. */
-  async request(address, port, { timeout = 20_000, hold = false } = {}) {
+  async request(address, port, { timeout = ANSWERED_WITHIN, hold = false } = {}) {
     const result = await this.client.call('requestTcp', { address, port, timeout, keep: hold })
     if (result.held) this.#held.add(result.held)
     return result
   }
 
-  requestUdp(address, port, { timeout = 20_000 } = {}) {
+  requestUdp(address, port, { timeout = ANSWERED_WITHIN } = {}) {
     return this.client.call('requestUdp', { address, port, timeout })
   }
 
   /** One more request over a held connection. */
-  again(id, { timeout = 20_000 } = {}) {
+  again(id, { timeout = ANSWERED_WITHIN } = {}) {
     return this.client.call('again', { id, timeout })
   }
 

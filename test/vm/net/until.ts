@@ -5,8 +5,8 @@ import { setTimeout as pause } from 'node:timers/promises'
 /** How often is looked. It decides nothing: a condition that holds is seen at once, one that never does fails. */
 const PAUSE = 25
 
-/** Emulated machines share their processors with others. */
-const SECONDS = 30
+/** Emulated machines share their processors with others: what takes two seconds may well take a minute there. */
+const SECONDS = 300
 
 const show = (value: unknown) =>
   JSON.stringify(value, (_, part) => (typeof part === 'bigint' ? `${part}n` : part))

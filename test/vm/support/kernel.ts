@@ -6,7 +6,7 @@ import { ProbeRecord, ReplyHeader } from '../../../lib/border/layout.gen'
 import { Reply } from '../../../lib/border/reply'
 import { parseCpuList } from '../../../lib/host/kernel-files'
 import type { Harness, HarnessOpenOptions } from '../../contract/harness'
-import { library, openNativeTransport } from './library'
+import { library, openNativeTransport, PATIENT } from './library'
 import { INTERFACE, OWN, prepareNetwork } from './network'
 
 /** Takes the netlink family out of the probe's answer, so that `'auto'` has sockopt alone to choose. */
@@ -28,10 +28,11 @@ function withoutNetlink(inner: Transport): Transport {
 }
 
 function open(kind: TransportKind, { wrap, ...rest }: HarnessOpenOptions = {}): Promise<Ipvs> {
-  if (!wrap) return library.Ipvs.open({ transport: kind, ...rest })
+  const options = { ...PATIENT, ...rest }
+  if (!wrap) return library.Ipvs.open({ transport: kind, ...options })
   const native = openNativeTransport(undefined)
   const inner = kind === 'sockopt' ? withoutNetlink(native) : native
-  return library.Ipvs.open({ transport: wrap(inner), ...rest })
+  return library.Ipvs.open({ transport: wrap(inner), ...options })
 }
 
 /** Modules that are no schedulers. */

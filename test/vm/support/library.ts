@@ -10,6 +10,9 @@ export const project = resolve(import.meta.dirname, '../../..')
 
 export const library: typeof import('../../../lib') = require(join(project, 'dist'))
 
+/** For clients that must succeed, however busy the machine is. */
+export const PATIENT = { timeout: 120_000 } as const
+
 export const { openNativeTransport }: typeof import('../../../lib/host/native-transport') = require(
   join(project, 'dist/host/native-transport'),
 )

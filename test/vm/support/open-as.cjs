@@ -21,7 +21,7 @@ async function attempt(call) {
 async function look(transport) {
   let ipvs
   try {
-    ipvs = await Ipvs.open({ transport })
+    ipvs = await Ipvs.open({ transport, timeout: 120000 })
   } catch (error) {
     return { opened: false, error: shown(error) }
   }

@@ -13,7 +13,7 @@ process.stdin.on('end', () => {
 })
 
 async function main() {
-  const ipvs = await Ipvs.open()
+  const ipvs = await Ipvs.open({ timeout: 120000 })
   let done = 0
   let failed
   try {
