@@ -29,7 +29,7 @@ async function ask(lab, { capabilities }) {
   const answers = []
   for (let i = 0; i < REQUESTS; i++) {
     // The last connection stays open, so that the listing has something to show.
-    const { answer, error } = await lab.request(vip.ipv4, PORT, { hold: i === REQUESTS - 1, timeout: 10_000 })
+    const { answer, error } = await lab.request(vip.ipv4, PORT, { hold: i === REQUESTS - 1 })
     if (error) {
       fail(`request ${i + 1} was not answered: ${error}`)
       return
@@ -44,7 +44,7 @@ async function ask(lab, { capabilities }) {
 
 /** Mainline adds its counters up every two seconds, so they are not there at once. */
 async function counted(ipvs) {
-  const deadline = Date.now() + 10_000
+  const deadline = Date.now() + 120_000
   for (;;) {
     const snapshot = await ipvs.snapshot()
     const [{ service }] = snapshot.services
@@ -92,7 +92,7 @@ async function present(lab, ipvs) {
 }
 
 async function main() {
-  const ipvs = await Ipvs.open()
+  const ipvs = await Ipvs.open({ timeout: 60_000 })
   say(`IPVS is there: dialect ${ipvs.dialect}, spoken over ${ipvs.capabilities.transport}`)
   say('A client and two real servers, each side in a network namespace of its own')
   const lab = await startLab()

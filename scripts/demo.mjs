@@ -1,8 +1,9 @@
 // npm run demo: shows the main job on the best real kernel that can be booted here: a FULLNAT service with local
-// addresses and destinations, requests of a client through it, and the listing. On a fresh Debian machine with Node 20
-// and root it sets up what it needs.
+// addresses and destinations, requests of a client through it, and the listing. Where there is no image of a FULLNAT
+// kernel, that is masquerading on a mainline kernel, and FULLNAT on FakeKernel besides. On a fresh Debian machine with
+// Node 20 and root it sets up what it needs.
 //
-//   npm run demo -- --kernel mainline    on that one
+//   npm run demo -- --kernel mainline-6.12    on that one (scripts/vm/kernels.mjs has the names)
 import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
@@ -14,6 +15,7 @@ const ADDON = 'build/Release/ipvs_fullnat.node'
 /** Best first. */
 const KERNELS = ['fullnat-v3', 'fullnat-v2', 'mainline']
 
+/** By dialect. */
 const SHOWS = {
   'fullnat-v3': 'FULLNAT with local addresses',
   'fullnat-v2': 'FULLNAT with local addresses',
@@ -30,7 +32,8 @@ const NOT_SHOWN = {
   mainline: ['FULLNAT, local addresses and the SYN proxy: stock kernels do not have them'],
 }
 
-const LIMIT_SECONDS = 120
+/** Ends a guest that hangs; one that works takes half a minute, beside much other work some more. */
+const LIMIT_SECONDS = 1200
 
 const say = (text) => console.log(text)
 
@@ -67,6 +70,16 @@ function prepare() {
   if (!built) build()
 }
 
+/** FULLNAT without a kernel that has it. */
+function showFake() {
+  say(
+    '\nThere is no FULLNAT image here, so FULLNAT is shown on FakeKernel: NOT A REAL KERNEL, no packet flows.',
+  )
+  const { status } = spawnSync(process.execPath, ['examples/demo-fake.mjs'], { cwd: root, stdio: 'inherit' })
+  say(status === 0 ? '\nFakeKernel did what a FULLNAT kernel does.' : '\nTHE DEMO ON FAKEKERNEL FAILED.')
+  return status === 0
+}
+
 /** The best kernel there is; `missing` gets a line for each better one that is not. */
 async function choose(findKernel, names, missing) {
   for (const name of names) {
@@ -83,16 +96,14 @@ const isNoise = (line) => /^\[ *\d+\.\d+\] |^GUEST|^ACPI: /.test(line)
 
 async function main() {
   const { values } = parseArgs({ options: { kernel: { type: 'string' } } })
-  if (values.kernel && !KERNELS.includes(values.kernel)) {
-    throw new Error(`unknown kernel ${values.kernel}, there are ${KERNELS.join(', ')}`)
-  }
+  const { bootJob, ensureTools, findKernel, kernelName } = await import('./vm/index.mjs')
+  const wanted = values.kernel ? [kernelName(values.kernel)] : KERNELS
   prepare()
-  const { bootJob, ensureTools, findKernel } = await import('./vm/index.mjs')
   ensureTools(say)
 
   const missing = []
-  const kernel = await choose(findKernel, values.kernel ? [values.kernel] : KERNELS, missing)
-  say(`Booting ${kernel.name} in an emulated machine: ${SHOWS[kernel.name]}`)
+  const kernel = await choose(findKernel, wanted, missing)
+  say(`Booting ${kernel.name} in an emulated machine: ${SHOWS[kernel.dialect]}`)
   let shown = false
   const onLine = (line) => {
     if (line.startsWith('GUEST ')) shown = true
@@ -117,8 +128,10 @@ async function main() {
   }
   const verdict = flowed ? 'The requests flowed' : 'THE REQUESTS DID NOT FLOW'
   say(`\n${verdict} through ${kernel.name} (${ended.seconds.toFixed(0)} s).`)
-  say(['Not shown:', ...NOT_SHOWN[kernel.name], ...missing].join('\n - '))
-  return flowed ? 0 : 1
+  const faked = kernel.dialect === 'mainline' && !values.kernel ? showFake() : undefined
+  const notShown = faked ? ['FULLNAT on a real kernel, and its SYN proxy'] : NOT_SHOWN[kernel.dialect]
+  say(['\nNot shown:', ...notShown, ...missing].join('\n - '))
+  return flowed && faked !== false ? 0 : 1
 }
 
 try {
