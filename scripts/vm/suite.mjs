@@ -10,13 +10,8 @@ const config = 'test/vm/vitest.config.mjs'
 const cycle = 'test/vm/cycle-node10.cjs'
 const smpFolder = 'test/vm/smp'
 const manyCpus = 4
-const differing = [
-  'contract.test.ts',
-  'contract-sockopt.test.ts',
-  'contract-open.test.ts',
-  'differential.test.ts',
-]
-const differingFiles = differing.map((name) => `test/vm/${name}`)
+const differing = ['contract', 'contract-sockopt', 'contract-open', 'differential', 'resize']
+const differingFiles = differing.map((name) => `test/vm/${name}.test.ts`)
 /** Sequences per interface; the usual kernels have as many as the test says. */
 const fewSequences = { IPVS_DIFFERENTIAL_RUNS: '6' }
 
