@@ -95,6 +95,8 @@ function openSuite(suite, log) {
     'Dir::Cache': join(folder, 'cache'),
     'APT::Default-Release': '',
     'Acquire::Languages': 'none',
+    // Otherwise what could not be fetched is a warning.
+    'APT::Update::Error-Mode': 'any',
   }
   const one = archive(
     Object.entries(settings).flatMap(([name, value]) => ['-o', `${name}=${value}`]),

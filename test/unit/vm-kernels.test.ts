@@ -2,10 +2,13 @@
 // apt for Debian 11, 12, 13 and unstable in November 2026.
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
+import { gzipSync } from 'node:zlib'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 // @ts-expect-error: a script without types
 import { reason } from '../../scripts/vm/command.mjs'
+// @ts-expect-error: a script without types
+import { modulesInOrder } from '../../scripts/vm/kernel-modules.mjs'
 // @ts-expect-error: a script without types
 import { dialectKernels, findKernel, kernelName, kernelNames } from '../../scripts/vm/kernels.mjs'
 // @ts-expect-error: a script without types
@@ -109,6 +112,36 @@ Description: Linux for 64-bit PCs (meta-package)
     expect(facts.debianMirror(targets)).toBe('mirror:/debian/')
     expect(() => facts.debianMirror('Ubuntu|Ubuntu|mirror:/u/\n')).toThrow('no mirror of Debian')
     expect(() => facts.debianMirror('')).toThrow('no mirror of Debian')
+  })
+})
+
+describe('the modules of a kernel', () => {
+  const put = (path: string, depends: string, pack = (bytes: Buffer) => bytes) => {
+    mkdirSync(join(folder, dirname(path)), { recursive: true })
+    writeFileSync(join(folder, path), pack(Buffer.from(`ELF\0license=GPL\0depends=${depends}\0name=x\0`)))
+  }
+  const order = () => modulesInOrder(folder).map(({ name }: { name: string }) => name)
+  beforeEach(() => {
+    put('drivers/block/virtio_blk.ko', '')
+    put('net/netfilter/ipvs/ip_vs.ko.gz', 'nf_conntrack,nf-defrag-ipv6', gzipSync)
+    put('net/netfilter/ipvs/ip_vs_rr.ko', 'ip_vs')
+    put('net/netfilter/ipvs/ip_vs_wlc.ko', 'ip_vs')
+    put('net/netfilter/nf_conntrack.ko.gz', '', gzipSync)
+    put('net/ipv6/netfilter/nf_defrag_ipv6.ko', 'libcrc32c')
+    put('net/unwanted.ko', '')
+  })
+
+  it('come each after what it depends on, packed or not; what is no module is built in', () => {
+    expect(order()).toEqual([
+      ...['virtio_blk', 'nf_conntrack', 'nf_defrag_ipv6', 'ip_vs', 'ip_vs_rr', 'ip_vs_wlc'],
+    ])
+    const [, { bytes }] = modulesInOrder(folder)
+    expect(String(bytes)).toContain('depends=')
+  })
+
+  it('must have what the guest cannot do without', () => {
+    rmSync(join(folder, 'net/netfilter/ipvs/ip_vs_wlc.ko'))
+    expect(order).toThrow('no module ip_vs_wlc in the kernel package')
   })
 })
 
