@@ -1,10 +1,11 @@
 /** Many operations in one job, each with its own outcome. */
 
 import type { RequestBuffer } from '../border/request'
-import type { Terms } from '../dispatch/call-deadlines'
+import type { CallLimits } from '../dispatch/call-deadlines'
 import type { CallPlan, Command } from '../dispatch/call-plan'
 import { nothing } from '../dispatch/call-plan'
-import type { CommandRange, Dispatcher } from '../dispatch/dispatcher'
+import type { Dispatcher } from '../dispatch/dispatcher'
+import type { CommandRange, OpenBatch } from '../dispatch/open-batch'
 import type { Settle, SettleCommands } from '../dispatch/pending-call'
 import { invalidValue } from '../errors/argument-errors'
 import type { IpvsError } from '../errors/ipvs-error'
@@ -64,6 +65,14 @@ interface Range extends CommandRange {
   count: number
 }
 
+function checkSynchronous(build: unknown, returned: unknown): void {
+  const { then } = (returned ?? {}) as { readonly then?: unknown }
+  if (typeof then !== 'function') return
+  // What becomes of it is not this program's error twice.
+  Promise.resolve(returned).catch(nothing)
+  throw invalidValue('build', 'must not be async: it has to be done when it returns', build)
+}
+
 /** The calls of a batch from being put into it until each has its outcome; the first is settled as number 0. */
 export class BatchRun implements SettleCommands {
   /** What each call gets if all goes well and there is nothing to tell. */
@@ -71,19 +80,22 @@ export class BatchRun implements SettleCommands {
   /** Filled as they come, mostly in order. */
   private readonly outcomes: (BatchOutcome | undefined)[] = []
   /** What is to be sent, in order: commands that follow each other go together. */
-  private parts: (Range | { readonly program: CallPlan<unknown>; readonly index: number })[] = []
+  private parts: (Range | { readonly plan: CallPlan<unknown>; readonly index: number })[] = []
   private packed: RequestBuffer
   private range: Range | undefined
   private open = 0
   private filled = false
+  /** Its place among the other calls of the client. */
+  private readonly place: OpenBatch
   private ended: (outcomes: BatchOutcome[]) => void = nothing
 
   constructor(
     private readonly context: Context,
     private readonly dispatcher: Dispatcher,
-    private readonly terms: Terms,
+    private readonly limits: CallLimits,
   ) {
     this.packed = dispatcher.buffers.buffer()
+    this.place = dispatcher.openBatch()
   }
 
   /**
@@ -93,21 +105,21 @@ export class BatchRun implements SettleCommands {
   put<A, B, C>(operation: string, build: Build<A, B, C>, a: A, b: B, c: C): void {
     if (this.filled) {
       const hint = 'Put everything in before the function returns; an async one returns at its first await.'
-      throw ownError('ERR_IPVS_CLOSED', { operation, description: 'the batch is sent already', hint })
+      throw ownError('ERR_IPVS_BATCH_OVER', { operation, hint })
     }
-    const index = this.expected.push(success(operation)) - 1
-    this.open++
     let built: Command | CallPlan<unknown>
     try {
+      // A getter of the caller's may put something in: it comes before, and has its outcome before this one.
       built = build(this.context, a, b, c)
     } catch (error) {
       this.range = undefined
-      this.reject(error, index)
+      this.reject(error, this.expect(operation))
       return
     }
+    const index = this.expect(operation)
     if (!('fields' in built)) {
       this.range = undefined
-      this.parts.push({ program: built, index })
+      this.parts.push({ plan: built, index })
       return
     }
     if (this.packed.full) {
@@ -125,29 +137,33 @@ export class BatchRun implements SettleCommands {
 
   /** Lets `build` put calls in. Resolves when all have an outcome; throws what `build` throws. */
   fill(build: (batch: Batch) => void): Promise<BatchOutcome[]> {
-    let returned: unknown
     try {
-      returned = build(new Batch(this))
+      checkSynchronous(build, build(new Batch(this)))
+      this.filled = true
+      this.send()
     } finally {
       this.filled = true
-    }
-    if (typeof (returned as PromiseLike<unknown> | undefined)?.then === 'function') {
-      throw invalidValue('build', 'must not be async: it has to be done when it returns', build)
+      this.place.close()
     }
     return new Promise((resolve) => {
       this.ended = resolve
       if (this.open === 0) this.end()
-      this.send()
     })
   }
 
+  /** The number of the next call. */
+  private expect(operation: string): number {
+    this.open++
+    return this.expected.push(success(operation)) - 1
+  }
+
   private send(): void {
-    const { parts, dispatcher, terms } = this
+    const { parts, place, limits } = this
     this.parts = []
     this.range = undefined
     for (const part of parts) {
-      if ('program' in part) dispatcher.submit(part.program, terms, this.settleAs(part.index))
-      else dispatcher.sendRange(part, terms, this)
+      if ('plan' in part) place.submit(part.plan, limits, this.settleAs(part.index))
+      else place.sendRange(part, limits, this)
     }
   }
 

@@ -2,10 +2,14 @@
 
 import { inspect } from 'util'
 import type { Transport } from '../border/transport'
-import type { Terms } from '../dispatch/call-deadlines'
+import type { CallLimits } from '../dispatch/call-deadlines'
 import type { CallPlan, Write } from '../dispatch/call-plan'
+import { nothing } from '../dispatch/call-plan'
+import { withCallerStack } from '../dispatch/caller-stack'
 import { Dispatcher } from '../dispatch/dispatcher'
+import type { StartReading } from '../dispatch/record-iterator'
 import { RecordIterator } from '../dispatch/record-iterator'
+import { withinLimits } from '../dispatch/within-limits'
 import { invalidType } from '../errors/argument-errors'
 import { ownError } from '../errors/ipvs-error'
 import { openNativeTransport } from '../host/native-transport'
@@ -50,7 +54,7 @@ export class Ipvs {
   readonly daemons: Daemons
   readonly timeouts: Timeouts
   private readonly dispatcher: Dispatcher
-  private readonly defaults: Terms
+  private readonly defaults: CallLimits
   private context: Context
   private isClosed = false
 
@@ -61,14 +65,11 @@ export class Ipvs {
   static async open(options?: OpenOptions): Promise<Ipvs> {
     const checked = checkOpenOptions(options)
     const { signal } = checked
-    const aborted = () => ownError('ABORT_ERR', { operation: 'open', cause: signal?.reason })
-    if (signal?.aborted) throw aborted()
+    if (signal?.aborted) throw ownError('ABORT_ERR', { operation: 'open', cause: signal.reason })
     const transport =
       typeof checked.transport === 'string' ? openNativeTransport(checked.netns) : checked.transport
     try {
-      const capabilities = await identify(transport, checked)
-      if (signal?.aborted) throw aborted()
-      return new Ipvs(transport, checked, capabilities)
+      return new Ipvs(transport, checked, await identify(transport, checked))
     } catch (error) {
       transport.close()
       throw error
@@ -162,28 +163,36 @@ export class Ipvs {
    * on.
    */
   batch(build: (batch: Batch) => void, options?: CallOptions): Promise<BatchOutcome[]> {
-    return new Promise((resolve) => {
-      const terms = this.terms(options)
-      if (typeof build !== 'function') throw invalidType('build', 'function', build)
-      const run = new BatchRun(this.context, this.dispatcher, terms)
-      resolve(run.fill(build))
-    })
+    return withCallerStack(
+      new Promise((resolve) => {
+        const limits = this.limits(options)
+        if (typeof build !== 'function') throw invalidType('build', 'function', build)
+        const run = new BatchRun(this.context, this.dispatcher, limits)
+        resolve(run.fill(build))
+      }),
+    )
   }
 
   /**
-   * Pending calls that were not sent reject with `ERR_IPVS_CLOSED`; resolves when those that were sent have ended.
-   * Idempotent.
+   * Pending calls that were not sent reject with `ERR_IPVS_CLOSED`; resolves when those that were sent have ended. With
+   * `timeout` or `signal` it waits no longer, and rejects with `ERR_IPVS_TIMEOUT` or `ABORT_ERR`; the client is closed all
+   * the same. Idempotent.
    */
-  close(): Promise<void> {
+  async close(options?: CallOptions): Promise<void> {
+    const { timeout, signal } = checkCallOptions(options)
     this.isClosed = true
-    return this.dispatcher.close()
+    const closed = this.dispatcher.close()
+    if (timeout === undefined && signal === undefined) return closed
+    return withinLimits(() => closed, { timeout: timeout ?? 0, signal }, 'close')
   }
 
   private run<T>(build: (context: Context) => CallPlan<T>, options: CallOptions | undefined): Promise<T> {
-    return new Promise((resolve, reject) => {
-      const terms = this.terms(options)
-      this.dispatcher.submit(build(this.context), terms, { resolve, reject })
-    })
+    return withCallerStack(
+      new Promise((resolve, reject) => {
+        const limits = this.limits(options)
+        this.dispatcher.submit(build(this.context), limits, { resolve, reject })
+      }),
+    )
   }
 
   private send<A, B>(
@@ -192,30 +201,50 @@ export class Ipvs {
     a: A,
     b: B,
   ): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const terms = this.terms(options)
-      const built = build(this.context, a, b)
-      if ('fields' in built) this.dispatcher.send(built.fields, terms, resolve, reject)
-      else this.dispatcher.submit(built, terms, { resolve, reject })
-    })
+    return withCallerStack(
+      new Promise<void>((resolve, reject) => {
+        const limits = this.limits(options)
+        const built = build(this.context, a, b)
+        if ('fields' in built) this.dispatcher.send(built.fields, limits, resolve, reject)
+        else this.dispatcher.submit(built, limits, { resolve, reject })
+      }),
+    )
   }
 
-  private terms(options: CallOptions | undefined): Terms {
+  private limits(options: CallOptions | undefined): CallLimits {
     if (options === undefined) return this.defaults
     const { timeout, signal } = checkCallOptions(options)
     return { timeout: timeout ?? this.options.timeout, signal }
   }
 
+  /** Arguments are checked and taken now; the first `next()` sends. */
   private stream<T>(
     build: (context: Context, push: (items: readonly T[]) => void) => CallPlan<void>,
     options: CallOptions | undefined,
   ): AsyncIterableIterator<T> {
-    return new RecordIterator((push) => this.run((context) => build(context, push), options))
+    let push: (items: readonly T[]) => void = nothing
+    try {
+      const limits = this.limits(options)
+      const plan = build(this.context, (items) => push(items))
+      const { operation, subject } = plan
+      const read: StartReading<T> = (take) => {
+        push = take
+        return withCallerStack(
+          new Promise((resolve, reject) => this.dispatcher.submit(plan, limits, { resolve, reject })),
+        )
+      }
+      const aborted = (sent: boolean) =>
+        ownError('ABORT_ERR', { operation, subject, sent, cause: limits.signal?.reason })
+      return new RecordIterator(read, limits.signal, aborted)
+    } catch (error) {
+      return new RecordIterator<T>(() => withCallerStack(Promise.reject(error)))
+    }
   }
 
   private async reopen(): Promise<void> {
     const before = this.capabilities
-    const now = await identify(this.transport, { ...this.options, loadModule: false })
+    // The signal was for opening.
+    const now = await identify(this.transport, { ...this.options, loadModule: false, signal: undefined })
     if (now.dialect !== before.dialect || now.transport !== before.transport) {
       throw ownError('ERR_IPVS_MODULE_CHANGED', { operation: 'open' })
     }

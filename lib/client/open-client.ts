@@ -5,6 +5,7 @@ import { readProbeRecord } from '../border/records.gen'
 import { Reply } from '../border/reply'
 import { packRequests } from '../border/request'
 import type { Transport } from '../border/transport'
+import { withinLimits } from '../dispatch/within-limits'
 import { ownError } from '../errors/ipvs-error'
 import { loadModule } from '../host/modprobe'
 import type { Capabilities } from '../kernel/capabilities'
@@ -29,6 +30,8 @@ export const dialectNumber = ({ dialect }: Capabilities): number => DIALECTS[dia
 
 /** `Transport` of layout.gen. */
 export const transportNumber = ({ transport }: Capabilities): number => TransportNumber[transport]
+
+const ENGINE_FIRST_MS = 500
 
 async function runProbe(transport: Transport, timeout: number): Promise<ProbeRecord> {
   const request = { fields: { operation: Operation.probe }, transport: TransportNumber.netlink, timeout }
@@ -60,8 +63,28 @@ async function runProbe(transport: Transport, timeout: number): Promise<ProbeRec
   return probe
 }
 
-async function look(transport: Transport, timeout: number): Promise<Evidence> {
-  const probe = await runProbe(transport, timeout)
+/**
+ * Only where there is no family is netlink not spoken here: ENOENT of the look-up (ip_vs is not loaded, or not in this
+ * namespace), or no generic netlink at all. All else passes, or has a reason of its own that the caller must know.
+ */
+const NO_FAMILY: readonly number[] = [
+  ERRNO.ENOENT,
+  ERRNO.EPROTONOSUPPORT,
+  ERRNO.EAFNOSUPPORT,
+  ERRNO.ECONNREFUSED,
+]
+
+function checkNetlink({ netlinkError, netlinkSyscall }: ProbeRecord): void {
+  if (netlinkError === 0 || NO_FAMILY.includes(netlinkError)) return
+  if (netlinkError === ERRNO.ETIMEDOUT) throw ownError('ERR_IPVS_TIMEOUT', { operation: 'open' })
+  const syscall = syscallName(netlinkSyscall)
+  throw kernelError({ errno: netlinkError, syscall, operation: 'open', dialect: 'unknown', sent: false })
+}
+
+async function look(transport: Transport, options: NormalizedOpenOptions): Promise<Evidence> {
+  const probe = await runProbe(transport, options.timeout)
+  // Whoever asks for socket options does not care.
+  if (options.transport !== 'sockopt') checkNetlink(probe)
   return {
     commands: probe.familyId === 0 ? undefined : probe.commands,
     familyId: probe.familyId,
@@ -71,17 +94,33 @@ async function look(transport: Transport, timeout: number): Promise<Evidence> {
   }
 }
 
-/** Throws ERR_IPVS_NOT_LOADED, ERR_IPVS_NAMESPACE, ERR_IPVS_UNSUPPORTED, ERR_IPVS_UNKNOWN_DIALECT or ERR_IPVS_TIMEOUT. */
+async function loadModuleWithin(options: NormalizedOpenOptions): Promise<void> {
+  const { done, stop } = loadModule()
+  try {
+    await withinLimits(() => done, options, 'open')
+  } finally {
+    stop()
+    done.catch(() => {})
+  }
+}
+
+/**
+ * Each look and modprobe may take `timeout`; `signal` ends them at once. Throws ERR_IPVS_NOT_LOADED, ERR_IPVS_NAMESPACE,
+ * ERR_IPVS_UNSUPPORTED, ERR_IPVS_UNKNOWN_DIALECT, ERR_IPVS_TIMEOUT, ABORT_ERR, or what the kernel said.
+ */
 export async function identify(transport: Transport, options: NormalizedOpenOptions): Promise<Capabilities> {
   const requested = typeof options.transport === 'string' ? options.transport : 'auto'
-  let evidence = await look(transport, options.timeout)
+  // The engine has the same deadline, and tells more when it is there to see it pass.
+  const limits = { signal: options.signal, timeout: options.timeout && options.timeout + ENGINE_FIRST_MS }
+  const lookNow = () => withinLimits(() => look(transport, options), limits, 'open')
+  let evidence = await lookNow()
   if (
     options.loadModule &&
     evidence.commands === undefined &&
     evidence.sockoptVersionError === ERRNO.ENOPROTOOPT
   ) {
-    await loadModule()
-    evidence = await look(transport, options.timeout)
+    await loadModuleWithin(options)
+    evidence = await lookNow()
   }
   const chosen = chooseTransport(requested, evidence, options.force)
   return capabilitiesOf(detect(evidence).dialect, chosen, evidence.files, options.force)

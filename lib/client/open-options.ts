@@ -15,7 +15,10 @@ export interface OpenOptions {
   readonly transport?: 'auto' | TransportKind | Transport | undefined
   /** Network namespace (mainline): a name under /run/netns, a path, or the id of a process in it. */
   readonly netns?: string | number | undefined
-  /** Milliseconds for each call that names none. Default 5000. */
+  /**
+   * For each call that names none: milliseconds that the kernel may be silent (see `CallOptions`), 0 for no limit. Opening
+   * itself may take so long for each of its steps. Default 5000.
+   */
   readonly timeout?: number | undefined
   readonly signal?: AbortSignal | undefined
   /** Run `modprobe ip_vs` where it is not loaded. Default false: nothing is ever loaded. */
@@ -64,7 +67,7 @@ export function checkOpenOptions(value: unknown, field = 'options'): NormalizedO
   return {
     transport: checkTransport(transport, `${field}.transport`),
     netns: checkNetns(netns, `${field}.netns`),
-    timeout: timeout === undefined ? DEFAULT_TIMEOUT : checkInteger(timeout, `${field}.timeout`, 1, INT_MAX),
+    timeout: timeout === undefined ? DEFAULT_TIMEOUT : checkInteger(timeout, `${field}.timeout`, 0, INT_MAX),
     signal: checkSignal(signal, `${field}.signal`),
     loadModule: loadModule === undefined ? false : checkBoolean(loadModule, `${field}.loadModule`),
     force: force === undefined ? false : checkBoolean(force, `${field}.force`),

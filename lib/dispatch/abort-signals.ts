@@ -1,32 +1,33 @@
 /** AbortSignals of calls: one listener for all calls with the same signal, since a batch can have thousands. */
 
-interface Listening {
-  /** Calls with this signal that are not settled. */
-  open: number
+interface Listening<T> {
+  readonly calls: Set<T>
   forget(): void
 }
 
-export class AbortSignals {
-  private readonly listening = new Map<AbortSignal, Listening>()
+export class AbortSignals<T> {
+  private readonly listening = new Map<AbortSignal, Listening<T>>()
 
-  constructor(private readonly aborted: (signal: AbortSignal) => void) {}
+  constructor(private readonly aborted: (call: T) => void) {}
 
-  /** Until `leave` was called as often. */
-  join(signal: AbortSignal): void {
+  /** `call` is told of an abort until it leaves. */
+  join(signal: AbortSignal, call: T): void {
     const known = this.listening.get(signal)
     if (known) {
-      known.open++
+      known.calls.add(call)
       return
     }
-    const abort = () => this.aborted(signal)
+    const calls = new Set([call])
+    const abort = () => {
+      for (const one of Array.from(calls)) this.aborted(one)
+    }
     signal.addEventListener('abort', abort)
-    this.listening.set(signal, { open: 1, forget: () => signal.removeEventListener('abort', abort) })
+    this.listening.set(signal, { calls, forget: () => signal.removeEventListener('abort', abort) })
   }
 
-  leave(signal: AbortSignal): void {
-    const known = this.listening.get(signal) as Listening
-    known.open--
-    if (known.open > 0) return
+  leave(signal: AbortSignal, call: T): void {
+    const known = this.listening.get(signal)
+    if (!known?.calls.delete(call) || known.calls.size > 0) return
     known.forget()
     this.listening.delete(signal)
   }

@@ -1,83 +1,123 @@
-/** How long calls live: deadlines and abort signals, and that each is settled once. */
+/** How long calls live: a silent kernel and abort signals end them, and each is settled once. */
 
-import { performance } from 'perf_hooks'
 import type { About } from '../border/request-subject'
+import { now } from '../model/clock'
 import { AbortSignals } from './abort-signals'
 import { DeadlineTimer } from './deadline-timer'
 import type { PendingCall } from './pending-call'
 import { abortError, Term, timeoutError } from './pending-call'
 
-/** `timeout` in milliseconds. */
-export interface Terms {
+/** `timeout`: milliseconds that the kernel may be silent, 0 for no limit. */
+export interface CallLimits {
   readonly timeout: number
   readonly signal: AbortSignal | undefined
 }
 
-/** The engine's own deadline comes first; this much later a call is given up although its trip still runs. */
+/** The engine notices a silent kernel first; this much later a call is given up although its trip still runs. */
 const GRACE_MS = 500
 
 export class CallDeadlines {
-  private readonly signals = new AbortSignals((signal) => this.abort(signal))
-  private readonly timer = new DeadlineTimer(() => this.expire())
-  /** Of the calls of this tick; their deadlines count from its end. */
+  private readonly signals = new AbortSignals<PendingCall>((call) =>
+    this.reject(call, (about) => abortError(call, about)),
+  )
+  private readonly timer = new DeadlineTimer((moment) => this.expire(moment))
+  /** Of the calls of this tick. */
   private terms: Term[] = []
+  /** Calls that are attached. */
+  private attached = 0
+  /** The kernel answered something. */
+  private heardAt = 0
+  /** The transport gave a sign of life: the engine is awake, and knows better how long the kernel has been silent. */
+  private aliveAt = 0
 
   constructor(
     /** Every call that can be unsettled; one can come twice. */
     private readonly calls: () => Iterable<PendingCall>,
+    /** Calls that were not handed over are settled now. */
+    private readonly dropped: () => void,
   ) {}
 
-  termFor({ timeout, signal }: Terms): Term {
+  termFor({ timeout, signal }: CallLimits): Term {
     const last = this.terms[this.terms.length - 1]
     if (last && last.timeout === timeout && last.signal === signal) return last
-    const term = new Term(timeout, signal, performance.now())
+    const term = new Term(timeout, signal, now())
     this.terms.push(term)
-    this.timer.watch(term.deadline)
     return term
   }
 
   /** The tick is over. What the caller itself took between its calls is not the kernel's time. */
   startClock(): void {
-    const now = performance.now()
+    const since = now()
     for (const term of this.terms) {
-      term.deadline = now + term.timeout
-      this.timer.watch(term.deadline)
+      term.since = since
+      if (this.attached > 0) this.timer.watch(since + limitOf(term) + GRACE_MS)
     }
     this.terms = []
   }
 
+  /** The engine gave a sign; `kernel` when it passes on an answer of the kernel. */
+  heard(kernel: boolean): void {
+    this.aliveAt = now()
+    if (kernel) this.heardAt = this.aliveAt
+  }
+
+  /** The engine has found the kernel silent: calls that wait behind it have waited as long. */
+  silent(): void {
+    this.rejectOverdue(0, now())
+  }
+
   /** Until it is detached. */
-  attach({ term: { signal } }: PendingCall): void {
-    if (signal) this.signals.join(signal)
+  attach(call: PendingCall): void {
+    this.attached++
+    const { signal } = call.term
+    if (signal) this.signals.join(signal, call)
   }
 
   detach(call: PendingCall): void {
+    if (call.settled) return
     call.settled = true
+    this.attached--
     const { signal } = call.term
-    if (signal) this.signals.leave(signal)
+    if (signal) this.signals.leave(signal, call)
+    if (this.attached === 0) this.timer.clear()
   }
 
+  /** `error` makes one for each call that it stands for. */
   reject(call: PendingCall, error: (about: About) => unknown): void {
     if (call.settled) return
     this.detach(call)
-    call.rejectAll(error)
+    call.rejectAll((about) => {
+      try {
+        return error(about)
+      } catch (broken) {
+        // Whatever goes wrong while an error is made, the call ends.
+        return broken
+      }
+    })
+    if (!call.onTrip) this.dropped()
   }
 
-  private abort(signal: AbortSignal): void {
-    for (const call of this.calls()) {
-      if (call.term.signal === signal) this.reject(call, (about) => abortError(call, about))
-    }
+  /** Of now(): when the call has to end, unless there is an answer before. */
+  private dueAt(call: PendingCall, grace: number): number {
+    const { term } = call
+    const since = Math.max(term.since, this.heardAt, call.onTrip ? this.aliveAt : 0)
+    return since + limitOf(term) + (call.onTrip ? GRACE_MS : grace)
   }
 
-  private expire(): void {
-    const now = performance.now()
+  private rejectOverdue(grace: number, moment: number): number {
     let next = Number.POSITIVE_INFINITY
-    for (const call of this.calls()) {
+    for (const call of Array.from(this.calls())) {
       if (call.settled) continue
-      const deadline = call.onTrip ? call.term.deadline + GRACE_MS : call.term.deadline
-      if (deadline <= now) this.reject(call, (about) => timeoutError(call, about))
-      else next = Math.min(next, deadline)
+      const due = this.dueAt(call, grace)
+      if (due <= moment) this.reject(call, (about) => timeoutError(call, about))
+      else next = Math.min(next, due)
     }
-    this.timer.watch(next)
+    return next
+  }
+
+  private expire(moment: number): void {
+    this.timer.watch(this.rejectOverdue(GRACE_MS, moment))
   }
 }
+
+const limitOf = ({ timeout }: Term): number => (timeout === 0 ? Number.POSITIVE_INFINITY : timeout)

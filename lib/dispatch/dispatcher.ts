@@ -1,23 +1,32 @@
 /**
- * Runs commands and plans on a transport: in the order they were called, everything of one tick in one trip. While trips
- * run only full ones are handed over behind them, so that the kernel never waits for JavaScript when there is much to do.
+ * Runs commands and plans on a transport: everything of one tick in one trip, in the order of the calls wherever they
+ * touch each other. While trips run only full ones are handed over behind them, so that the kernel never waits for
+ * JavaScript when there is much to do.
  */
 
-import { performance } from 'perf_hooks'
-import type { RequestBuffer, RequestFields } from '../border/request'
+import type { RequestFields } from '../border/request'
 import { TRIP_REQUESTS } from '../border/request'
 import type { Transport } from '../border/transport'
-import type { IpvsError } from '../errors/ipvs-error'
-import { ownError } from '../errors/ipvs-error'
 import type { Admission } from '../kernel/machine-rules'
 import { BufferPool } from './buffer-pool'
-import type { Terms } from './call-deadlines'
+import type { CallLimits } from './call-deadlines'
 import { CallDeadlines } from './call-deadlines'
 import type { CallPlan } from './call-plan'
-import type { PendingCall, Settle, SettleCommands } from './pending-call'
-import { abortError, closedError, PendingCommands, PendingPlan, Promises } from './pending-call'
+import { CallQueue } from './call-queue'
+import type { OpenBatch } from './open-batch'
+import type { PendingCall, Settle } from './pending-call'
+import {
+  abortError,
+  closedError,
+  type PendingCommands,
+  PendingPlan,
+  Promises,
+  reopenError,
+  verdictError,
+} from './pending-call'
 import type { KernelIdentity } from './settle-trip'
 import { TripSettler } from './settle-trip'
+import { beginTrip, CallTrace, pendingCommands, tracesCalls } from './tracing'
 import type { Trip } from './trip'
 import { fillTrip } from './trip'
 
@@ -29,33 +38,30 @@ export interface DispatcherHooks {
   reopen(): Promise<void>
 }
 
-/** Commands of a batch that stand together in `packed`; `base` is what `settle` calls the first. */
-export interface CommandRange {
-  readonly packed: RequestBuffer
-  readonly at: number
-  readonly count: number
-  readonly base: number
-}
-
-/** Jobs that are handed over and not answered: what is in them can no longer be cancelled. */
+/** Trips that are handed over and not answered: what is in them can no longer be cancelled. */
 const MOST_TRIPS = 16
 
 export class Dispatcher {
   readonly buffers: BufferPool
-  private queue: PendingCall[] = []
-  /** Requests in the queue, those of settled calls included. */
-  private queued = 0
+  private readonly queue = new CallQueue()
+  /** Calls that come behind the batch that is open; undefined: there is none, calls go into the queue. */
+  private behind: PendingCall[] | undefined
   /** The last commands that were sent one by one: more go into the same call. */
   private last: { readonly call: PendingCommands; readonly promises: Promises } | undefined
-  /** Jobs that were handed over, in order. */
+  /** Trips that were handed over, in order. */
   private readonly running: Trip[] = []
-  private readonly deadlines = new CallDeadlines(() => this.calls())
+  private readonly deadlines = new CallDeadlines(
+    () => this.calls(),
+    () => this.queue.dropped(),
+  )
   private readonly settler: TripSettler
   /** The family is looked for again. */
   private reopening = false
   private scheduled = false
-  /** What may be sent by the trips that are handed over while the caller still makes calls. */
+  /** What must not be sent by the trips that are handed over while the caller still makes calls. */
   private admissions: readonly Admission[] | undefined
+  /** Why nothing is sent any more: another kernel module answers. */
+  private verdict: unknown
   private closed = false
   private idle: (() => void)[] = []
 
@@ -73,48 +79,60 @@ export class Dispatcher {
     return open.reduce((sum, call) => sum + call.pending, 0)
   }
 
-  /** Exactly one of `settle`'s functions is called, never before this returns. So it is with the two below. */
-  submit<T>(plan: CallPlan<T>, terms: Terms, settle: Settle<T>): void {
-    const packed = this.buffers.stage(plan.request.fields)
-    const term = this.deadlines.termFor(terms)
-    const call = new PendingPlan(term, packed, plan as CallPlan<unknown>, settle as Settle<unknown>)
-    call.at = packed.count - 1
-    call.count = 1
-    this.enqueue(call)
+  /** Exactly one of `settle`'s functions is called, never before this returns. So it is with `send` and in a batch. */
+  submit<T>(plan: CallPlan<T>, limits: CallLimits, settle: Settle<T>): void {
+    this.append(this.planned(plan, limits, settle), this.behind)
   }
 
   send(
     command: RequestFields,
-    terms: Terms,
+    limits: CallLimits,
     resolve: (value: undefined) => void,
     reject: (error: unknown) => void,
   ): void {
     const packed = this.buffers.stage(command)
-    const term = this.deadlines.termFor(terms)
-    const { last } = this
-    const open = last && !last.call.settled && last.call === this.queue[this.queue.length - 1]
+    const term = this.deadlines.termFor(limits)
+    const { last, behind } = this
+    const before = behind ? behind[behind.length - 1] : this.queue.last
+    const open = last && !last.call.settled && last.call === before && !tracesCalls()
     if (open && last.call.term === term && last.call.packed === packed) {
       last.promises.add(resolve, reject)
       last.call.extend()
-      this.grown(1)
+      if (!behind) {
+        this.queue.requests++
+        this.startFull()
+      }
       return
     }
     const promises = new Promises()
     promises.add(resolve, reject)
-    const call = new PendingCommands(term, packed, packed.count - 1, 1, promises, 0)
+    const call = pendingCommands(term, { packed, at: packed.count - 1, count: 1, base: 0 }, promises)
     this.last = { call, promises }
-    this.enqueue(call)
+    this.append(call, behind)
   }
 
-  sendRange({ packed, at, count, base }: CommandRange, terms: Terms, settle: SettleCommands): void {
-    this.enqueue(new PendingCommands(this.deadlines.termFor(terms), packed, at, count, settle, base))
+  /** For a function that fills the batch synchronously. */
+  openBatch(): OpenBatch {
+    // A batch within a batch comes after the outer one, as every other call does.
+    const before = this.behind
+    const behind: PendingCall[] = []
+    this.behind = behind
+    return {
+      submit: (plan, limits, settle) => this.append(this.planned(plan, limits, settle), before),
+      sendRange: (range, limits, settle) =>
+        this.append(pendingCommands(this.deadlines.termFor(limits), range, settle), before),
+      close: () => {
+        this.behind = before
+        for (const call of behind) this.append(call, before)
+      },
+    }
   }
 
   /** Queued calls reject, what was handed over ends first. Idempotent. */
   close(): Promise<void> {
     if (!this.closed) {
       this.closed = true
-      this.rejectQueue()
+      this.rejectQueue(closedError)
       this.transport.close()
     }
     return new Promise((resolve) => {
@@ -128,19 +146,43 @@ export class Dispatcher {
   }
 
   private *calls(): Iterable<PendingCall> {
-    yield* this.queue
+    yield* this.queue.calls
     for (const { calls } of this.running) yield* calls
     yield* this.settler.stale
   }
 
+  private planned<T>(plan: CallPlan<T>, limits: CallLimits, settle: Settle<T>): PendingPlan {
+    const packed = this.buffers.stage(plan.request.fields)
+    const term = this.deadlines.termFor(limits)
+    const trace = tracesCalls() ? new CallTrace(plan) : undefined
+    const settling = (trace ? trace.settling(settle) : settle) as Settle<unknown>
+    const call = new PendingPlan(term, packed, plan as CallPlan<unknown>, settling)
+    if (trace) trace.call = call
+    call.at = packed.count - 1
+    call.count = 1
+    return call
+  }
+
+  private append(call: PendingCall, behind: PendingCall[] | undefined): void {
+    if (behind) behind.push(call)
+    else this.enqueue(call)
+  }
+
   private enqueue(call: PendingCall): void {
-    const error = this.closed ? closedError : call.term.signal?.aborted ? abortError : undefined
+    const { signal } = call.term
+    const error = this.closed
+      ? closedError
+      : this.verdict !== undefined
+        ? verdictError(this.verdict)
+        : signal?.aborted
+          ? abortError
+          : undefined
     if (error) {
       process.nextTick(() => call.rejectAll((about) => error(call, about)))
     } else {
       this.deadlines.attach(call)
       this.queue.push(call)
-      this.grown(call.count)
+      this.startFull()
     }
     if (this.scheduled) return
     this.scheduled = true
@@ -152,23 +194,20 @@ export class Dispatcher {
     })
   }
 
-  /** There are so many more requests in the queue. */
-  private grown(requests: number): void {
-    this.queued += requests
-    if (this.queued >= TRIP_REQUESTS) this.start()
-  }
-
-  private enqueueFirst(calls: readonly PendingCall[]): void {
-    this.queue = calls.concat(this.queue)
-    for (const { count } of calls) this.queued += count
-  }
-
   /** Behind a running trip only full ones: what comes meanwhile goes together. */
   private mayStart(): boolean {
     const { length } = this.running
-    if (this.reopening || this.settler.stale.length > 0 || this.queue.length === 0) return false
+    if (this.reopening || this.settler.stale.length > 0 || this.queue.calls.length === 0) return false
     if (length === 0) return true
-    return this.queued >= TRIP_REQUESTS && length < MOST_TRIPS && !(this.running[length - 1] as Trip).holds
+    return this.full && length < MOST_TRIPS && !(this.running[length - 1] as Trip).holds
+  }
+
+  private get full(): boolean {
+    return this.queue.requests >= TRIP_REQUESTS
+  }
+
+  private startFull(): void {
+    if (this.full) this.start()
   }
 
   private start(): void {
@@ -184,20 +223,31 @@ export class Dispatcher {
 
   private startTrip(): void {
     this.admissions ??= this.hooks.admissions()
-    const { trip, taken } = fillTrip(this.queue, performance.now(), this.admissions, (call, error) =>
-      this.deadlines.reject(call, error),
+    const { trip, rest } = fillTrip(
+      this.queue.calls,
+      this.admissions,
+      (call, error) => this.deadlines.reject(call, error),
+      (call, parts) => {
+        for (const part of parts) this.deadlines.attach(part)
+        this.deadlines.detach(call)
+      },
     )
-    for (const call of this.queue.splice(0, taken)) this.queued -= call.count
-    this.buffers.startAnew(this.queue.length === 0 ? undefined : trip?.packed)
+    this.queue.replace(rest)
+    this.buffers.startAnew(rest.length === 0 ? undefined : trip?.packed)
     if (!trip) return
     this.running.push(trip)
+    const traceEnd = beginTrip(trip.packed.count, trip.calls.length)
     const request = trip.packed.job(this.hooks.kernel.dialectNumber)
     // A transport of somebody's own may throw as well as reject.
     new Promise<void>((resolve) =>
       resolve(this.transport.run(request, (buffer) => this.settler.take(buffer, trip))),
     ).then(
-      () => this.finish(trip),
+      () => {
+        traceEnd?.()
+        this.finish(trip)
+      },
       (error) => {
+        traceEnd?.(error)
         this.settler.breakAll(trip, error)
         this.finish(trip)
       },
@@ -210,7 +260,7 @@ export class Dispatcher {
     const { stale } = this.settler
     // What is sent again is still in it.
     if (stale.length === 0) this.buffers.giveBack(trip.packed)
-    this.enqueueFirst(this.settler.takeWaiting())
+    this.queue.insert(this.settler.takeWaiting())
     if (stale.length > 0 && this.running.length === 0) this.retry(stale)
     else this.ended()
   }
@@ -220,18 +270,15 @@ export class Dispatcher {
       this.startTurn()
       return
     }
-    this.rejectQueue()
+    this.rejectQueue(closedError)
     if (this.busy) return
     const idle = this.idle
     this.idle = []
     for (const resolve of idle) resolve()
   }
 
-  private rejectQueue(): void {
-    const waiting = this.queue
-    this.queue = []
-    this.queued = 0
-    for (const call of waiting) this.deadlines.reject(call, (about) => closedError(call, about))
+  private rejectQueue(error: typeof closedError): void {
+    for (const call of this.queue.takeAll()) this.deadlines.reject(call, (about) => error(call, about))
   }
 
   /** Sends the stale calls once more, when the family they were sent to is there again. */
@@ -244,7 +291,7 @@ export class Dispatcher {
     const again = () => {
       this.reopening = false
       this.settler.stale = []
-      this.enqueueFirst(stale.filter((call) => !call.settled))
+      this.queue.insert(stale.filter((call) => !call.settled))
       this.ended()
     }
     if (this.closed) {
@@ -252,15 +299,17 @@ export class Dispatcher {
       return
     }
     this.reopening = true
-    this.hooks.reopen().then(again, (error) => {
-      const { code, message } = error as IpvsError
-      const description = message.slice(message.indexOf(': ') + 2).replace(/, open$/, '')
-      for (const call of stale) {
-        this.deadlines.reject(call, (about) =>
-          ownError(code as 'ERR_IPVS_NOT_LOADED', { ...about, description }),
-        )
+    new Promise<void>((resolve) => resolve(this.hooks.reopen())).then(again, (cause) => {
+      for (const call of stale) this.deadlines.reject(call, (about) => reopenError(cause, about))
+      if (isVerdict(cause)) {
+        this.verdict = cause
+        this.rejectQueue(verdictError(cause))
       }
       again()
     })
   }
 }
+
+/** What stays true for as long as the client lives. */
+const isVerdict = (error: unknown): boolean =>
+  (error as { readonly code?: unknown } | undefined)?.code === 'ERR_IPVS_MODULE_CHANGED'

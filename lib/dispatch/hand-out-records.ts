@@ -5,12 +5,14 @@ import type { Reply } from '../border/reply'
 import { PendingPlan } from './pending-call'
 import type { Trip } from './trip'
 
-/** The records of one request stand together. */
-export function handOutRecords(reply: Reply, { owners }: Trip): void {
+/** The records of one request stand together. True where there were any. */
+export function handOutRecords(reply: Reply, { owners }: Trip): boolean {
+  let found = false
   for (const { name } of SECTIONS) {
     if (name === 'outcomes') continue
     const section = reply[name]
     const { count } = section
+    found ||= count > 0
     let from = 0
     while (from < count) {
       const index = reply.requestOf(section, from)
@@ -26,4 +28,5 @@ export function handOutRecords(reply: Reply, { owners }: Trip): void {
       from = to
     }
   }
+  return found
 }

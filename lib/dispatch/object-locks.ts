@@ -1,17 +1,35 @@
-/** What a read-modify-write holds on to, so that two of them do not get between each other's read and write. */
+/** What calls are about, so that those that touch each other keep their order. */
+
+import type { About } from '../border/request-subject'
+import { serviceKeyId } from '../model/keys'
 
 /**
- * Two of them may go together unless they are about the same object; an empty `object` is the service itself with all in
- * it, an empty `service` is everything.
+ * Two calls touch each other when they are about the same object; an empty `object` is the service itself with all in it,
+ * an empty `service` is everything.
  */
 export interface ObjectLock {
   readonly service: string
   readonly object: string
 }
 
+const EVERYTHING: ObjectLock = Object.freeze({ service: '', object: '' })
+
+/**
+ * What a call is about that does not read before it writes: its whole service, because the order in which its parts come
+ * and go shows in the kernel's lists, and some schedulers go by it.
+ */
+export function lockOfService({ subject: { service } }: About): ObjectLock {
+  return service ? { service: serviceKeyId(service), object: '' } : EVERYTHING
+}
+
 export class ObjectLocks {
   /** Objects by service. */
   private readonly held = new Map<string, Set<string>>()
+
+  /** Nothing is left that would not conflict. */
+  get everything(): boolean {
+    return this.held.has('')
+  }
 
   add({ service, object }: ObjectLock): void {
     const objects = this.held.get(service)

@@ -2,8 +2,7 @@
 
 import type { RequestBuffer } from '../border/request'
 import type { About } from '../border/request-subject'
-import type { IpvsError } from '../errors/ipvs-error'
-import { ownError } from '../errors/ipvs-error'
+import { IpvsError, ownError } from '../errors/ipvs-error'
 import type { CallPlan, FollowUp, PlannedRequest, Recover } from './call-plan'
 import type { SharedList } from './shared-list'
 
@@ -40,17 +39,13 @@ export class Promises implements SettleCommands {
 
 /** What the calls of one tick with the same options have in common. */
 export class Term {
-  /** Of performance.now(). */
-  deadline: number
-
   constructor(
-    /** Milliseconds. */
+    /** Milliseconds that the kernel may be silent, 0 for no limit. */
     readonly timeout: number,
     readonly signal: AbortSignal | undefined,
-    now: number,
-  ) {
-    this.deadline = now + timeout
-  }
+    /** Of now(): the end of the tick in which they were made. */
+    public since: number,
+  ) {}
 }
 
 /** Requests that go together: those of a plan, or of one or many commands. */
@@ -64,8 +59,14 @@ export abstract class PendingCall {
   settled = false
   /** Met a family that is gone, and is sent again. */
   retried = false
-  /** What is sent now may lead to further requests, so later calls must not get between. */
+  /** What is sent now may lead to further requests, so later calls about the same must not get between. */
   holds = false
+  /** Its place among all calls, in the order in which they were made. */
+  order = 0
+  /** Of now(): when it went on its last trip. */
+  handedOver = 0
+  /** On all its trips, for each of its calls. */
+  requestsSent = 0
 
   constructor(
     readonly term: Term,
@@ -135,7 +136,16 @@ export class PendingCommands extends PendingCall {
 
   /** One of its commands as a call of its own. */
   single(index: number): PendingCommands {
-    return new PendingCommands(this.term, this.packed, index, 1, this.settle, this.base + index - this.at)
+    const one = new PendingCommands(
+      this.term,
+      this.packed,
+      index,
+      1,
+      this.settle,
+      this.base + index - this.at,
+    )
+    one.order = this.order
+    return one
   }
 }
 
@@ -238,3 +248,21 @@ export const closedError = (call: PendingCall, { operation, subject }: About): I
     subject,
     sent: call instanceof PendingPlan && call.reached,
   })
+
+/** What becomes of calls when the family cannot be looked for again; they were not executed. */
+export function reopenError(cause: unknown, { operation, subject }: About): IpvsError {
+  if (cause instanceof IpvsError) {
+    const { code, errno, syscall, hint } = cause
+    // What was said of the look itself, without its subject.
+    const description = cause.message.slice(cause.message.indexOf(': ') + 2).replace(/, open$/, '')
+    return new IpvsError({ code, description, errno, syscall, hint, operation, subject, sent: false, cause })
+  }
+  const description = `the netlink family is gone, and could not be looked for again: ${String(cause)}`
+  return ownError('ERR_IPVS_NOT_LOADED', { operation, subject, sent: false, description, cause })
+}
+
+/** Of every call after it turned out that another kernel module answers. */
+export const verdictError =
+  (verdict: unknown) =>
+  (_: PendingCall, about: About): IpvsError =>
+    reopenError(verdict, about)

@@ -1,11 +1,18 @@
 /** The iterator behind `iterate()`. Own code: an async generator takes several turns of the microtask queue for each item. */
 
+import { failsForCaller } from './caller-stack'
+
 interface Waiter<T> {
-  resolve(result: IteratorResult<T, undefined>): void
-  reject(error: unknown): void
+  resolve(result: IteratorResult<T, undefined> | Promise<never>): void
 }
 
-/** Gives on what is pushed. The first `next()` starts; when that fails, so does the iteration, after the items before. */
+/** What starts the reading: `push` takes what comes. */
+export type StartReading<T> = (push: (items: readonly T[]) => void) => Promise<void>
+
+/**
+ * Gives on what is pushed. The first `next()` starts; when that fails, so does the iteration, after the items before.
+ * What was read and not taken yet is kept, so a consumer that is slower than the kernel holds the rest of the list.
+ */
 export class RecordIterator<T> implements AsyncIterableIterator<T> {
   private readonly chunks: (readonly T[])[] = []
   /** The next item of the first chunk. */
@@ -13,18 +20,40 @@ export class RecordIterator<T> implements AsyncIterableIterator<T> {
   private readonly waiting: Waiter<T>[] = []
   private started = false
   private ended = false
+  /** It was aborted while it was read: the call ends by itself, and says whether it was sent. */
+  private discards = false
   private failure: { readonly error: unknown } | undefined
+  private readonly abort: () => void
 
-  constructor(private readonly start: (push: (items: readonly T[]) => void) => Promise<void>) {}
+  /** An abort of `signal` ends the iteration at once; `aborted` is why, where nothing is being read. */
+  constructor(
+    private readonly start: StartReading<T>,
+    private readonly signal?: AbortSignal,
+    aborted: (sent: boolean) => unknown = () => undefined,
+  ) {
+    this.abort = () => {
+      this.chunks.length = 0
+      if (this.started && !this.ended) {
+        this.discards = true
+        return
+      }
+      const sent = this.started
+      this.started = true
+      this.ended = false
+      this.end({ error: aborted(sent) })
+    }
+    if (signal?.aborted) this.abort()
+    else signal?.addEventListener('abort', this.abort)
+  }
 
   [Symbol.asyncIterator](): this {
     return this
   }
 
   next(): Promise<IteratorResult<T, undefined>> {
-    return new Promise((resolve, reject) => {
+    return new Promise((resolve) => {
       this.begin()
-      this.waiting.push({ resolve, reject })
+      this.waiting.push({ resolve })
       this.serve()
     })
   }
@@ -43,7 +72,7 @@ export class RecordIterator<T> implements AsyncIterableIterator<T> {
     if (this.started) return
     this.started = true
     this.start((items) => {
-      if (this.ended || items.length === 0) return
+      if (this.ended || this.discards || items.length === 0) return
       this.chunks.push(items)
       this.serve()
     }).then(
@@ -60,10 +89,11 @@ export class RecordIterator<T> implements AsyncIterableIterator<T> {
   }
 
   private serve(): void {
+    if (this.ended && this.chunks.length === 0) this.signal?.removeEventListener('abort', this.abort)
     while (this.waiting.length > 0) {
       const [chunk] = this.chunks
       if (!chunk && !this.ended) return
-      const { resolve, reject } = this.waiting.shift() as Waiter<T>
+      const { resolve } = this.waiting.shift() as Waiter<T>
       if (chunk) {
         resolve({ done: false, value: chunk[this.at] as T })
         this.at++
@@ -71,7 +101,7 @@ export class RecordIterator<T> implements AsyncIterableIterator<T> {
         this.chunks.shift()
         this.at = 0
       } else if (this.failure) {
-        reject(this.failure.error)
+        resolve(failsForCaller(this.failure.error))
         this.failure = undefined
       } else {
         resolve({ done: true, value: undefined })

@@ -25,6 +25,9 @@ export interface KernelIdentity {
   readonly transportNumber: number
 }
 
+/** A request whose answer came has the first of these flags alone. */
+const UNANSWERED = outcomeFlags.sent | outcomeFlags.timedOut | outcomeFlags.unknown
+
 export class TripSettler {
   /** Calls that go on with further requests, which stand together in `packed`. */
   private waiting: PendingCall[] = []
@@ -53,18 +56,24 @@ export class TripSettler {
   take(buffer: ArrayBuffer, trip: Trip): void {
     try {
       const reply = new Reply(buffer)
-      handOutRecords(reply, trip)
+      let heard = handOutRecords(reply, trip)
+      let silent = false
       const { outcomes } = reply
       for (let i = 0; i < outcomes.count; ) {
         const successes = reply.successes(i)
         if (successes > 0) {
           this.succeed(trip, reply.requestOf(outcomes, i), successes)
           i += successes
+          heard = true
         } else {
           const outcome = reply.outcome(i++)
           this.answer(trip, outcome.requestIndex, outcome)
+          silent ||= (outcome.flags & outcomeFlags.timedOut) !== 0
+          heard ||= (outcome.flags & UNANSWERED) === outcomeFlags.sent
         }
       }
+      this.deadlines.heard(heard && !silent)
+      if (silent) this.deadlines.silent()
     } catch (error) {
       this.breakAll(trip, error)
     }

@@ -3,9 +3,14 @@
 import { RequestBuffer, TRIP_REQUESTS } from '../border/request'
 import type { About } from '../border/request-subject'
 import type { Admission } from '../kernel/machine-rules'
-import { ObjectLocks } from './object-locks'
+import { now } from '../model/clock'
+import type { ObjectLock } from './object-locks'
+import { lockOfService, ObjectLocks } from './object-locks'
 import type { PendingCall } from './pending-call'
-import { PendingCommands, PendingPlan, timeoutError } from './pending-call'
+import { PendingCommands, PendingPlan } from './pending-call'
+
+/** `parts` are what is left of `call`, each a call of its own. */
+export type Split = (call: PendingCall, parts: readonly PendingCall[]) => void
 
 /** Rejects everything that a call stands for. */
 export type Refuse = (call: PendingCall, error: (about: About) => unknown) => void
@@ -21,15 +26,19 @@ export interface Trip {
 
 export interface Filled {
   readonly trip: Trip | undefined
-  /** Calls at the head of the queue that are in the trip or were refused. */
-  readonly taken: number
+  /** What stays in the queue. */
+  readonly rest: PendingCall[]
 }
 
-/** Behind a read that may lead to a write, only reads of the same kind on other objects. */
-function mayJoin(call: PendingCall, locks: ObjectLocks): boolean {
-  if (!(call instanceof PendingPlan) || !call.holds) return false
-  const { lock } = call.plan
-  return lock !== undefined && !locks.conflict(lock)
+/** Calls beyond this many that had to wait are not looked at for something that could go along. */
+const MOST_HELD_BACK = 4 * TRIP_REQUESTS
+
+/** What a call is about; one with too many requests to look at each is about everything. */
+function locksOf(call: PendingCall): ObjectLock[] {
+  if (call instanceof PendingPlan) return [call.plan.lock ?? lockOfService(call.plan)]
+  const indexes = Array.from({ length: Math.min(call.count, TRIP_REQUESTS) }, (_, i) => call.at + i)
+  if (indexes.length < call.count) return [{ service: '', object: '' }]
+  return indexes.map((index) => lockOfService(call.about(index)))
 }
 
 /**
@@ -51,7 +60,7 @@ class Readers {
       return false
     }
     const reader = this.byName.get(sharedList.name)
-    // With another deadline or signal one could end without the other.
+    // With another timeout or signal one could end without the other.
     if (reader?.sharedList && reader.term === call.term) {
       sharedList.follow(reader.sharedList)
       reader.followers.push(call)
@@ -87,7 +96,12 @@ function refusedOf(call: PendingCall, admissions: readonly Admission[]): Map<num
 }
 
 /** What of `call` may be sent; the rest is refused. */
-function admitted(call: PendingCall, admissions: readonly Admission[], refuse: Refuse): PendingCall[] {
+function admitted(
+  call: PendingCall,
+  admissions: readonly Admission[],
+  refuse: Refuse,
+  split: Split,
+): PendingCall[] {
   const refused = refusedOf(call, admissions)
   if (refused.size === 0) return [call]
   if (!(call instanceof PendingCommands) || call.count === 1) {
@@ -100,6 +114,7 @@ function admitted(call: PendingCall, admissions: readonly Admission[], refuse: R
     if (refused.has(index)) call.reject(index, refused.get(index))
     else kept.push(call.single(index))
   }
+  split(call, kept)
   return kept
 }
 
@@ -124,51 +139,70 @@ function gather(calls: readonly PendingCall[]): RequestBuffer {
   return packed
 }
 
-/** In the order of the queue. `refuse` is called for what may not be sent now. */
+/**
+ * In the order of the queue, but that calls which do not touch what has to wait may go before it: behind a read that may
+ * lead to a write nothing about the same object goes along. `refuse` is called for what may not be sent now, `split`
+ * with what is left of a call then.
+ */
 export function fillTrip(
   queue: readonly PendingCall[],
-  now: number,
   admissions: readonly Admission[],
   refuse: Refuse,
+  split: Split,
 ): Filled {
   const calls: PendingCall[] = []
   /** Those of them whose requests are sent. */
   const senders: PendingCall[] = []
+  /** What the calls of the trip that may go on, and those that wait, are about. */
   const locks = new ObjectLocks()
   const readers = new Readers()
+  const waiting: PendingCall[] = []
+  let held = 0
   let holds = false
   let total = 0
-  let taken = 0
+  let looked = 0
   for (const call of queue) {
-    if (total >= TRIP_REQUESTS || (holds && !mayJoin(call, locks))) break
-    taken++
+    if (total >= TRIP_REQUESTS || locks.everything || held > MOST_HELD_BACK) break
+    looked++
     if (call.settled) continue
-    if (call.term.deadline <= now) {
-      refuse(call, (about) => timeoutError(call, about))
-      continue
+    if (holds || held > 0) {
+      const wanted = locksOf(call)
+      if (wanted.some((lock) => locks.conflict(lock))) {
+        // What comes behind it about the same service keeps its order, too.
+        for (const { service } of wanted) locks.add({ service, object: '' })
+        held += call.count
+        waiting.push(call)
+        continue
+      }
     }
-    for (const one of admissions.length > 0 ? admitted(call, admissions, refuse) : [call]) {
+    const parts = admissions.length > 0 ? admitted(call, admissions, refuse, split) : [call]
+    for (const one of parts) {
       if (one instanceof PendingPlan) {
         one.followers = []
-        if (one.plan.lock && one.holds) locks.add(one.plan.lock)
-        holds ||= one.holds
+        if (one.holds) {
+          holds = true
+          for (const lock of locksOf(one)) locks.add(lock)
+        }
       }
       calls.push(one)
       if (!readers.share(one)) senders.push(one)
       total += one.count
     }
   }
-  if (total === 0) return { trip: undefined, taken }
+  const rest = waiting.concat(queue.slice(looked))
+  if (total === 0) return { trip: undefined, rest }
   const packed = gather(senders)
   const owners: (PendingCall | undefined)[] = []
+  const moment = now()
   for (const call of calls) {
     call.onTrip = true
     call.open = call.count
+    call.handedOver = moment
+    call.requestsSent += call instanceof PendingPlan ? call.count : 1
   }
   for (const call of senders) {
-    const timeout = Math.ceil(call.term.deadline - now)
-    packed.setTimeouts(call.at, call.at + call.count, timeout)
+    packed.setTimeouts(call.at, call.at + call.count, call.term.timeout)
     for (let i = 0; i < call.count; i++) owners.push(call)
   }
-  return { trip: { packed, calls, owners, holds }, taken }
+  return { trip: { packed, calls, owners, holds }, rest }
 }

@@ -11,6 +11,8 @@ export const IpvsErrorCodes = {
   OUTCOME_UNKNOWN: 'ERR_IPVS_OUTCOME_UNKNOWN',
   /** No answer within `timeout`; `sent` says whether the kernel may have seen it. */
   TIMEOUT: 'ERR_IPVS_TIMEOUT',
+  /** A call was put into a batch that has been sent. */
+  BATCH_OVER: 'ERR_IPVS_BATCH_OVER',
   /** The client was closed. */
   CLOSED: 'ERR_IPVS_CLOSED',
   /** The kernel module ip_vs is not loaded. */
@@ -143,6 +145,7 @@ const OWN: Readonly<Record<IpvsErrorCode, Explanation>> = {
     'no answer in time',
     'Raise timeout, or find what holds the kernel; if sent is true, read the state before repeating it.',
   ],
+  ERR_IPVS_BATCH_OVER: ['the batch is sent already', 'Put everything in before the function returns.'],
   ERR_IPVS_CLOSED: ['the client is closed', 'Open a new one with Ipvs.open().'],
   ERR_IPVS_NOT_LOADED: [
     'the kernel module ip_vs is not loaded',

@@ -3,10 +3,11 @@
 import { execFile } from 'child_process'
 import { ownError } from '../errors/ipvs-error'
 
-/** Rejects with ERR_IPVS_NOT_LOADED where modprobe fails. */
-export function loadModule(): Promise<void> {
-  return new Promise((resolve, reject) => {
-    execFile('modprobe', ['-q', 'ip_vs'], (cause) => {
+/** `stop` ends a modprobe that runs; `done` rejects with ERR_IPVS_NOT_LOADED where it fails. */
+export function loadModule(): { readonly done: Promise<void>; stop(): void } {
+  let stop = () => {}
+  const done = new Promise<void>((resolve, reject) => {
+    const child = execFile('modprobe', ['-q', 'ip_vs'], (cause) => {
       if (!cause) {
         resolve()
         return
@@ -15,5 +16,9 @@ export function loadModule(): Promise<void> {
       const hint = 'Run modprobe ip_vs by hand and see what it says; root and the kernel modules are needed.'
       reject(ownError('ERR_IPVS_NOT_LOADED', { operation: 'open', description, hint, cause }))
     })
+    stop = () => {
+      child.kill('SIGKILL')
+    }
   })
+  return { done, stop }
 }

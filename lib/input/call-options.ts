@@ -26,6 +26,6 @@ export function checkCallOptions(value: unknown, field = 'options'): NormalizedC
   const { signal, timeout } = checkProperties(value, field, CALL_OPTIONS)
   return {
     signal: checkSignal(signal, `${field}.signal`),
-    timeout: timeout === undefined ? undefined : checkInteger(timeout, `${field}.timeout`, 1, INT_MAX),
+    timeout: timeout === undefined ? undefined : checkInteger(timeout, `${field}.timeout`, 0, INT_MAX),
   }
 }

@@ -263,7 +263,12 @@ export interface Info {
 export interface CallOptions {
   /** Cancels what has not been sent; what has been sent rejects with `sent: true`. */
   readonly signal?: AbortSignal | undefined
-  /** Milliseconds from the call to the answer, waiting in the queue included. Default: that of the client. */
+  /**
+   * Milliseconds that the kernel may be silent, 0 for no limit. Default: that of the client. The clock starts again with
+   * every answer of the kernel, so it does not count how much there is to do, nor what waits behind earlier calls, nor the
+   * caller's own work; a kernel that stops answering ends every call behind it. For a limit of the whole call take
+   * `signal: AbortSignal.timeout(ms)`.
+   */
   readonly timeout?: number | undefined
 }
 

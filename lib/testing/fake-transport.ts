@@ -1,6 +1,5 @@
 /** The transport of a fake kernel: packed requests in, packed replies out, as native/engine/job_runner.cc does it. */
 
-import { performance } from 'perf_hooks'
 import { Operation, outcomeFlags, Syscall, Transport as TransportNumber } from '../border/layout.gen'
 import type { ReplySections } from '../border/pack-reply'
 import { emptySections, packReply } from '../border/pack-reply'
@@ -10,6 +9,7 @@ import type { UnpackedRequest } from '../border/unpack-request'
 import { unpackRequests } from '../border/unpack-request'
 import { ERRNO, errnoName } from '../kernel/errno'
 import { AF_INET, AF_INET6 } from '../model/address'
+import { now } from '../model/clock'
 import type { Faults } from './faults/faults'
 import type { FakeRequest } from './faults/request-log'
 import { requestInWords } from './faults/request-log'
@@ -59,6 +59,9 @@ function describeResult({ error, flags }: Result): string | undefined {
   return (flags & outcomeFlags.unknown) !== 0 ? 'lost' : errnoName(error)
 }
 
+const immediately = setImmediate
+const nextTurn = (): Promise<void> => new Promise((resolve) => immediately(resolve))
+
 export function fakeTransport(
   kernel: KernelState,
   faults: Faults,
@@ -74,13 +77,14 @@ export function fakeTransport(
     requests: readonly UnpackedRequest[],
     onReply: (reply: ArrayBuffer) => void,
   ): Promise<void> {
-    const started = performance.now()
+    // The kernel's last answer; a request waits no longer than its timeout without one.
+    let heardAt = now()
     let reply = emptySections()
     const handOver = async (more: boolean) => {
       const full = reply
       reply = emptySections()
-      // Never in the turn in which it was asked for.
-      await undefined
+      // As the addon answers: never in the turn in which it was asked for, so that timers get theirs.
+      await nextTurn()
       onReply(packReply(full, more))
     }
     const handOverWhenFull = async () => {
@@ -94,7 +98,8 @@ export function fakeTransport(
       const description = descriptions[index] as FakeRequest
       const sockopt = request.transport === TransportNumber.sockopt
       await faults.take('neverAnswer', description)?.removed
-      const left = request.timeoutMs - (performance.now() - started)
+      const limit = request.timeoutMs === 0 ? Number.POSITIVE_INFINITY : request.timeoutMs
+      const left = limit - (now() - heardAt)
       if (left <= 0) return { error: ERRNO.ETIMEDOUT, syscall: Syscall.none, flags: outcomeFlags.timedOut }
       const delay = faults.take('delay', description)?.effect.ms ?? 0
       // A system call cannot be given up; the answer of netlink can.
@@ -109,6 +114,7 @@ export function fakeTransport(
           flags: outcomeFlags.sent,
         }
       }
+      heardAt = now()
       const result = await executeOne(session, request, index, description, () => reply, handOverWhenFull)
       if ((result.flags & outcomeFlags.familyChanged) !== 0) return result
       if (late) return lost(request, ERRNO.ETIMEDOUT, Syscall.poll, outcomeFlags.timedOut)

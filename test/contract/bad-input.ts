@@ -234,7 +234,7 @@ const CASES: readonly Case[] = [
   ['a zero of a wrong service', RANGE, 'service.port', (ipvs) => ipvs.zero({ ...WEB, port: 70000 })],
   ['options as a number', TYPE, 'options', options(1000)],
   ['an unknown option', VALUE, 'options.timeoutMs', options({ timeoutMs: 1 })],
-  ['a timeout of 0 ms', RANGE, 'options.timeout', options({ timeout: 0 })],
+  ['a timeout of -1 ms', RANGE, 'options.timeout', options({ timeout: -1 })],
   ['a signal that is none', TYPE, 'options.signal', options({ signal: {} })],
   [
     'consistent as a number',

@@ -598,7 +598,7 @@ describe('batch', () => {
     await ipvs.batch((batch) => {
       kept = batch
     })
-    expect(() => kept?.services.add(WEB)).toThrow(expect.objectContaining({ code: 'ERR_IPVS_CLOSED' }))
+    expect(() => kept?.services.add(WEB)).toThrow(expect.objectContaining({ code: 'ERR_IPVS_BATCH_OVER' }))
   })
 
   it('sends full thousands while build goes on, and what it put in before it threw stays done', async () => {
@@ -636,7 +636,7 @@ describe('bad input', () => {
       () => ipvs.destinations.add(WEB, { ...RS, weight: -1 }),
       () => ipvs.localAddresses.add(WEB, '2001:db8::1'),
       () => ipvs.localAddresses.set(WEB, ['10.1.0.1', '10.1.0.1']),
-      () => ipvs.services.list({ timeout: 0 }),
+      () => ipvs.services.list({ timeout: -1 }),
       () => ipvs.timeouts.set({ tcp: 0 }),
       () => ipvs.snapshot('all' as never),
     ]

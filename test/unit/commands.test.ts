@@ -183,14 +183,30 @@ describe('many commands', () => {
     const { ipvs, transport } = await openScripted('fullnat-v2')
     transport.hold()
     const removal = ipvs.services.remove(WEB)
-    const calls = many(TRIP_REQUESTS).map((i) =>
-      ipvs.destinations.add(DNS6, { ...masq(i), address: `2001:db8::${i + 1}` }),
-    )
+    const calls = many(TRIP_REQUESTS).map((i) => ipvs.destinations.add(WEB, masq(i)))
     await new Promise(setImmediate)
     expect(transport.trips).toEqual([['destinationList']])
     transport.release()
     await Promise.all([removal, ...calls])
     expect(transport.operations.slice(0, 3)).toEqual(['destinationList', 'serviceRemove', 'destinationAdd'])
+  })
+
+  it('go along with a call that reads before it writes where they are about another service', async () => {
+    const { ipvs, transport } = await openScripted('fullnat-v2')
+    transport.hold()
+    const removal = ipvs.services.remove(WEB)
+    const other = { ...masq(1), address: '2001:db8::1' }
+    const calls = [
+      ipvs.destinations.add(DNS6, other),
+      ipvs.services.get(WEB),
+      ipvs.destinations.add(WEB, masq(2)),
+      ipvs.services.get(DNS6),
+    ]
+    await new Promise(setImmediate)
+    expect(transport.trips).toEqual([['destinationList', 'destinationAdd', 'serviceGet']])
+    transport.release()
+    await Promise.all([removal, ...calls])
+    expect(transport.operations.slice(3)).toEqual(['serviceRemove', 'serviceGet', 'destinationAdd'])
   })
 
   it('close the client: what was handed over ends, the others reject unsent', async () => {

@@ -559,7 +559,8 @@ describe('options', () => {
       field: 'options.signal',
     })
     expect(refusal(() => checkCallOptions({ signal: null })).code).toBe(TYPE)
-    expect(refusal(() => checkCallOptions({ timeout: 0 })).code).toBe(RANGE)
+    expect(refusal(() => checkCallOptions({ timeout: -1 })).code).toBe(RANGE)
+    expect(checkCallOptions({ timeout: 0 }).timeout).toBe(0)
     expect(refusal(() => checkCallOptions({ timeout: 2147483648 })).code).toBe(RANGE)
     expect(refusal(() => checkCallOptions({ timeout: Number.POSITIVE_INFINITY })).code).toBe(RANGE)
     expect(refusal(() => checkCallOptions({ timout: 5 })).message).toMatch(/did you mean 'timeout'/)

@@ -303,7 +303,20 @@ describe('a client', () => {
     expect(other).toMatchObject({ code: 'ERR_IPVS_MODULE_CHANGED', operation: 'services.add', sent: false })
     expect(other.service).toEqual({ fwmark: 1, family: 'ipv4' })
 
-    stale = true
+    // From then on nothing is sent, whatever is loaded.
+    transport.files = V2_FILES
+    const sent = transport.operations.length
+    for (const late of [ipvs.services.add({ fwmark: 2 }), ipvs.services.list(), ipvs.snapshot()]) {
+      expect(await failure(late)).toMatchObject({ code: 'ERR_IPVS_MODULE_CHANGED', sent: false })
+    }
+    expect(transport.operations).toHaveLength(sent)
+  })
+
+  it('says why ip_vs is not found again, to every call that met its end', async () => {
+    const { ipvs, transport } = await openScripted('fullnat-v2', () => ({
+      errno: 2,
+      flags: outcomeFlags.familyChanged,
+    }))
     transport.probe = PROBES.absent
     expect((await failure(ipvs.services.list())).code).toBe('ERR_IPVS_NOT_LOADED')
   })

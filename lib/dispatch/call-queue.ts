@@ -1,0 +1,54 @@
+/** Calls that wait for a trip, in the order in which they were made. */
+
+import type { PendingCall } from './pending-call'
+
+/** Settled calls are taken out of a queue of at least so many when they are half of it. */
+const LEAST_SWEEP = 64
+
+export class CallQueue {
+  private waiting: PendingCall[] = []
+  /** Requests of the calls, those of settled ones included. */
+  requests = 0
+  private settled = 0
+  private order = 0
+
+  get calls(): readonly PendingCall[] {
+    return this.waiting
+  }
+
+  get last(): PendingCall | undefined {
+    return this.waiting[this.waiting.length - 1]
+  }
+
+  push(call: PendingCall): void {
+    call.order = ++this.order
+    this.waiting.push(call)
+    this.requests += call.count
+  }
+
+  /** Calls that go on come where they were made among those that wait. */
+  insert(calls: readonly PendingCall[]): void {
+    if (calls.length === 0) return
+    const merged = calls.concat(this.waiting.filter(({ settled }) => !settled))
+    this.replace(merged.sort((one, other) => one.order - other.order))
+  }
+
+  replace(calls: PendingCall[]): void {
+    this.waiting = calls
+    this.requests = calls.reduce((sum, { count }) => sum + count, 0)
+    this.settled = 0
+  }
+
+  takeAll(): readonly PendingCall[] {
+    const { waiting } = this
+    this.replace([])
+    return waiting
+  }
+
+  /** A call has ended while it waited: a kernel that hangs must not keep it in memory. */
+  dropped(): void {
+    this.settled++
+    if (this.waiting.length < LEAST_SWEEP || this.settled * 2 < this.waiting.length) return
+    this.replace(this.waiting.filter(({ settled }) => !settled))
+  }
+}

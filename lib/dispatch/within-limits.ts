@@ -1,0 +1,37 @@
+/** Waiting for something that is no call: it has a deadline and can be aborted, too. */
+
+import { ownError } from '../errors/ipvs-error'
+import { now } from '../model/clock'
+import type { CallLimits } from './call-deadlines'
+import { DeadlineTimer } from './deadline-timer'
+
+/**
+ * Resolves to what `start` resolves to, unless `timeout` milliseconds pass or `signal` is aborted before; what was
+ * started goes on then, and nobody hears of it. `operation` is what the error names.
+ */
+export function withinLimits<T>(
+  start: () => Promise<T>,
+  { timeout, signal }: CallLimits,
+  operation: string,
+): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const end = (settle: () => void): void => {
+      timer.clear()
+      signal?.removeEventListener('abort', abort)
+      settle()
+    }
+    const abort = () => end(() => reject(ownError('ABORT_ERR', { operation, cause: signal?.reason })))
+    const timer = new DeadlineTimer(() => end(() => reject(ownError('ERR_IPVS_TIMEOUT', { operation }))))
+    if (signal?.aborted) {
+      abort()
+      return
+    }
+    signal?.addEventListener('abort', abort)
+    if (timeout > 0) timer.watch(now() + timeout)
+    // A transport of somebody's own may throw as well as reject.
+    new Promise<T>((started) => started(start())).then(
+      (value) => end(() => resolve(value)),
+      (error) => end(() => reject(error)),
+    )
+  })
+}
