@@ -22,7 +22,7 @@ describe.runIf(netlink.capabilities.perCpuLocalAddresses)('local addresses per C
     await world.full.localAddresses.set(WEB, ['10.77.1.4', '10.77.1.5', '10.77.1.9', '10.77.1.7'])
     const coverage = await world.ipvs.localAddresses.coverage(WEB)
     expect(cpus).toBe(4)
-    expect(coverage).toEqual({
+    expect(coverage).toMatchObject({
       cpus: [
         { cpu: 0, addresses: ['10.77.1.4'] },
         { cpu: 1, addresses: ['10.77.1.5', '10.77.1.9'] },
@@ -67,7 +67,7 @@ describe.runIf(netlink.capabilities.perCpuLocalAddresses)('local addresses per C
     reserve(2)
     const added = ['10.77.1.5', '10.77.1.4', '10.77.1.7']
     for (const address of added) await world.ipvs.localAddresses.add(WEB, address)
-    expect(await world.ipvs.localAddresses.coverage(WEB)).toEqual({
+    expect(await world.ipvs.localAddresses.coverage(WEB)).toMatchObject({
       cpus: [
         { cpu: 2, addresses: ['10.77.1.4'] },
         { cpu: 3, addresses: ['10.77.1.5', '10.77.1.7'] },
@@ -76,6 +76,17 @@ describe.runIf(netlink.capabilities.perCpuLocalAddresses)('local addresses per C
     })
     const listed = (await world.ipvs.localAddresses.list(WEB)).map(({ address }) => address)
     expect(listed).toEqual(['10.77.1.4', '10.77.1.5', '10.77.1.7'])
+  })
+
+  it('reserve_core that was raised moves none: coverage does not say for certain that they are there (abi.md §3.3)', async () => {
+    await world.full.services.add(WEB)
+    // On 0 and 1, and there they stay.
+    await world.ipvs.localAddresses.set(WEB, ['10.77.1.4', '10.77.1.5'])
+    reserve(2)
+    const coverage = await world.ipvs.localAddresses.coverage(WEB)
+    expect(coverage).toMatchObject({ uncovered: [], uncertain: [2, 3] })
+    reserve(4)
+    expect(await world.ipvs.localAddresses.coverage(WEB)).toMatchObject({ uncovered: [0, 1, 2, 3] })
   })
 
   it.each([4, 5, 6])(
