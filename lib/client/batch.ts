@@ -7,6 +7,7 @@ import { nothing } from '../dispatch/call-plan'
 import type { Dispatcher } from '../dispatch/dispatcher'
 import type { CommandRange, OpenBatch } from '../dispatch/open-batch'
 import type { Settle, SettleCommands } from '../dispatch/pending-call'
+import type { ArgumentError } from '../errors/argument-errors'
 import { invalidValue } from '../errors/argument-errors'
 import type { IpvsError } from '../errors/ipvs-error'
 import { ownError } from '../errors/ipvs-error'
@@ -14,6 +15,7 @@ import type {
   DestinationConfig,
   DestinationInput,
   DestinationKey,
+  EnsureResult,
   ServiceConfig,
   ServiceInput,
   ServiceKey,
@@ -25,6 +27,7 @@ import {
   setDestination,
   updateDestination,
 } from './destinations'
+import type { LocalAddressChanges } from './local-addresses'
 import { addLocalAddress, ensureLocalAddress, removeLocalAddress, setLocalAddresses } from './local-addresses'
 import type { Context } from './operation'
 import { addService, ensureService, removeService, setService, updateService } from './services'
@@ -34,22 +37,56 @@ import { flushTable, zeroCounters } from './whole-table'
  * What became of one operation of a batch, in the order of the calls. Equal successes can be one and the same frozen
  * object.
  */
-export type BatchOutcome =
+export type BatchOutcome = { readonly [O in BatchOperation]: OutcomeOf<O> }[BatchOperation]
+
+/** What the operations of a batch resolve to: the same as the methods of the client. */
+export interface BatchValues {
+  readonly 'services.add': undefined
+  readonly 'services.set': undefined
+  readonly 'services.update': undefined
+  readonly 'services.ensure': EnsureResult
+  readonly 'services.remove': undefined
+  readonly 'destinations.add': undefined
+  readonly 'destinations.set': undefined
+  readonly 'destinations.update': undefined
+  readonly 'destinations.ensure': EnsureResult
+  readonly 'destinations.remove': undefined
+  readonly 'localAddresses.add': undefined
+  readonly 'localAddresses.set': LocalAddressChanges
+  readonly 'localAddresses.ensure': 'added' | 'unchanged'
+  readonly 'localAddresses.remove': undefined
+  readonly zero: undefined
+  readonly flush: undefined
+}
+
+export type BatchOperation = keyof BatchValues
+
+type OutcomeOf<O extends BatchOperation> =
   | {
       readonly status: 'fulfilled'
-      /** `'services.add'` */
-      readonly operation: string
+      readonly operation: O
       /** What the method of the client would have resolved to. */
-      readonly value: unknown
+      readonly value: BatchValues[O]
     }
   | {
       readonly status: 'rejected'
-      readonly operation: string
+      readonly operation: O
       /** An `IpvsError`, or a `TypeError` / `RangeError` for an argument. */
-      readonly error: IpvsError | (TypeError & { code: string }) | (RangeError & { code: string })
+      readonly error: IpvsError | (TypeError & ArgumentError) | (RangeError & ArgumentError)
     }
 
-type Fulfilled = Extract<BatchOutcome, { status: 'fulfilled' }>
+/** Within the batch, where the operation is not known. */
+interface Fulfilled {
+  readonly status: 'fulfilled'
+  readonly operation: string
+  readonly value: unknown
+}
+
+interface Rejected {
+  readonly status: 'rejected'
+  readonly operation: string
+  readonly error: unknown
+}
 
 /** Frozen, because it stands for every success of the operation: a batch can have thousands. */
 const successes: { [operation: string]: Fulfilled } = Object.create(null)
@@ -78,7 +115,7 @@ export class BatchRun implements SettleCommands {
   /** What each call gets if all goes well and there is nothing to tell. */
   private readonly expected: Fulfilled[] = []
   /** Filled as they come, mostly in order. */
-  private readonly outcomes: (BatchOutcome | undefined)[] = []
+  private readonly outcomes: (Fulfilled | Rejected | undefined)[] = []
   /** What is to be sent, in order: commands that follow each other go together. */
   private parts: (Range | { readonly plan: CallPlan<unknown>; readonly index: number })[] = []
   private packed: RequestBuffer
@@ -173,7 +210,7 @@ export class BatchRun implements SettleCommands {
 
   reject(error: unknown, index: number): void {
     const { operation } = this.expected[index] as Fulfilled
-    this.settle(index, { status: 'rejected', operation, error: error as TypeError & { code: string } })
+    this.settle(index, { status: 'rejected', operation, error })
   }
 
   private settleAs(index: number): Settle<unknown> {
@@ -187,7 +224,7 @@ export class BatchRun implements SettleCommands {
     }
   }
 
-  private settle(index: number, outcome: BatchOutcome): void {
+  private settle(index: number, outcome: Fulfilled | Rejected): void {
     if (this.outcomes[index]) return
     this.outcomes[index] = outcome
     this.open--
