@@ -5,12 +5,12 @@ import { Operation } from '../border/layout.gen'
 import type { CallPlan, Command } from '../dispatch/call-plan'
 import { checkTimeouts } from '../input'
 import { ruleWrites } from '../kernel/rules'
-import type { CallOptions, Timeouts as TimeoutValues } from '../model/types'
+import type { CallOptions, Timeouts } from '../model/types'
 import type { Context, Runner } from './operation'
 import { collect } from './operation'
 
-function getTimeouts(): CallPlan<TimeoutValues> {
-  const found: TimeoutValues[] = []
+function getTimeouts(): CallPlan<Timeouts> {
+  const found: Timeouts[] = []
   return {
     operation: 'timeouts.get',
     subject: {},
@@ -18,11 +18,11 @@ function getTimeouts(): CallPlan<TimeoutValues> {
       fields: { operation: Operation.timeoutsGet },
       sinks: [collect('timeouts', decodeTimeouts, found)],
     },
-    done: () => found[0] as TimeoutValues,
+    done: () => found[0] as Timeouts,
   }
 }
 
-function setTimeouts({ capabilities }: Context, values: Partial<TimeoutValues>): Command {
+function setTimeouts({ capabilities }: Context, values: Partial<Timeouts>): Command {
   const operation = 'timeouts.set'
   const timeouts = checkTimeouts(values)
   ruleWrites(capabilities, operation)
@@ -30,11 +30,11 @@ function setTimeouts({ capabilities }: Context, values: Partial<TimeoutValues>):
 }
 
 /** `ipvs.timeouts` */
-export class Timeouts {
+export class TimeoutMethods {
   constructor(private readonly runner: Runner) {}
 
   /** Seconds. */
-  get(options?: CallOptions): Promise<TimeoutValues> {
+  get(options?: CallOptions): Promise<Timeouts> {
     return this.runner.run(() => getTimeouts(), options)
   }
 
@@ -43,7 +43,10 @@ export class Timeouts {
    * (ip_vs_ctl.c:ip_vs_set_timeout). On fullnat-v3 `tcp` is only the default of services added later: existing ones
    * have their `establishedTimeout`.
    */
-  set(timeouts: Partial<TimeoutValues>, options?: CallOptions): Promise<void> {
+  set(timeouts: Partial<Timeouts>, options?: CallOptions): Promise<void> {
     return this.runner.send(setTimeouts, options, timeouts)
   }
 }
+
+// The name under which client/ipvs.ts still has it.
+export { TimeoutMethods as Timeouts }
