@@ -5,7 +5,7 @@ import type { PackedAddress } from '../model/address'
 import { AF_INET, AF_INET6, formatPacked } from '../model/address'
 import { familyName, PROTOCOL_NAMES } from '../model/numbers'
 import type { ServiceKeyRecord } from '../model/records.gen'
-import type { Protocol, ServiceKey } from '../model/types'
+import type { ServiceKey } from '../model/types'
 import { Operation } from './layout.gen'
 import type { UnpackedRequest } from './unpack-request'
 
@@ -52,7 +52,7 @@ export function requestName(operation: number): RequestName | undefined {
 export function serviceKeyOf({ protocol, address, port, fwmark }: ServiceKeyRecord): ServiceKey {
   if (fwmark !== undefined) return { fwmark, family: familyName(address.family) }
   return {
-    protocol: PROTOCOL_NAMES[protocol] ?? (protocol as unknown as Protocol),
+    protocol: PROTOCOL_NAMES[protocol] ?? protocol,
     address: formatPacked(address),
     port,
   }

@@ -23,7 +23,7 @@ import type {
   NormalizedServiceKey,
   NormalizedTunnel,
 } from '../model/normalized'
-import { sameFields } from '../model/normalized'
+import { copyOf, sameFields } from '../model/normalized'
 import { FORWARDING_METHODS } from '../model/numbers'
 import { DESTINATION_FIELDS } from '../model/records.gen'
 import type {
@@ -190,7 +190,8 @@ export function getDestination(
       getFrom(
         () => sharedListOf(service),
         idOf(destination.key),
-        ({ info }) => info,
+        // The list is that of all calls of the tick.
+        ({ info }) => copyOf(info),
       ),
     ),
   }
@@ -271,7 +272,7 @@ export class Destinations {
   }
 
   /**
-   * Rejects with `EEXIST` where there is one already, with `ESRCH` where there is no such service, with `EINVAL` for an
+   * Takes what was listed, here or elsewhere, as it is. Rejects with `EEXIST` where there is one already, with `ESRCH` where there is no such service, with `EINVAL` for an
    * address that is neither local nor unicast. On FULLNAT kernels a destination with an address of the director itself
    * becomes `'local'`, whatever was asked for.
    */
@@ -284,7 +285,11 @@ export class Destinations {
     return this.runner.send(setDestination, options, service, destination)
   }
 
-  /** Changes the named properties and leaves the others. Rejects with `ENOENT` where there is no such destination. */
+  /**
+   * Changes the named properties and leaves the others, whatever they are; `undefined` is not named. `weight: 0` drains any
+   * destination that a kernel can hold. `tunnel: null` goes back to plain IP-in-IP. Rejects with `ENOENT` where there is no such
+   * destination.
+   */
   update(
     service: ServiceKey,
     destination: DestinationKey,

@@ -3,16 +3,17 @@
 import { decodeLocalAddress } from '../border/decode'
 import { Operation } from '../border/layout.gen'
 import type { CpuState } from '../border/transport'
-import type { CallPlan, Command, PlannedRequest } from '../dispatch/call-plan'
+import type { CallPlan, Command, PlannedRequest, Recover } from '../dispatch/call-plan'
 import { FollowUp, nothing, startWith } from '../dispatch/call-plan'
 import type { ListKind } from '../dispatch/shared-list'
 import { SharedList } from '../dispatch/shared-list'
 import { ownError } from '../errors/ipvs-error'
-import { checkLocalAddress, checkLocalAddresses, checkServiceKey } from '../input'
+import { checkLocalAddress, checkLocalAddresses, checkLocalAddressKey, checkServiceKey } from '../input'
+import { kernelError } from '../kernel/errno-meanings'
 import { ruleLocalAddress, ruleWrites } from '../kernel/rules'
-import { parseAddress } from '../model/address'
 import { serviceKeyId } from '../model/keys'
 import type { NormalizedLocalAddress, NormalizedServiceKey } from '../model/normalized'
+import { copyOf } from '../model/normalized'
 import type { CallOptions, LocalAddressInfo, ServiceKey } from '../model/types'
 import type { LocalAddressCoverage } from './local-address-coverage'
 import { coverage } from './local-address-coverage'
@@ -48,25 +49,33 @@ function listRequest(service: NormalizedServiceKey, found: LocalAddressInfo[]): 
   }
 }
 
+type CheckAddress = (value: unknown, service: NormalizedServiceKey) => NormalizedLocalAddress
+
 function changeCommand(
   { capabilities }: Context,
   operation: string,
   what: number,
+  check: CheckAddress,
   key: ServiceKey,
   address: string,
 ): Command {
   const service = checkServiceKey(key)
-  const local = checkLocalAddress(address, service)
+  const local = check(address, service)
   ruleWrites(capabilities, operation, service, local)
   ruleLocalAddress(capabilities, service, operation, local)
   return write(what, service, local)
 }
 
-export const addLocalAddress = (context: Context, service: ServiceKey, address: string) =>
-  changeCommand(context, 'localAddresses.add', Operation.localAddressAdd, service, address)
+export function addLocalAddress(context: Context, service: ServiceKey, address: string): Command {
+  const operation = 'localAddresses.add'
+  return changeCommand(context, operation, Operation.localAddressAdd, checkLocalAddress, service, address)
+}
 
-export const removeLocalAddress = (context: Context, service: ServiceKey, address: string) =>
-  changeCommand(context, 'localAddresses.remove', Operation.localAddressRemove, service, address)
+export function removeLocalAddress(context: Context, service: ServiceKey, address: string): Command {
+  const operation = 'localAddresses.remove'
+  const what = Operation.localAddressRemove
+  return changeCommand(context, operation, what, checkLocalAddressKey, service, address)
+}
 
 export function ensureLocalAddress(
   { capabilities }: Context,
@@ -100,10 +109,11 @@ export function ensureLocalAddress(
 }
 
 export function setLocalAddresses(
-  { capabilities }: Context,
+  context: Context,
   key: ServiceKey,
   addresses: readonly string[],
 ): CallPlan<LocalAddressChanges> {
+  const { capabilities } = context
   const operation = 'localAddresses.set'
   const service = checkServiceKey(key)
   const wanted = checkLocalAddresses(addresses, service)
@@ -123,7 +133,7 @@ export function setLocalAddresses(
       const keep = new Set(wanted.map(({ text }) => text))
       const extra = found
         .filter((info) => !keep.has(info.address))
-        .map((info) => checkLocalAddressOf(info, service))
+        .map((info) => checkLocalAddressKey(info.address, service))
       const changes = {
         added: missing.map(({ text }) => text),
         removed: extra.map(({ text }) => text),
@@ -138,19 +148,48 @@ export function setLocalAddresses(
       })
       // First what is new, so that the service is never left without an address; and nothing goes if something
       // could not come.
+      const failed = (changed: readonly NormalizedLocalAddress[], wanted: 'there' | 'gone') =>
+        nameFailed<LocalAddressChanges>(context, operation, service, changed, wanted)
       return new FollowUp<LocalAddressChanges>(
         missing.map(add),
-        () => new FollowUp<LocalAddressChanges>(extra.map(remove), () => changes),
-        extra.length > 0,
+        () =>
+          new FollowUp<LocalAddressChanges>(extra.map(remove), () => changes, true, failed(extra, 'gone')),
+        true,
+        failed(missing, 'there'),
       )
     },
   }
 }
 
-/** An address that was read; the kernel accepts ones that we would not add. */
-function checkLocalAddressOf(info: LocalAddressInfo, service: NormalizedServiceKey): NormalizedLocalAddress {
-  const address = parseAddress(info.address)
-  return address ? { address, text: info.address } : checkLocalAddress(info.address, service)
+/**
+ * A change of many failed: looks which address it was, and rejects with the error that names it. The kernel did the others: the
+ * first that is not as `wanted` is the one.
+ */
+function nameFailed<T>(
+  { capabilities }: Context,
+  operation: string,
+  service: NormalizedServiceKey,
+  changed: readonly NormalizedLocalAddress[],
+  wanted: 'there' | 'gone',
+): Recover<T> {
+  return (error) => {
+    // Of one address nobody needs to look; and what is no error number of the kernel says itself what became of it.
+    if (changed.length === 0 || error.errno === undefined || error.code.startsWith('ERR_')) return undefined
+    const found: LocalAddressInfo[] = []
+    const done = (): never => {
+      const there = new Set(found.map(({ address }) => address))
+      const failed = changed.find(({ text }) => there.has(text) !== (wanted === 'there'))
+      if (!failed) throw error
+      const { errno = 0, syscall, sent } = error
+      const subject = { service: service.key, localAddress: failed.text }
+      const { dialect } = capabilities
+      throw kernelError({ errno: -errno, syscall, operation, subject, dialect, sent })
+    }
+    const stays = (): never => {
+      throw error
+    }
+    return { value: new FollowUp<T>([listRequest(service, found)], done, true, stays) }
+  }
 }
 
 function readProgram<T>(
@@ -177,7 +216,7 @@ function getLocalAddress(
 ): CallPlan<LocalAddressInfo | undefined> {
   const operation = 'localAddresses.get'
   const service = checkServiceKey(key)
-  const local = checkLocalAddress(address, service)
+  const local = checkLocalAddressKey(address, service)
   ruleLocalAddress(capabilities, service, operation, local)
   return {
     operation,
@@ -186,7 +225,8 @@ function getLocalAddress(
       getFrom(
         () => sharedListOf(service),
         local.text,
-        (info) => info,
+        // The list is that of all calls of the tick.
+        copyOf,
       ),
     ),
   }
@@ -250,7 +290,7 @@ export class LocalAddresses {
     )
   }
 
-  /** `undefined` where the service has no such local address, or there is no such service. */
+  /** `undefined` where the service has no such local address, or there is no such service. Any address can be asked for. */
   get(service: ServiceKey, address: string, options?: CallOptions): Promise<LocalAddressInfo | undefined> {
     return this.runner.run((context) => getLocalAddress(context, service, address), options)
   }
@@ -266,7 +306,8 @@ export class LocalAddresses {
 
   /**
    * Makes these the local addresses of the service: adds what is missing, then removes what is too much. What stays is
-   * not touched, so its connections and its port counter go on. Nothing is removed when an address cannot be added.
+   * not touched, so its connections and its port counter go on. Nothing is removed when an address cannot be added; the error
+   * names that address then, and the others were added.
    */
   set(
     service: ServiceKey,
@@ -282,7 +323,7 @@ export class LocalAddresses {
   }
 
   /**
-   * Removes one address. Its connections go on until they expire; new ones do not take it. With none left the clients of
+   * Removes one address, whatever it is: also one that `add` would refuse. Its connections go on until they expire; new ones do not take it. With none left the clients of
    * FULLNAT destinations time out (`conn_sched_unreach` of /proc/net/ip_vs_ext_stats counts them). Rejects with
    * `ENOENT` where the service does not have it.
    */
@@ -291,9 +332,10 @@ export class LocalAddresses {
   }
 
   /**
-   * Which CPUs the addresses serve: on fullnat-v3 each lives on one, chosen by its last byte, and a CPU without one
-   * loses every connection (ip_vs_ctl.c:laddr_to_cpuid, ip_vs_conn.c:ip_vs_get_laddr). fullnat-v2 has one list for
-   * all, shown as CPU 0.
+   * Which CPUs the addresses serve: on fullnat-v3 each lives on one, chosen by its last byte when it was added, and a CPU
+   * without one loses every connection (ip_vs_ctl.c:laddr_to_cpuid, ip_vs_conn.c:ip_vs_get_laddr). The kernel does not tell
+   * where an address lives: `uncertain` has the CPUs whose part depends on `reserve_core` having been the same then. fullnat-v2
+   * has one list for all, shown as CPU 0. Rejects with `ESRCH` where there is no such service.
    */
   coverage(service: ServiceKey, options?: CallOptions): Promise<LocalAddressCoverage> {
     return this.runner.run((context) => coverageProgram(context, service, this.cpuState), options)

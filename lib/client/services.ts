@@ -101,15 +101,15 @@ function sameConfig(
 
 export function addService(context: Context, input: ServiceInput): Command {
   const operation = 'services.add'
-  const { service, config, change } = checkServiceInput(input)
-  ruleService(context.capabilities, service, change, operation)
+  const { service, config, change, listed } = checkServiceInput(input)
+  ruleService(context.capabilities, service, change, operation, !listed)
   return write(context, Operation.serviceAdd, service, config)
 }
 
 export function setService(context: Context, input: ServiceInput): Write {
   const operation = 'services.set'
   const { service, config, change } = checkServiceInput(input)
-  ruleService(context.capabilities, service, change, operation)
+  ruleService(context.capabilities, service, change, operation, false)
   if (!mustKeepTimeout(context, service, config)) return write(context, Operation.serviceSet, service, config)
   const found: NormalizedServiceConfig[] = []
   return {
@@ -129,7 +129,7 @@ export function updateService(context: Context, key: ServiceKey, change: Service
   const operation = 'services.update'
   const service = checkServiceKey(key)
   const named = checkServiceChange(change, service)
-  ruleService(context.capabilities, service, named, operation)
+  ruleService(context.capabilities, service, named, operation, false)
   const found: NormalizedServiceConfig[] = []
   return {
     operation,
@@ -145,8 +145,8 @@ export function updateService(context: Context, key: ServiceKey, change: Service
 
 export function ensureService(context: Context, input: ServiceInput): CallPlan<EnsureResult> {
   const operation = 'services.ensure'
-  const { service, config, change } = checkServiceInput(input)
-  ruleService(context.capabilities, service, change, operation)
+  const { service, config, change, listed } = checkServiceInput(input)
+  ruleService(context.capabilities, service, change, operation, !listed)
   const look = (follow: EnsureWrite): FollowUp<EnsureResult> => {
     const found: NormalizedServiceConfig[] = []
     const done = () => {
@@ -273,7 +273,10 @@ export class Services {
     return this.runner.run((context) => getService(context, service), options)
   }
 
-  /** Rejects with `EEXIST` where there is one already, with `ENOENT` for a scheduler the kernel does not have. */
+  /**
+   * Takes what was listed, here or elsewhere, as it is. Rejects with `EEXIST` where there is one already, with `ENOENT` for a
+   * scheduler the kernel does not have.
+   */
   add(service: ServiceInput, options?: CallOptions): Promise<void> {
     return this.runner.send(addService, options, service)
   }
@@ -286,7 +289,10 @@ export class Services {
     return this.runner.send(setService, options, service)
   }
 
-  /** Changes the named properties and leaves the others. Rejects with `ESRCH` where there is no such service. */
+  /**
+   * Changes the named properties and leaves the others, whatever they are; `undefined` is not named. `persistence` is replaced
+   * as a whole, `null` ends it. Rejects with `ESRCH` where there is no such service.
+   */
   update(service: ServiceKey, change: ServiceConfig, options?: CallOptions): Promise<void> {
     return this.runner.run((context) => updateService(context, service, change), options)
   }

@@ -6,7 +6,7 @@ import type { Reply } from '../border/reply'
 import type { CallPlan, Command, PlannedRequest, Write } from '../dispatch/call-plan'
 import { FollowUp, nothing } from '../dispatch/call-plan'
 import { checkServiceKey } from '../input'
-import { removesDestinationsFirst, ruleWrites, ruleZero } from '../kernel/rules'
+import { expressibleBySockopt, removesDestinationsFirst, ruleWrites, ruleZero } from '../kernel/rules'
 import { serviceKeyId } from '../model/keys'
 import type {
   DestinationInfo,
@@ -82,11 +82,11 @@ export function zeroCounters({ capabilities }: Context, key: ServiceKey | undefi
   return { fields: { operation: Operation.zero, service } }
 }
 
-export function flushTable(context: Context): Write {
+export function flushTable({ capabilities }: Context): Write {
   const operation = 'flush'
-  ruleWrites(context.capabilities, operation)
+  ruleWrites(capabilities, operation)
   const flush: Command = { fields: { operation: Operation.flush } }
-  if (!removesDestinationsFirst(context.capabilities.dialect)) return flush
+  if (!removesDestinationsFirst(capabilities.dialect)) return flush
   const services: Building[] = []
   return {
     operation,
@@ -96,9 +96,11 @@ export function flushTable(context: Context): Write {
     done: () => {
       const removals: PlannedRequest[] = []
       for (const { service, destinations } of services) {
-        // A protocol without a name has no key, and no packet ever found such a service.
-        if (typeof service.protocol === 'number') continue
-        for (const removal of removalsOf(checkServiceKey(service), destinations)) removals.push(removal)
+        const key = checkServiceKey(service)
+        // What sockopt cannot name it can flush; no packet ever finds such a service there but an IPv6 one, which it cannot
+        // list.
+        if (capabilities.transport === 'sockopt' && !expressibleBySockopt(capabilities, key)) continue
+        for (const removal of removalsOf(key, destinations)) removals.push(removal)
       }
       return new FollowUp<void>([...removals, flush], nothing)
     },
@@ -119,9 +121,7 @@ export function readInfo(): CallPlan<Info> {
 export function snapshotIdentity(services: readonly SnapshotService[]): string {
   return services
     .map(({ service, destinations, localAddresses }) => {
-      const key = serviceKeyId(
-        service.fwmark === undefined ? service : { fwmark: service.fwmark, family: service.family },
-      )
+      const key = serviceKeyId(service)
       const targets = destinations.map(({ address, port }) => `${address} ${port}`).sort()
       const locals = localAddresses.map(({ address }) => address).sort()
       return [key, ...targets, '|', ...locals].join(',')

@@ -1,13 +1,27 @@
 /** Destinations: their keys and their configuration. */
 
 import { invalidValue, outOfRange } from '../errors/argument-errors'
-import type { NormalizedDestinationConfig, NormalizedServiceKey, NormalizedTunnel } from '../model/normalized'
+import type {
+  NormalizedDestinationChange,
+  NormalizedDestinationConfig,
+  NormalizedServiceKey,
+  NormalizedTunnel,
+} from '../model/normalized'
 import { NormalizedDestinationKey } from '../model/normalized'
-import { FORWARDING_METHODS, familyName, TUNNEL_FLAGS, TUNNEL_TYPES } from '../model/numbers'
+import { FORWARDING_MASK, FORWARDING_METHODS, familyName, TUNNEL_FLAGS, TUNNEL_TYPES } from '../model/numbers'
 import type { DestinationConfig } from '../model/types'
-import { checkProperties, PropertyNames, refuseIdentity } from './properties'
+import { checkProperties, isListed, PropertyNames, refuseFixed } from './properties'
 import type { Mutable, Properties } from './values'
-import { checkAddress, checkFamilyAgrees, checkInteger, checkName, checkObject, INT_MAX } from './values'
+import {
+  checkAddress,
+  checkFamilyAgrees,
+  checkInteger,
+  checkName,
+  checkObject,
+  INT_MAX,
+  refuseMapped,
+  U32_MAX,
+} from './values'
 
 const KEY = ['address', 'port'] as const
 const TUNNEL = new PropertyNames(['type', 'port', 'checksum'])
@@ -43,56 +57,97 @@ function checkTunnel(value: unknown, field: string): NormalizedTunnel {
   return { type: number, port: 0, flags }
 }
 
-/** A weight or a threshold. */
-const checkCount = (value: unknown, field: string): number => checkInteger(value, field, 0, INT_MAX)
-
-/** What only holds or fails when all properties are known; only what was `named` can be wrong. */
-function checkDestinationConfig(
-  config: NormalizedDestinationConfig,
-  named: Partial<NormalizedDestinationConfig>,
-  destination: NormalizedDestinationKey,
-  service: NormalizedServiceKey,
+/** A name, or the number of what has none. */
+const nameOrNumber = (
+  value: unknown,
   field: string,
-): NormalizedDestinationConfig {
-  const { forwarding, upperThreshold, lowerThreshold, tunnel } = config
-  // The kernel says ERANGE, also for a lower threshold without an upper one (ip_vs_ctl.c:ip_vs_add_dest).
-  const limits = named.upperThreshold !== undefined || named.lowerThreshold !== undefined
-  if (limits && lowerThreshold > upperThreshold) {
-    throw outOfRange(`${field}.lowerThreshold`, `<= upperThreshold (${upperThreshold})`, lowerThreshold)
+  names: Readonly<Record<string, number>>,
+  max: number,
+): number => (typeof value === 'number' ? checkInteger(value, field, 0, max) : checkName(value, field, names))
+
+/** As a kernel holds it: it takes every type, and a port and flags with each of them (ip_vs_ctl.c:ip_vs_genl_parse_dest). */
+function checkHeldTunnel(value: unknown, field: string): NormalizedTunnel {
+  const { type, port, checksum } = checkProperties(value, field, TUNNEL)
+  return {
+    type: nameOrNumber(type, `${field}.type`, TUNNEL_TYPES, 65535),
+    port: port === undefined ? 0 : checkInteger(port, `${field}.port`, 0, 65535),
+    flags: checksum === undefined ? 0 : nameOrNumber(checksum, `${field}.checksum`, TUNNEL_FLAGS, 65535),
   }
+}
+
+/** What is filled in while the properties of a caller are checked. */
+interface Building {
+  /** They are those of a listed destination: every value that a kernel can hold. */
+  readonly listed: boolean
+  readonly named: Mutable<NormalizedDestinationChange>
+}
+
+const checkWeight = (value: unknown, field: string, listed: boolean): number =>
+  listed ? checkInteger(value, field, -INT_MAX - 1, INT_MAX) : checkInteger(value, field, 0, INT_MAX)
+
+const checkThreshold = (value: unknown, field: string, listed: boolean): number =>
+  checkInteger(value, field, 0, listed ? U32_MAX : INT_MAX)
+
+/** Only what was `named` can be wrong. */
+function checkThresholds(
+  config: NormalizedDestinationConfig,
+  named: NormalizedDestinationChange,
+  field: string,
+): void {
+  const { upperThreshold, lowerThreshold } = config
+  // The kernel says ERANGE, also for a lower threshold without an upper one (ip_vs_ctl.c:ip_vs_add_dest).
+  if (lowerThreshold > upperThreshold) {
+    if (named.lowerThreshold !== undefined) {
+      throw outOfRange(`${field}.lowerThreshold`, `<= upperThreshold (${upperThreshold})`, lowerThreshold)
+    }
+    if (named.upperThreshold !== undefined) {
+      throw outOfRange(`${field}.upperThreshold`, `>= lowerThreshold (${lowerThreshold})`, upperThreshold)
+    }
+  }
+}
+
+/** A listed destination has a tunnel with that method only. */
+function checkTunnelBelongs(
+  { forwarding }: NormalizedDestinationConfig,
+  { tunnel }: NormalizedDestinationChange,
+  field: string,
+): void {
   if (tunnel && forwarding !== FORWARDING_METHODS.tunnel) {
     throw invalidValue(`${field}.tunnel`, "is for forwarding 'tunnel' only", tunnel)
   }
-  // ip_vs_ctl.c:ip_vs_genl_set_cmd of mainline; older kernels take the family of the service for granted.
-  const across = destination.family !== service.family && named.forwarding !== undefined
-  if (across && forwarding !== FORWARDING_METHODS.tunnel) {
-    throw invalidValue(
-      `${field}.address`,
-      `must be of the service's family, ${familyName(service.family)} (or forwarding 'tunnel')`,
-      destination.key.address,
-    )
-  }
-  return config
 }
 
-type Property = (to: Mutable<NormalizedDestinationConfig>, value: unknown, field: string) => void
+/** ip_vs_ctl.c:ip_vs_genl_set_cmd of mainline; older kernels take the family of the service for granted. */
+function leadsAcross(
+  forwarding: number | undefined,
+  destination: NormalizedDestinationKey,
+  service: NormalizedServiceKey,
+): boolean {
+  const across = destination.family !== service.family
+  return across && forwarding !== undefined && forwarding !== FORWARDING_METHODS.tunnel
+}
+
+type Property = (to: Building, value: unknown, field: string) => void
 
 /** What each property of a caller becomes; `undefined` never comes here. */
 const PROPERTIES: { readonly [name in keyof Required<DestinationConfig>]: Property } = {
   forwarding: (to, value, field) => {
-    to.forwarding = checkName(value, field, FORWARDING_METHODS)
+    to.named.forwarding = to.listed
+      ? nameOrNumber(value, field, FORWARDING_METHODS, FORWARDING_MASK)
+      : checkName(value, field, FORWARDING_METHODS)
   },
   weight: (to, value, field) => {
-    to.weight = checkCount(value, field)
+    to.named.weight = checkWeight(value, field, to.listed)
   },
   upperThreshold: (to, value, field) => {
-    to.upperThreshold = checkCount(value, field)
+    to.named.upperThreshold = checkThreshold(value, field, to.listed)
   },
   lowerThreshold: (to, value, field) => {
-    to.lowerThreshold = checkCount(value, field)
+    to.named.lowerThreshold = checkThreshold(value, field, to.listed)
   },
   tunnel: (to, value, field) => {
-    to.tunnel = checkTunnel(value, field)
+    if (value === null) to.named.tunnel = null
+    else to.named.tunnel = to.listed ? checkHeldTunnel(value, field) : checkTunnel(value, field)
   },
 }
 
@@ -118,15 +173,13 @@ const PATHS: { readonly [name: string]: string } = [...KEY, ...CONFIG_NAMES].red
 const pathOf = (field: string, name: string): string =>
   field === DESTINATION ? (PATHS[name] as string) : `${field}.${name}`
 
-function nameProperties(
-  to: Mutable<NormalizedDestinationConfig>,
-  properties: Properties,
-  field: string,
-): void {
+function nameProperties(properties: Properties, field: string, listed: boolean): NormalizedDestinationChange {
+  const to: Building = { listed, named: {} }
   for (const name of CONFIG_NAMES) {
     const value = properties[name]
     if (value !== undefined) PROPERTIES[name](to, value, pathOf(field, name))
   }
+  return to.named
 }
 
 /** A destination to add or to set; what is left out has its default, `forwarding` has none. */
@@ -137,50 +190,65 @@ export function checkDestinationInput(
 ): { readonly destination: NormalizedDestinationKey; readonly config: NormalizedDestinationConfig } {
   const properties = checkProperties(value, field, DESTINATION_INPUT)
   const destination = checkDestinationKey(properties, field)
-  if (properties.forwarding === undefined) {
+  const { forwarding } = properties
+  if (forwarding === undefined) {
     throw invalidValue(pathOf(field, 'forwarding'), 'must be named: it has no default', undefined)
   }
+  const listed = isListed(properties)
+  const named = nameProperties(properties, field, listed)
   const config: NormalizedDestinationConfig = {
-    forwarding: 0,
-    weight: 1,
-    upperThreshold: 0,
-    lowerThreshold: 0,
-    tunnel: undefined,
+    forwarding: named.forwarding as number,
+    weight: named.weight ?? 1,
+    upperThreshold: named.upperThreshold ?? 0,
+    lowerThreshold: named.lowerThreshold ?? 0,
+    tunnel: named.tunnel ?? undefined,
   }
-  nameProperties(config, properties, field)
-  return { destination, config: checkDestinationConfig(config, config, destination, service, field) }
+  checkTunnelBelongs(config, named, field)
+  if (listed) return { destination, config }
+  refuseMapped(destination.address, properties.address, pathOf(field, 'address'))
+  checkThresholds(config, named, field)
+  if (leadsAcross(config.forwarding, destination, service)) {
+    throw invalidValue(
+      pathOf(field, 'address'),
+      `must be of the service's family, ${familyName(service.family)} (or forwarding 'tunnel')`,
+      properties.address,
+    )
+  }
+  return { destination, config }
 }
 
-/**
- * The named properties of an update; `tunnel: undefined` goes back to plain IP-in-IP. See `mergeDestination`.
- */
-export function checkDestinationChange(
-  value: unknown,
-  field = 'change',
-): Partial<NormalizedDestinationConfig> {
+/** The named properties of an update; `undefined` counts as not named. See `mergeDestination`. */
+export function checkDestinationChange(value: unknown, field = 'change'): NormalizedDestinationChange {
   const properties = checkProperties(value, field, DESTINATION_CHANGE)
-  refuseIdentity(properties, KEY, field)
-  const config: Mutable<NormalizedDestinationConfig> = {}
-  nameProperties(config, properties, field)
-  if ('tunnel' in properties && properties.tunnel === undefined) config.tunnel = undefined
-  return config
+  refuseFixed(properties, KEY, READ_ONLY, field)
+  return nameProperties(properties, field, false)
 }
 
 /** The configuration after an update. A tunnel goes when the forwarding method that it belonged to goes. */
 export function mergeDestination(
   current: NormalizedDestinationConfig,
-  change: Partial<NormalizedDestinationConfig>,
+  named: NormalizedDestinationChange,
   destination: NormalizedDestinationKey,
   service: NormalizedServiceKey,
   field = 'change',
 ): NormalizedDestinationConfig {
-  const merged = { ...current, ...change }
-  const dropped = !('tunnel' in change) && merged.forwarding !== FORWARDING_METHODS.tunnel
-  return checkDestinationConfig(
-    dropped ? { ...merged, tunnel: undefined } : merged,
-    change,
-    destination,
-    service,
-    field,
-  )
+  const forwarding = named.forwarding ?? current.forwarding
+  const kept = forwarding === FORWARDING_METHODS.tunnel ? current.tunnel : undefined
+  const config: NormalizedDestinationConfig = {
+    forwarding,
+    weight: named.weight ?? current.weight,
+    upperThreshold: named.upperThreshold ?? current.upperThreshold,
+    lowerThreshold: named.lowerThreshold ?? current.lowerThreshold,
+    tunnel: named.tunnel === undefined ? kept : (named.tunnel ?? undefined),
+  }
+  checkTunnelBelongs(config, named, field)
+  checkThresholds(config, named, field)
+  if (leadsAcross(named.forwarding, destination, service)) {
+    throw invalidValue(
+      `${field}.forwarding`,
+      "must be 'tunnel' for a destination that is not of the service's family",
+      forwarding,
+    )
+  }
+  return config
 }

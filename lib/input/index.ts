@@ -9,7 +9,7 @@ export {
   checkDestinationKey,
   mergeDestination,
 } from './destinations'
-export { checkLocalAddress, checkLocalAddresses } from './local-addresses'
+export { checkLocalAddress, checkLocalAddresses, checkLocalAddressKey } from './local-addresses'
 export { checkServiceChange, checkServiceInput, checkServiceKey, mergeService } from './services'
 export { checkTimeouts } from './timeouts'
 export { checkBoolean, checkObject } from './values'

@@ -1,25 +1,39 @@
 /** Local addresses of FULLNAT services. */
 
 import { invalidType, invalidValue } from '../errors/argument-errors'
+import type { PackedAddress } from '../model/address'
 import { addressKind } from '../model/address'
 import type { NormalizedServiceKey } from '../model/normalized'
 import { NormalizedLocalAddress } from '../model/normalized'
 import { familyName } from '../model/numbers'
-import { checkAddress } from './values'
+import { checkAddress, refuseMapped } from './values'
 
-/**
- * A local address for the service. The kernel checks nothing (ip_vs_ctl.c:ip_vs_new_laddr): with 0.0.0.0,
- * multicast or broadcast every connection would be lost.
- */
+function checkOfFamily(address: PackedAddress, service: NormalizedServiceKey, field: string, value: unknown) {
+  if (address.family !== service.family) {
+    throw invalidValue(field, `must be of the service's family, ${familyName(service.family)}`, value)
+  }
+}
+
+/** One to look up or to remove: the kernel checks nothing when another tool adds one (ip_vs_ctl.c:ip_vs_new_laddr). */
+export function checkLocalAddressKey(
+  value: unknown,
+  service: NormalizedServiceKey,
+  field = 'localAddress',
+): NormalizedLocalAddress {
+  const address = checkAddress(value, field)
+  checkOfFamily(address, service, field, value)
+  return new NormalizedLocalAddress(address)
+}
+
+/** One to add: with 0.0.0.0, multicast or broadcast every connection would be lost. */
 export function checkLocalAddress(
   value: unknown,
   service: NormalizedServiceKey,
   field = 'localAddress',
 ): NormalizedLocalAddress {
   const address = checkAddress(value, field)
-  if (address.family !== service.family) {
-    throw invalidValue(field, `must be of the service's family, ${familyName(service.family)}`, value)
-  }
+  refuseMapped(address, value, field)
+  checkOfFamily(address, service, field, value)
   const kind = addressKind(address)
   if (kind !== 'unicast') throw invalidValue(field, `must be an address of this machine, not ${kind}`, value)
   return new NormalizedLocalAddress(address)

@@ -55,11 +55,23 @@ function closest(name: string, known: readonly string[]): string | undefined {
   return best && best.away <= Math.min(2, plain.length / 2) ? best.candidate : undefined
 }
 
+/** What a listed object has beside its configuration, and what tells it from one that a caller made. */
+const LISTED = 'stats'
+
+/**
+ * Was the object listed, or made of one that was? What the kernel holds is no argument: such an object may have every value
+ * that a kernel can hold, and no rule is about what nobody named.
+ */
+export function isListed(properties: Properties): boolean {
+  const mark = properties[LISTED]
+  return typeof mark === 'object' && mark !== null
+}
+
 /** Names that an object may have. */
 export class PropertyNames {
   private readonly allowed: ReadonlySet<string>
 
-  /** Those of `ignored` are read-only and may come from what was listed. */
+  /** Those of `ignored` may be there besides: they come from what was listed, or have an error of their own. */
   constructor(
     readonly known: readonly string[],
     ignored: readonly string[] = [],
@@ -89,9 +101,18 @@ export function checkProperties(value: unknown, field: string, names: PropertyNa
   return properties
 }
 
-export function refuseIdentity(properties: Properties, names: readonly string[], field: string): void {
-  for (const name of names) {
-    if (properties[name] === undefined) continue
-    throw invalidValue(`${field}.${name}`, 'is part of the identity and cannot be changed', properties[name])
+/** In a change. */
+export function refuseFixed(
+  properties: Properties,
+  identity: readonly string[],
+  readOnly: readonly string[],
+  field: string,
+): void {
+  const refuse = (names: readonly string[], reason: string) => {
+    for (const name of names) {
+      if (properties[name] !== undefined) throw invalidValue(`${field}.${name}`, reason, properties[name])
+    }
   }
+  refuse(identity, 'is part of the identity and cannot be changed')
+  refuse(readOnly, 'is read-only: it can be listed, not changed')
 }

@@ -2,7 +2,7 @@
 
 import { invalidType, invalidValue } from '../errors/argument-errors'
 import type { AddressFamily } from '../model/address'
-import { AF_INET, addressKind, canonicalText, parseIpv4Mask } from '../model/address'
+import { AF_INET, addressKind, canonicalText, parseIpv4Mask, parseQuad } from '../model/address'
 import type {
   NormalizedAddressService,
   NormalizedServiceChange,
@@ -12,22 +12,25 @@ import type {
 import {
   FAMILIES,
   familyName,
+  PROTOCOL_NAMES,
   PROTOCOLS,
   SCHEDULER_FLAGS,
   SCHEDULER_FLAGS_MASK,
   SERVICE_FLAGS,
 } from '../model/numbers'
-import type { AddressServiceKey, ServiceConfig } from '../model/types'
-import { checkProperties, PropertyNames, refuseIdentity } from './properties'
+import type { ServiceConfig } from '../model/types'
+import { checkProperties, isListed, PropertyNames, refuseFixed } from './properties'
 import type { Mutable, Properties } from './values'
 import {
   checkAddress,
   checkBoolean,
   checkFamilyAgrees,
+  checkHeldName,
   checkInteger,
   checkModuleName,
   checkName,
   checkObject,
+  refuseMapped,
   SECONDS_MAX,
   U32_MAX,
 } from './values'
@@ -35,7 +38,15 @@ import {
 const SERVICE_KEY = ['protocol', 'address', 'port', 'fwmark', 'family'] as const
 const PERSISTENCE = new PropertyNames(['timeout', 'netmask', 'engine'])
 
-/** The key that was checked last: whoever fills a service with destinations names it once for each of them. */
+/** A number is one that `list` gave: netlink lets any in (ip_vs_ctl.c:ip_vs_genl_parse_service). */
+function checkProtocol(value: unknown, field: string): number {
+  return typeof value === 'number' ? checkInteger(value, field, 0, 65535) : checkName(value, field, PROTOCOLS)
+}
+
+/**
+ * The key that was checked last: whoever fills a service with destinations names it once for each of them. Errors hand its
+ * `key` out, so that is frozen.
+ */
 let last: NormalizedAddressService | undefined
 
 /**
@@ -60,12 +71,13 @@ export function checkServiceKey(value: unknown, field = 'service'): NormalizedSe
     // 0 is "no mark": netlink would then take TCP 0.0.0.0:0 (ip_vs_ctl.c:ip_vs_genl_parse_service).
     const mark = checkInteger(fwmark, `${field}.fwmark`, 1, U32_MAX)
     const number = family === undefined ? AF_INET : checkName(family, `${field}.family`, FAMILIES)
-    return { kind: 'fwmark', fwmark: mark, family: number, key: { fwmark: mark, family: familyName(number) } }
+    const key = Object.freeze({ fwmark: mark, family: familyName(number) })
+    return { kind: 'fwmark', fwmark: mark, family: number, key }
   }
   if (protocol === undefined && address === undefined && port === undefined) {
     throw invalidValue(field, 'must have protocol, address and port, or fwmark', value)
   }
-  const protocolNumber = checkName(protocol, `${field}.protocol`, PROTOCOLS)
+  const protocolNumber = checkProtocol(protocol, `${field}.protocol`)
   const packed = checkAddress(address, `${field}.address`)
   const portNumber = checkInteger(port, `${field}.port`, 0, 65535)
   checkFamilyAgrees(family, packed.family, field)
@@ -75,28 +87,29 @@ export function checkServiceKey(value: unknown, field = 'service'): NormalizedSe
     address: packed,
     port: portNumber,
     family: packed.family,
-    key: {
-      protocol: protocol as AddressServiceKey['protocol'],
+    key: Object.freeze({
+      protocol: PROTOCOL_NAMES[protocolNumber] ?? protocolNumber,
       address: canonicalText(packed, address as string),
       port: portNumber,
-    },
+    }),
   }
   return last
 }
 
-function checkNetmask(value: unknown, family: AddressFamily, field: string): number {
+/** `listed`: also a mask with holes, or a prefix length that no kernel would take. */
+function checkNetmask(value: unknown, family: AddressFamily, field: string, listed: boolean): number {
   if (family === AF_INET) {
     if (value === undefined) return U32_MAX
     if (typeof value !== 'string')
       throw invalidType(field, "string (an IPv4 mask such as '255.255.255.0')", value)
-    const mask = parseIpv4Mask(value)
+    const mask = listed ? parseQuad(value) : parseIpv4Mask(value)
     if (mask === undefined) throw invalidValue(field, "must be an IPv4 mask such as '255.255.255.0'", value)
     return mask
   }
   // 0 is refused by the kernel even when not persistent (ip_vs_ctl.c:ip_vs_add_service).
   if (value === undefined) return 128
   if (typeof value !== 'number') throw invalidType(field, 'number (an IPv6 prefix length)', value)
-  return checkInteger(value, field, 1, 128)
+  return listed ? checkInteger(value, field, 0, U32_MAX) : checkInteger(value, field, 1, 128)
 }
 
 function checkSchedulerFlags(value: unknown, field: string): number {
@@ -118,6 +131,8 @@ function checkProtocolOf(
 
 /** What is filled in while the properties of a caller are checked. */
 interface Building {
+  /** They are those of a listed service: every value that a kernel can hold. */
+  readonly listed: boolean
   values: Mutable<NormalizedServiceConfig>
   flagsMask: number
   flags: number
@@ -137,29 +152,35 @@ function nameFlag(
   service: NormalizedServiceKey,
   protocol: number,
 ): void {
-  if (checkBoolean(value, field)) checkProtocolOf(service, protocol, field, value)
+  if (checkBoolean(value, field) && !to.listed) checkProtocolOf(service, protocol, field, value)
   nameFlags(to, bit, value ? bit : 0)
 }
 
-function namePersistence(
-  to: Building,
-  value: unknown,
-  field: string,
-  { family }: NormalizedServiceKey,
-): void {
+function namePersistence(to: Building, value: unknown, field: string, service: NormalizedServiceKey): void {
+  const { listed, values } = to
+  if (value === null) {
+    nameFlags(to, SERVICE_FLAGS.persistent, 0)
+    const { persistenceTimeout, netmask, engine } = defaultsOf(service)
+    Object.assign(values, { persistenceTimeout, netmask, engine })
+    return
+  }
   const { timeout, netmask, engine } = checkProperties(value, field, PERSISTENCE)
   nameFlags(to, SERVICE_FLAGS.persistent, SERVICE_FLAGS.persistent)
-  to.values.persistenceTimeout = checkInteger(timeout, `${field}.timeout`, 1, SECONDS_MAX)
-  to.values.netmask = checkNetmask(netmask, family, `${field}.netmask`)
-  to.values.engine = engine === undefined ? undefined : checkModuleName(engine, `${field}.engine`)
+  const [least, most] = listed ? [0, U32_MAX] : [1, SECONDS_MAX]
+  values.persistenceTimeout = checkInteger(timeout, `${field}.timeout`, least, most)
+  values.netmask = checkNetmask(netmask, service.family, `${field}.netmask`, listed)
+  values.engine = engine === undefined ? undefined : nameOf(to, engine, `${field}.engine`)
 }
+
+const nameOf = ({ listed }: Building, value: unknown, field: string): string =>
+  listed ? checkHeldName(value, field) : checkModuleName(value, field)
 
 type Property = (to: Building, value: unknown, field: string, service: NormalizedServiceKey) => void
 
 /** What each property of a caller becomes; `undefined` never comes here. */
 const PROPERTIES: { readonly [name in keyof Required<ServiceConfig>]: Property } = {
   scheduler: (to, value, field) => {
-    to.values.scheduler = checkModuleName(value, field)
+    to.values.scheduler = nameOf(to, value, field)
   },
   schedulerFlags: (to, value, field) =>
     nameFlags(to, SCHEDULER_FLAGS_MASK, checkSchedulerFlags(value, field)),
@@ -169,8 +190,8 @@ const PROPERTIES: { readonly [name in keyof Required<ServiceConfig>]: Property }
   synproxy: (to, value, field, service) =>
     nameFlag(to, SERVICE_FLAGS.synproxy, value, field, service, PROTOCOLS.tcp),
   establishedTimeout: (to, value, field, service) => {
-    to.values.establishedTimeout = checkInteger(value, field, 1, SECONDS_MAX)
-    checkProtocolOf(service, PROTOCOLS.tcp, field, value)
+    to.values.establishedTimeout = checkInteger(value, field, 1, to.listed ? U32_MAX : SECONDS_MAX)
+    if (!to.listed) checkProtocolOf(service, PROTOCOLS.tcp, field, value)
   },
 }
 
@@ -183,13 +204,15 @@ function nameProperties(
   properties: Properties,
   service: NormalizedServiceKey,
   field: string,
+  listed: boolean,
 ): NormalizedServiceChange {
-  const to: Building = { values: {}, flagsMask: 0, flags: 0 }
+  const to: Building = { listed, values: {}, flagsMask: 0, flags: 0 }
   for (const name of CONFIG_NAMES) {
     const value = properties[name]
     if (value !== undefined) PROPERTIES[name](to, value, `${field}.${name}`, service)
   }
-  return to
+  const { values, flags, flagsMask } = to
+  return { values, flags, flagsMask }
 }
 
 /** What a service is without a word of the caller. */
@@ -199,7 +222,7 @@ function defaultsOf({ family }: NormalizedServiceKey): NormalizedServiceConfig {
     flags: 0,
     persistenceTimeout: 0,
     // 0 is refused by the kernel even when not persistent (ip_vs_ctl.c:ip_vs_add_service).
-    netmask: checkNetmask(undefined, family, ''),
+    netmask: checkNetmask(undefined, family, '', false),
     engine: undefined,
     establishedTimeout: undefined,
   }
@@ -213,6 +236,43 @@ export function mergeService(
   return { ...current, ...values, flags: (current.flags & ~flagsMask) | flags }
 }
 
+/** The property that sets each bit of the flags word. */
+const FLAG_PROPERTIES: readonly (readonly [bits: number, name: keyof ServiceConfig])[] = [
+  [SERVICE_FLAGS.persistent, 'persistence'],
+  [SERVICE_FLAGS.onePacket, 'onePacket'],
+  [SERVICE_FLAGS.synproxy, 'synproxy'],
+  [SCHEDULER_FLAGS_MASK, 'schedulerFlags'],
+]
+
+/** A flags word that came along with what was listed: it is not sent, so it must not say what the properties do not. */
+function checkFlagsAgree(value: unknown, named: number, field: string): void {
+  if (value === undefined) return
+  const word = checkInteger(value, field, 0, U32_MAX)
+  const wrong = FLAG_PROPERTIES.find(([bits]) => ((word ^ named) & bits) !== 0)
+  if (!wrong) return
+  const [bits, name] = wrong
+  const says = (word & bits) === 0 ? 'does not have' : 'has'
+  throw invalidValue(
+    field,
+    `${says} the flags of ${name}, which the property does not agree with (leave flags out to change ${name})`,
+    value,
+  )
+}
+
+/** What the kernel would take and no packet would ever find; what was listed is what somebody wanted all the same. */
+function checkReachable(
+  service: NormalizedServiceKey,
+  { protocol, address }: Properties,
+  field: string,
+): void {
+  if (service.kind !== 'address') return
+  checkName(protocol, `${field}.protocol`, PROTOCOLS)
+  refuseMapped(service.address, address, `${field}.address`)
+  if (addressKind(service.address) === 'unspecified') {
+    throw invalidValue(`${field}.address`, 'must be a real address: no packet is ever sent to it', address)
+  }
+}
+
 /** A service to add or to set; what is left out has its default, `establishedTimeout` stays undefined. */
 export function checkServiceInput(
   value: unknown,
@@ -221,38 +281,25 @@ export function checkServiceInput(
   readonly service: NormalizedServiceKey
   readonly config: NormalizedServiceConfig
   readonly change: NormalizedServiceChange
+  /** It was listed, by this kernel or another one. */
+  readonly listed: boolean
 } {
   const properties = checkProperties(value, field, SERVICE_INPUT)
   const service = checkServiceKey(properties, field)
-  if (service.kind === 'address' && addressKind(service.address) === 'unspecified') {
-    throw invalidValue(
-      `${field}.address`,
-      'must be a real address: no packet is ever sent to it',
-      properties.address,
-    )
-  }
-  const change = nameProperties(properties, service, field)
-  return { service, change, config: mergeService(defaultsOf(service), change) }
+  const listed = isListed(properties)
+  if (!listed) checkReachable(service, properties, field)
+  const change = nameProperties(properties, service, field, listed)
+  checkFlagsAgree(properties.flags, change.flags, `${field}.flags`)
+  return { service, change, config: mergeService(defaultsOf(service), change), listed }
 }
 
-/**
- * The named properties of an update. `persistence` is replaced as a whole; `persistence: undefined` ends it. Every other
- * property that is undefined counts as not named.
- */
+/** The named properties of an update; `undefined` counts as not named. `persistence` is replaced as a whole. */
 export function checkServiceChange(
   value: unknown,
   service: NormalizedServiceKey,
   field = 'change',
 ): NormalizedServiceChange {
   const properties = checkProperties(value, field, SERVICE_CHANGE)
-  refuseIdentity(properties, ['protocol', 'address', 'port', 'fwmark'], field)
-  checkFamilyAgrees(properties.family, service.family, field)
-  const change = nameProperties(properties, service, field)
-  if (!('persistence' in properties) || properties.persistence !== undefined) return change
-  const { persistenceTimeout, netmask, engine } = defaultsOf(service)
-  return {
-    values: { ...change.values, persistenceTimeout, netmask, engine },
-    flags: change.flags & ~SERVICE_FLAGS.persistent,
-    flagsMask: change.flagsMask | SERVICE_FLAGS.persistent,
-  }
+  refuseFixed(properties, SERVICE_KEY, READ_ONLY, field)
+  return nameProperties(properties, service, field, false)
 }

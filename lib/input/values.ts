@@ -2,7 +2,7 @@
 
 import { invalidType, invalidValue, outOfRange } from '../errors/argument-errors'
 import type { AddressFamily, PackedAddress } from '../model/address'
-import { parseAddress } from '../model/address'
+import { mappedIpv4, parseAddress } from '../model/address'
 import { familyName } from '../model/numbers'
 
 export const INT_MAX = 2147483647
@@ -44,6 +44,26 @@ export function checkAddress(value: unknown, field: string): PackedAddress {
   const address = parseAddress(checkString(value, field))
   if (!address) throw invalidValue(field, 'must be an IPv4 or IPv6 address', value)
   return address
+}
+
+/**
+ * IPv4-mapped IPv6 addresses are for sockets; no packet has one, so what was meant is the IPv4 address. Not for what looks
+ * something up: FULLNAT kernels can hold one.
+ */
+export function refuseMapped(address: PackedAddress, value: unknown, field: string): void {
+  const ipv4 = mappedIpv4(address)
+  if (ipv4 !== undefined) {
+    throw invalidValue(field, `must be written as the IPv4 address that it stands for, '${ipv4}'`, value)
+  }
+}
+
+/** A name that a kernel holds: that of a module, whoever made it. */
+export function checkHeldName(value: unknown, field: string): string {
+  const name = checkString(value, field)
+  if (!/^[^\s/\0]+$/.test(name) || Buffer.byteLength(name) > 15) {
+    throw invalidValue(field, 'must be the name of a module, 1 to 15 bytes', value)
+  }
+  return name
 }
 
 export function checkModuleName(value: unknown, field: string): string {

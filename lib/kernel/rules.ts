@@ -5,7 +5,7 @@ import { IpvsErrorCodes, ownError } from '../errors/ipvs-error'
 import { AF_INET, AF_INET6 } from '../model/address'
 import type {
   NormalizedDaemon,
-  NormalizedDestinationConfig,
+  NormalizedDestinationChange,
   NormalizedDestinationKey,
   NormalizedLocalAddress,
   NormalizedServiceChange,
@@ -45,21 +45,28 @@ export function ruleWrites(
 }
 
 /**
- * For every operation on a service, reading included. abi.md §1.1: sockopt has no IPv6, it would look for an
- * IPv4 service. §1.5-7: on 2.6.32 it takes TCP and UDP only (EFAULT).
+ * Whether sockopt can name the service. abi.md §1.1: it has no IPv6, it would look for an IPv4 service. §1.5-7: it takes TCP
+ * and UDP, on mainline SCTP besides, and nothing else (EFAULT).
  */
+export function expressibleBySockopt({ sctp }: Capabilities, service: NormalizedServiceKey): boolean {
+  if (service.family === AF_INET6) return false
+  if (service.kind === 'fwmark') return true
+  const { protocol } = service
+  return protocol === PROTOCOLS.tcp || protocol === PROTOCOLS.udp || (sctp && protocol === PROTOCOLS.sctp)
+}
+
+/** For every operation on a service, reading included. */
 export function ruleServiceKey(
   capabilities: Capabilities,
   service: NormalizedServiceKey,
   operation: string,
   target?: Target,
 ): void {
-  if (capabilities.transport !== 'sockopt') return
-  const refuse = (description: string) =>
-    unsupported(description, operation, subjectOf(service, target), "Use transport 'netlink'.")
-  if (!capabilities.ipv6 && service.family === AF_INET6) throw refuse('sockopt cannot express IPv6')
-  const sctp = service.kind === 'address' && service.protocol === PROTOCOLS.sctp
-  if (sctp && !capabilities.sctp) throw refuse('sockopt knows no SCTP on this kernel')
+  if (capabilities.transport !== 'sockopt' || expressibleBySockopt(capabilities, service)) return
+  const known = capabilities.sctp ? 'TCP, UDP and SCTP' : 'TCP and UDP'
+  const description =
+    service.family === AF_INET6 ? 'sockopt cannot express IPv6' : `sockopt knows ${known} only on this kernel`
+  throw unsupported(description, operation, subjectOf(service, target), "Use transport 'netlink'.")
 }
 
 /** modprobe takes - and _ for the same. */
@@ -86,12 +93,16 @@ export function ruleScheduler(
   }
 }
 
-/** Before a service is added or set. What the caller does not name is as the kernel has it, and no trap. */
+/**
+ * Before a service is added or set. What the caller does not name is as the kernel has it, and no trap. `mayBeNew`: there may be
+ * no such service yet, on this or another kernel.
+ */
 export function ruleService(
   capabilities: Capabilities,
   service: NormalizedServiceKey,
   { values, flags }: NormalizedServiceChange,
   operation = 'services.add',
+  mayBeNew = true,
 ): void {
   const subject = { service: service.key }
   const refuse = (when: boolean, description: string, hint?: string) => {
@@ -107,7 +118,7 @@ export function ruleService(
   )
   // §10.1-22: netlink lets SCTP in, and no packet ever finds the service.
   refuse(
-    !capabilities.sctp && service.kind === 'address' && service.protocol === PROTOCOLS.sctp,
+    mayBeNew && !capabilities.sctp && service.kind === 'address' && service.protocol === PROTOCOLS.sctp,
     'this kernel does not balance SCTP',
   )
   // §10.2-4: mainline stores bit 0x8000 and protects nothing.
@@ -139,7 +150,7 @@ export function ruleDestination(
   capabilities: Capabilities,
   service: NormalizedServiceKey,
   destination: NormalizedDestinationKey,
-  config: Partial<NormalizedDestinationConfig>,
+  config: NormalizedDestinationChange,
   operation = 'destinations.add',
 ): void {
   ruleWrites(capabilities, operation, service, destination)
@@ -154,7 +165,7 @@ function destinationTrouble(
   capabilities: Capabilities,
   service: NormalizedServiceKey,
   destination: NormalizedDestinationKey,
-  { forwarding, tunnel }: Partial<NormalizedDestinationConfig>,
+  { forwarding, tunnel }: NormalizedDestinationChange,
 ): Explanation | undefined {
   if (!capabilities.ipv6 && destination.family === AF_INET6) return ['sockopt cannot express IPv6']
   if (forwarding === FORWARDING_METHODS.fullnat) {
@@ -169,7 +180,7 @@ function destinationTrouble(
     }
   }
   // §2.5: 2.6.32 ignores the tunnel attributes and sends IP-in-IP; sockopt has no fields for them.
-  if (tunnel !== undefined && tunnel.type !== 0 && !capabilities.tunnelTypes) {
+  if (tunnel && tunnel.type !== 0 && !capabilities.tunnelTypes) {
     return ['tunnel types need a mainline kernel over netlink']
   }
   // §2.5: 2.6.32 reads the address as one of the service's family.
@@ -272,9 +283,8 @@ export function removesServiceBySockopt(
   transport: TransportKind,
 ): boolean {
   if (transport === 'sockopt') return true
-  const expressible =
-    service.kind === 'address' && service.family === AF_INET && service.protocol !== PROTOCOLS.sctp
-  return dialect === 'fullnat-v2' && expressible
+  if (dialect !== 'fullnat-v2' || service.kind === 'fwmark' || service.family !== AF_INET) return false
+  return service.protocol === PROTOCOLS.tcp || service.protocol === PROTOCOLS.udp
 }
 
 /**

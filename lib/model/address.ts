@@ -34,7 +34,7 @@ const octets: readonly string[] = Array.from({ length: 256 }, (_, octet) => Stri
  * Four octets without leading zeros (which other parsers read as octal) from `start` to the end; -1 if it is
  * not.
  */
-function parseQuad(text: string, start: number): number {
+function readQuad(text: string, start: number): number {
   let value = 0
   let octet = -1
   let dots = 0
@@ -81,7 +81,7 @@ function parseIpv6(text: string): PackedAddress | undefined {
       group = group * 16 + digit
     }
     if (text.charCodeAt(end) === DOT) {
-      const tail = parseQuad(text, i)
+      const tail = readQuad(text, i)
       if (tail < 0 || groups.length > 6) return undefined
       groups.push(tail >>> 16, tail & 0xffff)
       break
@@ -107,7 +107,7 @@ function parseIpv6(text: string): PackedAddress | undefined {
 
 /** Undefined for everything that is not exactly one address. */
 export function parseAddress(text: string): PackedAddress | undefined {
-  const quad = parseQuad(text, 0)
+  const quad = readQuad(text, 0)
   if (quad >= 0) return { family: AF_INET, a: quad, b: 0, c: 0, d: 0 }
   return text.length <= 45 ? parseIpv6(text) : undefined
 }
@@ -181,7 +181,7 @@ export function formatAddress(bytes: Uint8Array, offset: number, family: number)
 
 /** RFC 5952 text of the same address, undefined where it is none. */
 export function canonicalAddress(text: string): string | undefined {
-  if (parseQuad(text, 0) >= 0) return text
+  if (readQuad(text, 0) >= 0) return text
   const address = parseAddress(text)
   return address && formatPacked(address)
 }
@@ -196,6 +196,11 @@ export function addressKind(address: PackedAddress): AddressKind {
   return address.a === 0 ? 'unspecified' : 'unicast'
 }
 
+/** The IPv4 address that an IPv4-mapped one (RFC 4291 §2.5.5.2) stands for; undefined for all others. */
+export function mappedIpv4({ family, a, b, c, d }: PackedAddress): string | undefined {
+  return family === AF_INET6 && a === 0 && b === 0 && c === 0xffff ? formatQuad(d) : undefined
+}
+
 /** The last byte; it decides the CPU of a local address on fullnat-v3 (ip_vs_ctl.c:laddr_to_cpuid). */
 export function lastByte(address: PackedAddress): number {
   return (address.family === AF_INET ? address.a : address.d) & 255
@@ -207,10 +212,16 @@ export function isIpv4Mask(mask: number): boolean {
   return (zeros & (zeros + 1)) === 0
 }
 
+/** Four octets such as `'255.0.255.0'` as a number, undefined where they are none. */
+export function parseQuad(text: string): number | undefined {
+  const quad = readQuad(text, 0)
+  return quad >= 0 ? quad : undefined
+}
+
 /** A mask such as `'255.255.255.0'` as a number (0xffffff00), undefined where it is none. */
 export function parseIpv4Mask(text: string): number | undefined {
-  const mask = parseQuad(text, 0)
-  return mask >= 0 && isIpv4Mask(mask) ? mask : undefined
+  const mask = parseQuad(text)
+  return mask !== undefined && isIpv4Mask(mask) ? mask : undefined
 }
 
 export function formatIpv4Mask(mask: number): string {

@@ -1,17 +1,10 @@
 /** Keys of services and destinations as text: `'tcp 192.0.2.1:80'`, `'fwmark 7'`, `'10.0.0.5:8080'`. */
 
 import { AF_INET6, canonicalAddress, formatPacked, parseAddress } from './address'
+import { PROTOCOL_NAMES } from './numbers'
 import type { DestinationKey, Protocol, ServiceKey } from './types'
 
-/**
- * A number is a protocol that IPVS does not balance; netlink lets it in
- * (ip_vs_ctl.c:ip_vs_genl_parse_service).
- */
-type LooseServiceKey =
-  | ServiceKey
-  | { readonly protocol: number; readonly address: string; readonly port: number }
-
-const SERVICE = /^(tcp|udp|sctp) (\S+)$/
+const SERVICE = /^(?:(tcp|udp|sctp)|(0|[1-9]\d{0,4})) (\S+)$/
 const FWMARK = /^fwmark ([1-9]\d{0,9})(?: (ipv4|ipv6))?$/
 const ENDPOINT = /^(?:\[([^[\]]+)\]|([^:[\]]+)):(0|[1-9]\d{0,4})$/
 
@@ -36,9 +29,13 @@ export function formatDestinationKey(key: DestinationKey): string {
   return address.includes(':') ? `[${address}]:${key.port}` : `${address}:${key.port}`
 }
 
+/** The name of a protocol, or its number where it has none. */
+const protocolOf = (protocol: Protocol | number): Protocol | number =>
+  typeof protocol === 'number' ? (PROTOCOL_NAMES[protocol] ?? protocol) : protocol
+
 /**
- * `'tcp 192.0.2.1:80'`, `'tcp [2001:db8::1]:443'`, `'fwmark 7'`, `'fwmark 7 ipv6'`; undefined for everything
- * else. The address comes back canonical, the family of a fwmark always filled in.
+ * `'tcp 192.0.2.1:80'`, `'tcp [2001:db8::1]:443'`, `'50 192.0.2.1:0'` (a protocol without a name), `'fwmark 7'`,
+ * `'fwmark 7 ipv6'`; undefined for everything else. The address comes back canonical, the family of a fwmark always filled in.
  */
 export function parseServiceKey(text: string): ServiceKey | undefined {
   const mark = FWMARK.exec(text)
@@ -47,23 +44,24 @@ export function parseServiceKey(text: string): ServiceKey | undefined {
     return fwmark <= 0xffffffff ? { fwmark, family: mark[2] === 'ipv6' ? 'ipv6' : 'ipv4' } : undefined
   }
   const match = SERVICE.exec(text)
-  const endpoint = match && parseDestinationKey(match[2] as string)
-  return endpoint
-    ? { protocol: match[1] as Protocol, address: endpoint.address, port: endpoint.port }
-    : undefined
+  const endpoint = match && parseDestinationKey(match[3] as string)
+  if (!endpoint) return undefined
+  const protocol = protocolOf((match[1] as Protocol | undefined) ?? Number(match[2]))
+  const known = typeof protocol === 'string' || protocol <= 65535
+  return known ? { protocol, address: endpoint.address, port: endpoint.port } : undefined
 }
 
 /** The reverse of `parseServiceKey`; a protocol without a name is printed as its number. Never throws. */
-export function formatServiceKey(key: LooseServiceKey): string {
-  if ('fwmark' in key && key.fwmark !== undefined) {
+export function formatServiceKey(key: ServiceKey): string {
+  if (key.fwmark !== undefined) {
     return key.family === 'ipv6' ? `fwmark ${key.fwmark} ipv6` : `fwmark ${key.fwmark}`
   }
-  const { protocol, address, port } = key as Exclude<LooseServiceKey, { fwmark: number }>
-  return `${protocol} ${formatDestinationKey({ address, port })}`
+  const { protocol, address, port } = key
+  return `${protocolOf(protocol)} ${formatDestinationKey({ address, port })}`
 }
 
 /** The same text for every way of writing the same service: for `Map` keys. */
-export const serviceKeyId: (key: LooseServiceKey) => string = formatServiceKey
+export const serviceKeyId: (key: ServiceKey) => string = formatServiceKey
 
 /** The same text for every way of writing the same destination within its service: for `Map` keys. */
 export const destinationKeyId: (key: DestinationKey) => string = formatDestinationKey

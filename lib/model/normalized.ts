@@ -13,11 +13,11 @@ import type { AddressServiceKey, DestinationKey, FwmarkServiceKey } from './type
 
 export interface NormalizedAddressService {
   readonly kind: 'address'
-  readonly protocol: 6 | 17 | 132
+  readonly protocol: number
   readonly address: PackedAddress
   readonly port: number
   readonly family: AddressFamily
-  /** Canonical. */
+  /** Canonical and frozen: errors hand it out. */
   readonly key: AddressServiceKey
 }
 
@@ -25,7 +25,7 @@ export interface NormalizedFwmarkService {
   readonly kind: 'fwmark'
   readonly fwmark: number
   readonly family: AddressFamily
-  /** Canonical, with the family. */
+  /** Canonical and frozen, with the family. */
   readonly key: FwmarkServiceKey
 }
 
@@ -59,8 +59,13 @@ export class NormalizedDestinationKey {
   }
 }
 
-/** `forwarding` 0–5. */
+/** `forwarding` 0–7. */
 export type NormalizedDestinationConfig = DestinationConfigRecord
+
+/** The properties of a destination that a caller names; `tunnel: null` is plain IP-in-IP. */
+export interface NormalizedDestinationChange extends Partial<Omit<NormalizedDestinationConfig, 'tunnel'>> {
+  readonly tunnel?: NormalizedTunnel | null
+}
 
 /** `port` is 0 but for GUE. */
 export type NormalizedTunnel = TunnelRecord
@@ -77,6 +82,16 @@ export class NormalizedLocalAddress {
 export type NormalizedDaemon = DaemonConfigRecord
 
 export type NormalizedTimeouts = TimeoutConfigRecord
+
+/** A copy of its own for whoever is given it: plain objects within are copied, too. */
+export function copyOf<T extends object>(record: T): T {
+  const copy: T = { ...record }
+  for (const name of Object.keys(copy) as (keyof T)[]) {
+    const value = copy[name]
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) copy[name] = copyOf(value)
+  }
+  return copy
+}
 
 /** Whether two objects agree in all of these fields; objects in them are compared by their own. */
 export function sameFields<T>(one: T, other: T, fields: readonly (keyof T)[]): boolean {

@@ -1,6 +1,6 @@
 /** Public shapes: what callers pass in and what the library returns. Kernel facts are cited by file and function. */
 
-/** Transport protocol of an address service. A kernel value without a name here stays a number. */
+/** Transport protocol of an address service. A protocol without a name here stays a number. */
 export type Protocol = 'tcp' | 'udp' | 'sctp'
 
 /** Address family of a service without an address (fwmark). */
@@ -8,11 +8,17 @@ export type Family = 'ipv4' | 'ipv6'
 
 /** A virtual service found by its address. */
 export interface AddressServiceKey {
-  readonly protocol: Protocol
+  /**
+   * A number, 0–65535, names a service of a protocol that IPVS does not balance: netlink lets other tools make one
+   * (ip_vs_ctl.c:ip_vs_genl_parse_service), `list` shows it, and it can be changed and removed. `add`, `set` and `ensure` take
+   * a number in what was listed only.
+   */
+  readonly protocol: Protocol | number
   /** The virtual address (VIP), IPv4 or IPv6. */
   readonly address: string
   /** 0–65535. 0 accepts every port and needs persistence to be of use. */
   readonly port: number
+  readonly fwmark?: undefined
 }
 
 /** A virtual service found by the firewall mark of the packet. */
@@ -21,9 +27,12 @@ export interface FwmarkServiceKey {
   readonly fwmark: number
   /** Default `'ipv4'`. */
   readonly family?: Family | undefined
+  readonly protocol?: undefined
+  readonly address?: undefined
+  readonly port?: undefined
 }
 
-/** What identifies a virtual service. */
+/** What identifies a virtual service. `fwmark === undefined` and `address === undefined` tell the two kinds apart. */
 export type ServiceKey = AddressServiceKey | FwmarkServiceKey
 
 /** What identifies a destination (real server) within its service. */
@@ -73,14 +82,17 @@ export interface Persistence {
   readonly engine?: string | undefined
 }
 
-/** What a service does. Everything left out takes the default named with it, on `add` and on `set` alike. */
+/**
+ * What a service does. Everything left out takes the default named with it, on `add` and on `set` alike, and stays as it is on
+ * `update`. A property that is `undefined` counts as left out everywhere.
+ */
 export interface ServiceConfig {
   /** Default `'wlc'`. */
   readonly scheduler?: Scheduler | undefined
   /** Mainline only. Default none. */
   readonly schedulerFlags?: readonly SchedulerFlag[] | undefined
-  /** Default: not persistent. */
-  readonly persistence?: Persistence | undefined
+  /** Replaced as a whole. `null`: not persistent, which is the default; in `update` it ends persistence. */
+  readonly persistence?: Persistence | null | undefined
   /** Schedule every UDP packet by itself. Default false. */
   readonly onePacket?: boolean | undefined
   /** Answer SYNs with cookies before a destination is chosen; TCP on FULLNAT kernels only. Default false. */
@@ -92,6 +104,11 @@ export interface ServiceConfig {
   readonly establishedTimeout?: number | undefined
 }
 
+/**
+ * A service to add or to set. What was listed is one as it is (known by its `stats`): the values that a kernel holds and nobody
+ * may ask for are taken from it, such as a persistence of 0 seconds. Its `flags` must agree with the properties beside it, so
+ * leave `flags` out where you change one of those.
+ */
 export type ServiceInput = ServiceKey & ServiceConfig
 
 /**
@@ -121,7 +138,7 @@ export type ServiceInfo = AddressServiceInfo | FwmarkServiceInfo
 
 export interface AddressServiceInfo extends ServiceState {
   /** A number where the kernel holds a protocol that IPVS does not balance (netlink does not check it). */
-  readonly protocol: Protocol
+  readonly protocol: Protocol | number
   readonly address: string
   readonly port: number
   readonly fwmark?: undefined
@@ -143,7 +160,10 @@ export interface ServiceState {
   readonly synproxy: boolean
   /** `undefined` where the kernel has no such value (everywhere but fullnat-v3; UDP services there). */
   readonly establishedTimeout: number | undefined
-  /** The flags word as the kernel sent it, internal bits included. Ignored on input. */
+  /**
+   * The flags word as the kernel sent it, internal bits included. On input the bits of the other properties must agree with
+   * them, and the rest is ignored.
+   */
   readonly flags: number
   /** Ignored on input. */
   readonly stats: Stats
@@ -158,6 +178,14 @@ export interface Tunnel {
   readonly checksum?: 'none' | 'full' | 'remote' | undefined
 }
 
+/** As what `Tunnel` is listed: with numbers where the kernel holds a type or flags without a name. */
+export interface TunnelInfo {
+  readonly type: Tunnel['type'] | number
+  /** Where the kernel holds one, or the type is GUE. */
+  readonly port?: number | undefined
+  readonly checksum?: Tunnel['checksum'] | number
+}
+
 export interface DestinationConfig {
   /** No default: the wrong method loses every connection. */
   readonly forwarding: Forwarding
@@ -167,13 +195,25 @@ export interface DestinationConfig {
   readonly upperThreshold?: number | undefined
   /** Connections below which new ones come again, at most `upperThreshold`. Default 0. */
   readonly lowerThreshold?: number | undefined
-  /** Only with `forwarding: 'tunnel'`, mainline only. Default IP-in-IP. */
-  readonly tunnel?: Tunnel | undefined
+  /**
+   * Only with `forwarding: 'tunnel'`, mainline only. `null`: plain IP-in-IP, which is the default; in `update` it goes back to
+   * that.
+   */
+  readonly tunnel?: Tunnel | null | undefined
 }
 
-export type DestinationInput = DestinationKey & DestinationConfig
+/** A listed destination as an input, with changes or without. */
+export interface ListedDestination extends Omit<DestinationInfo, 'tunnel'> {
+  readonly tunnel?: TunnelInfo | null | undefined
+}
 
-/** A destination as the kernel has it. It can be passed to `add` or `set` as it is, where its forwarding has a name. */
+/**
+ * A destination to add or to set. What was listed is one as it is (known by its `stats`): methods and tunnels without a name
+ * are taken from it.
+ */
+export type DestinationInput = (DestinationKey & DestinationConfig) | ListedDestination
+
+/** A destination as the kernel has it. It can be passed to `add` or `set` as it is. */
 export interface DestinationInfo {
   readonly address: string
   readonly port: number
@@ -183,7 +223,7 @@ export interface DestinationInfo {
   readonly weight: number
   readonly upperThreshold: number
   readonly lowerThreshold: number
-  readonly tunnel: Tunnel | undefined
+  readonly tunnel: TunnelInfo | undefined
   readonly activeConnections: number
   readonly inactiveConnections: number
   readonly persistentConnections: number

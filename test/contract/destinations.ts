@@ -414,7 +414,10 @@ export function destinationsContract(harness: Harness): void {
         await world.ipvs.destinations.add(WEB, { ...A, forwarding: 'tunnel' })
         await world.ipvs.destinations.update(WEB, A, { tunnel: { type: 'gue', port: 6080 } })
         expect((await world.ipvs.destinations.get(WEB, A))?.tunnel).toMatchObject({ type: 'gue', port: 6080 })
+        // Not named, so it stays.
         await world.ipvs.destinations.update(WEB, A, { tunnel: undefined })
+        expect((await world.ipvs.destinations.get(WEB, A))?.tunnel).toMatchObject({ type: 'gue', port: 6080 })
+        await world.ipvs.destinations.update(WEB, A, { tunnel: null })
         expect((await world.ipvs.destinations.get(WEB, A))?.tunnel).toMatchObject({ type: 'ipip' })
       })
 

@@ -141,7 +141,10 @@ export function servicesContract(harness: Harness): void {
         scheduler: 'sh',
         persistence: { timeout: 60, netmask: '255.255.255.255' },
       })
+      // Not named, so it stays.
       await world.ipvs.services.update(WEB, { persistence: undefined })
+      expect(await world.ipvs.services.get(WEB)).toMatchObject({ persistence: { timeout: 60 } })
+      await world.ipvs.services.update(WEB, { persistence: null })
       expect(await world.ipvs.services.get(WEB)).toMatchObject({ scheduler: 'sh', persistence: undefined })
     })
 

@@ -6,7 +6,9 @@ import { Ipvs } from '../../lib'
 import { FakeKernel } from '../../lib/testing'
 import { addDestinations, DIALECTS, DNS, setUp, turns, WEB } from './fake-support'
 
-const text = (services: readonly { protocol?: string; address?: string; port?: number; fwmark?: number }[]) =>
+const text = (
+  services: readonly { protocol?: string | number; address?: string; port?: number; fwmark?: number }[],
+) =>
   services.map(({ protocol, address, port, fwmark }) =>
     fwmark ? `fwmark ${fwmark}` : `${protocol} ${address} ${port}`,
   )

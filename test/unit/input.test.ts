@@ -68,6 +68,26 @@ describe('checkServiceKey', () => {
     })
   })
 
+  it('takes the number of a protocol that list gave, and names it where it has a name', () => {
+    for (const protocol of [0, 50, 65535]) {
+      const key = { ...tcp, protocol }
+      expect(checkServiceKey(key)).toMatchObject({ protocol, key })
+    }
+    expect(checkServiceKey({ ...tcp, protocol: 17 })).toMatchObject({
+      protocol: 17,
+      key: { protocol: 'udp' },
+    })
+  })
+
+  it('hands out no key that can be changed', () => {
+    for (const value of [tcp, tcp6, mark]) {
+      const { key } = checkServiceKey(value)
+      expect(Object.isFrozen(key)).toBe(true)
+      expect(() => Object.assign(key, { port: 443 })).toThrow(TypeError)
+      expect(checkServiceKey(value).key).toEqual(key)
+    }
+  })
+
   it('fills in the family of a fwmark service', () => {
     const normalized = { kind: 'fwmark', fwmark: 7, family: 2, key: { fwmark: 7, family: 'ipv4' } }
     expect(checkServiceKey(mark)).toEqual(normalized)
@@ -85,7 +105,9 @@ describe('checkServiceKey', () => {
     ['nothing', {}, VALUE, 'service'],
     ['both kinds', { ...tcp, fwmark: 7 }, VALUE, 'service'],
     ['another protocol', { ...tcp, protocol: 'icmp' }, VALUE, 'service.protocol'],
-    ['a numeric protocol', { ...tcp, protocol: 6 }, TYPE, 'service.protocol'],
+    ['protocol 65536', { ...tcp, protocol: 65536 }, RANGE, 'service.protocol'],
+    ['protocol -1', { ...tcp, protocol: -1 }, RANGE, 'service.protocol'],
+    ['protocol null', { ...tcp, protocol: null }, TYPE, 'service.protocol'],
     ['an inherited name', { ...tcp, protocol: 'constructor' }, VALUE, 'service.protocol'],
     ['no protocol', { address: '192.0.2.1', port: 80 }, TYPE, 'service.protocol'],
     ['300.1.1.1', { ...tcp, address: '300.1.1.1' }, VALUE, 'service.address'],
@@ -274,14 +296,16 @@ describe('checkServiceChange', () => {
     })
   })
 
-  it('replaces persistence as a whole and ends it with undefined', () => {
+  it('replaces persistence as a whole and ends it with null; undefined is not named', () => {
     const { persistent } = SERVICE_FLAGS
     expect(checkServiceChange({ persistence: { timeout: 5 } }, service6)).toStrictEqual({
       values: { persistenceTimeout: 5, netmask: 128, engine: undefined },
       flags: persistent,
       flagsMask: persistent,
     })
-    expect(checkServiceChange({ persistence: undefined }, service)).toStrictEqual({
+    const nothing = { values: {}, flags: 0, flagsMask: 0 }
+    expect(checkServiceChange({ persistence: undefined }, service)).toStrictEqual(nothing)
+    expect(checkServiceChange({ persistence: null }, service)).toStrictEqual({
       values: { persistenceTimeout: 0, netmask: 0xffffffff, engine: undefined },
       flags: 0,
       flagsMask: persistent,
@@ -301,7 +325,7 @@ describe('checkServiceChange', () => {
       persistenceTimeout: 5,
       netmask: 0xff000000,
     })
-    expect(mergeService(persistent, checkServiceChange({ persistence: undefined }, service))).toEqual(current)
+    expect(mergeService(persistent, checkServiceChange({ persistence: null }, service))).toEqual(current)
   })
 
   it('refuses the identity and what does not fit the service', () => {
@@ -311,6 +335,12 @@ describe('checkServiceChange', () => {
     })
     expect(refusal(() => checkServiceChange({ family: 'ipv6' }, service)).field).toBe('change.family')
     expect(refusal(() => checkServiceChange({ onePacket: true }, service)).field).toBe('change.onePacket')
+    for (const name of ['flags', 'stats']) {
+      expect(refusal(() => checkServiceChange({ [name]: 1 }, service))).toMatchObject({
+        code: VALUE,
+        field: `change.${name}`,
+      })
+    }
     expect(checkServiceChange({ onePacket: false }, service)).toEqual({
       values: {},
       flags: 0,
@@ -434,12 +464,31 @@ describe('checkDestinationChange and mergeDestination', () => {
   it('changes the named properties only', () => {
     expect(merge({ weight: 0, forwarding: undefined })).toEqual({ ...config, weight: 0 })
     expect(refusal(() => checkDestinationChange({ port: 1 })).field).toBe('change.port')
+    for (const name of [
+      'family',
+      'activeConnections',
+      'inactiveConnections',
+      'persistentConnections',
+      'stats',
+    ]) {
+      expect(refusal(() => checkDestinationChange({ [name]: 5 }))).toMatchObject({
+        code: VALUE,
+        field: `change.${name}`,
+      })
+      expect(checkDestinationChange({ [name]: undefined })).toEqual({})
+    }
   })
 
   it('checks the result as a whole', () => {
     expect(refusal(() => merge({ lowerThreshold: 1 }))).toMatchObject({
       code: RANGE,
       field: 'change.lowerThreshold',
+    })
+    // The one that was named is the one that is wrong.
+    const limited = merge({ upperThreshold: 9, lowerThreshold: 5 })
+    expect(refusal(() => merge({ upperThreshold: 4 }, limited))).toMatchObject({
+      code: RANGE,
+      field: 'change.upperThreshold',
     })
     expect(refusal(() => merge({ tunnel: { type: 'gre' } })).field).toBe('change.tunnel')
   })
@@ -449,7 +498,8 @@ describe('checkDestinationChange and mergeDestination', () => {
     expect(tunnelled.tunnel).toEqual({ type: 2, port: 0, flags: 0 })
     expect(merge({ forwarding: 'masquerade' }, tunnelled).tunnel).toBeUndefined()
     expect(merge({ weight: 2 }, tunnelled).tunnel).toEqual(tunnelled.tunnel)
-    expect(merge({ tunnel: undefined }, tunnelled).tunnel).toBeUndefined()
+    expect(merge({ tunnel: undefined }, tunnelled).tunnel).toEqual(tunnelled.tunnel)
+    expect(merge({ tunnel: null }, tunnelled).tunnel).toBeUndefined()
   })
 
   it('keys take other properties', () => {

@@ -54,7 +54,8 @@ export function regressions({ dialect, transport, own }: RegressionContext): rea
         { call: 'services.add', args: [SERVICE_6], full: true },
         {
           call: 'destinations.add',
-          args: [SERVICE_6, { address: '::ffff:10.0.0.1', port: 80, forwarding: 'masquerade' }],
+          // As if it were listed: the library refuses it from a caller.
+          args: [SERVICE_6, { address: '::ffff:10.0.0.1', port: 80, forwarding: 'masquerade', stats: {} }],
           full: true,
         },
       ],
