@@ -41,6 +41,21 @@ const CASES: readonly Case[] = [
   ['an address with a mask', VALUE, 'service.address', add({ ...WEB, address: '192.0.2.1/32' })],
   ['an IPv6 address with a zone', VALUE, 'service.address', add({ ...WEB6, address: 'fe80::1%eth0' })],
   ['an address as a number', TYPE, 'service.address', add({ ...WEB, address: 3221225985 })],
+  [
+    'an IPv4-mapped service',
+    VALUE,
+    'service.address',
+    add({ ...WEB, address: '::ffff:192.0.2.1', family: undefined }),
+  ],
+  ['flags that say persistent, and no persistence', VALUE, 'service.flags', add({ ...WEB, flags: 1 })],
+  [
+    'flags that do not say persistent',
+    VALUE,
+    'service.flags',
+    add({ ...WEB, flags: 2, persistence: { timeout: 60 } }),
+  ],
+  ['flags that say one-packet', VALUE, 'service.flags', add({ ...DNS, flags: 4, onePacket: false })],
+  ['flags as a string', TYPE, 'service.flags', add({ ...WEB, flags: '2' })],
   ['a service at 0.0.0.0', VALUE, 'service.address', add({ ...WEB, address: '0.0.0.0' })],
   ['port 70000', RANGE, 'service.port', add({ ...WEB, port: 70000 })],
   ['port 65536', RANGE, 'service.port', add({ ...WEB, port: 65536 })],
@@ -118,6 +133,24 @@ const CASES: readonly Case[] = [
     VALUE,
     'change.port',
     (ipvs) => ipvs.services.update(WEB, { port: 81 } as Anything),
+  ],
+  [
+    'an update of the flags word',
+    VALUE,
+    'change.flags',
+    (ipvs) => ipvs.services.update(WEB, { flags: 1 } as Anything),
+  ],
+  [
+    'an update of counters',
+    VALUE,
+    'change.activeConnections',
+    (ipvs) => ipvs.destinations.update(WEB, A, { activeConnections: 5 } as Anything),
+  ],
+  [
+    'an IPv4-mapped destination',
+    VALUE,
+    'destination.address',
+    destination({ address: '::ffff:198.51.100.9', forwarding: 'tunnel' }),
   ],
   ['an update with nothing', TYPE, 'change', (ipvs) => ipvs.services.update(WEB, undefined as Anything)],
   ['no destination', TYPE, 'destination', (ipvs) => ipvs.destinations.add(WEB, undefined as Anything)],
@@ -256,6 +289,8 @@ const local =
 const LOCAL_ADDRESS_CASES: readonly Case[] = [
   ['a local address of the other family', VALUE, 'localAddress', local('2001:db8::1')],
   ['an IPv4 local address for IPv6', VALUE, 'localAddress', local('10.77.1.1', WEB6)],
+  ['an IPv4-mapped local address', VALUE, 'localAddress', local('::ffff:10.77.1.1')],
+  ['an IPv4-mapped local address for IPv6', VALUE, 'localAddress', local('::FFFF:10.77.1.1', WEB6)],
   ['the local address 0.0.0.0', VALUE, 'localAddress', local('0.0.0.0')],
   ['a multicast local address', VALUE, 'localAddress', local('224.0.0.1')],
   ['the broadcast address as a local address', VALUE, 'localAddress', local('255.255.255.255')],
@@ -307,6 +342,15 @@ export function badInputContract(harness: Harness): void {
       expect(error.message).toContain(field)
       expect(recorder.requests).toEqual([])
       expect(await world.full.snapshot()).toEqual(before)
+    })
+
+    const mapped: [what: string, call: (ipvs: Ipvs) => Promise<unknown>][] = [
+      ['service', add({ ...WEB, address: '::ffff:192.0.2.1' })],
+      ['destination', destination({ address: '::ffff:192.0.2.1' })],
+    ]
+    if (can.localAddresses) mapped.push(['local address', local('::ffff:192.0.2.1')])
+    it.each(mapped)('an IPv4-mapped %s is told how it is written', async (_, call) => {
+      await expect(call(world.ipvs)).rejects.toThrow("'192.0.2.1'")
     })
 
     it('a wrong name says which one was meant', async () => {

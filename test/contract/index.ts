@@ -8,6 +8,7 @@ import { destinationsContract, manyDestinationsContract } from './destinations'
 import { establishedTimeoutContract, flagsContract } from './flags'
 import { daemonsContract, tableContract, timeoutsContract } from './globals'
 import type { Harness } from './harness'
+import { heldContract } from './held'
 import { localAddressesContract } from './local-addresses'
 import { orderingContract } from './ordering'
 import { servicesContract } from './services'
@@ -29,6 +30,7 @@ export function contract(harness: Harness): void {
   batchContract(harness)
   orderingContract(harness)
   callsContract(harness)
+  heldContract(harness)
   trapsContract(harness)
   badInputContract(harness)
 }
