@@ -12,7 +12,7 @@ import { invalidValue } from '../errors/argument-errors'
 import type { IpvsError } from '../errors/ipvs-error'
 import { ownError } from '../errors/ipvs-error'
 import type {
-  DestinationConfig,
+  DestinationChange,
   DestinationInput,
   DestinationKey,
   EnsureResult,
@@ -251,7 +251,7 @@ export class Batch {
   readonly destinations: {
     add(service: ServiceKey, destination: DestinationInput): void
     set(service: ServiceKey, destination: DestinationInput): void
-    update(service: ServiceKey, destination: DestinationKey, change: Partial<DestinationConfig>): void
+    update(service: ServiceKey, destination: DestinationKey, change: DestinationChange): void
     ensure(service: ServiceKey, destination: DestinationInput): void
     remove(service: ServiceKey, destination: DestinationKey): void
   }
