@@ -28,7 +28,7 @@ import { FORWARDING_METHODS } from '../model/numbers'
 import { DESTINATION_FIELDS } from '../model/records.gen'
 import type {
   CallOptions,
-  DestinationConfig,
+  DestinationChange,
   DestinationInfo,
   DestinationInput,
   DestinationKey,
@@ -119,7 +119,7 @@ export function updateDestination(
   context: Context,
   key: ServiceKey,
   target: DestinationKey,
-  change: Partial<DestinationConfig>,
+  change: DestinationChange,
 ): CallPlan<void> {
   const operation = 'destinations.update'
   const service = checkServiceKey(key)
@@ -293,7 +293,7 @@ export class Destinations {
   update(
     service: ServiceKey,
     destination: DestinationKey,
-    change: Partial<DestinationConfig>,
+    change: DestinationChange,
     options?: CallOptions,
   ): Promise<void> {
     return this.runner.run((context) => updateDestination(context, service, destination, change), options)

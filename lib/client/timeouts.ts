@@ -22,7 +22,10 @@ function getTimeouts(): CallPlan<Timeouts> {
   }
 }
 
-function setTimeouts({ capabilities }: Context, values: Partial<Timeouts>): Command {
+/** Those that are named; `undefined` is not. */
+type TimeoutChanges = { readonly [name in keyof Timeouts]?: Timeouts[name] | undefined }
+
+function setTimeouts({ capabilities }: Context, values: TimeoutChanges): Command {
   const operation = 'timeouts.set'
   const timeouts = checkTimeouts(values)
   ruleWrites(capabilities, operation)
@@ -43,7 +46,7 @@ export class TimeoutMethods {
    * (ip_vs_ctl.c:ip_vs_set_timeout). On fullnat-v3 `tcp` is only the default of services added later: existing ones
    * have their `establishedTimeout`.
    */
-  set(timeouts: Partial<Timeouts>, options?: CallOptions): Promise<void> {
+  set(timeouts: TimeoutChanges, options?: CallOptions): Promise<void> {
     return this.runner.send(setTimeouts, options, timeouts)
   }
 }

@@ -202,6 +202,11 @@ export interface DestinationConfig {
   readonly tunnel?: Tunnel | null | undefined
 }
 
+/** The properties of a destination to change; `undefined` is not named. */
+export type DestinationChange = {
+  readonly [name in keyof DestinationConfig]?: DestinationConfig[name] | undefined
+}
+
 /** A listed destination as an input, with changes or without. */
 export interface ListedDestination extends Omit<DestinationInfo, 'tunnel'> {
   readonly tunnel?: TunnelInfo | null | undefined

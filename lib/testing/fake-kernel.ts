@@ -177,7 +177,7 @@ export class FakeKernel {
   repeatDumpEntries(
     count = 1,
     target: FaultTarget = '*',
-    options: FaultOptions & { readonly dump?: DumpKind } = {},
+    options: FaultOptions & { readonly dump?: DumpKind | undefined } = {},
   ): Fault {
     return this.faults.add({ kind: 'repeatEntries', dump: options.dump, count }, target, options)
   }
@@ -186,7 +186,7 @@ export class FakeKernel {
   skipDumpEntries(
     count = 1,
     target: FaultTarget = '*',
-    options: FaultOptions & { readonly dump?: DumpKind } = {},
+    options: FaultOptions & { readonly dump?: DumpKind | undefined } = {},
   ): Fault {
     return this.faults.add({ kind: 'skipEntries', dump: options.dump, count }, target, options)
   }

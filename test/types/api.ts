@@ -1,26 +1,44 @@
 // Compiled, never run: every `@ts-expect-error` is a use that must not compile, everything else one that must.
 import {
   type AddressServiceInfo,
+  type AddressServiceKey,
   type ArgumentError,
   type BatchOutcome,
+  type CallOptions,
   type Capabilities,
+  type DaemonInput,
+  type DestinationChange,
+  type DestinationConfig,
   type DestinationInfo,
   type DestinationInput,
   type EnsureResult,
   type Forwarding,
+  type FwmarkServiceKey,
   formatServiceKey,
+  fromJson,
   Ipvs,
   IpvsError,
   type IpvsErrorCode,
   IpvsErrorCodes,
+  type LocalAddressChanges,
   type LocalAddressInfo,
+  type OpenOptions,
+  type Persistence,
+  type Protocol,
   type parseServiceKey,
+  type ServiceConfig,
   type ServiceInfo,
   type ServiceInput,
   type ServiceKey,
+  type SnapshotOptions,
   type Stats,
+  type TimeoutMethods,
+  type Timeouts,
   type Transport,
+  type Tunnel,
+  toJson,
 } from 'ipvs-fullnat'
+import type { ConnectOptions, FakeKernelOptions, FaultOptions, TrafficCounts } from 'ipvs-fullnat/testing'
 
 /** Fails to compile unless both are the same type. */
 type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
@@ -43,12 +61,26 @@ const keys: ServiceKey[] = [
 const noPort: ServiceKey = { protocol: 'tcp', address: '192.0.2.1' }
 // @ts-expect-error: not a string
 const text: ServiceKey = 'tcp 192.0.2.1:80'
-// @ts-expect-error: numbers are the kernel's
-const number: ServiceKey = { protocol: 6, address: '192.0.2.1', port: 80 }
+// A protocol without a name, as list gives it.
+const number: ServiceKey = { protocol: 50, address: '192.0.2.1', port: 0 }
+// @ts-expect-error: one kind or the other
+const both: ServiceKey = { ...web, fwmark: 7 }
 // @ts-expect-error: not that family
 const inet: ServiceKey = { fwmark: 7, family: 'inet6' }
 same<ReturnType<typeof parseServiceKey>, ServiceKey | undefined>(true)
 const formatted: string = formatServiceKey(web)
+
+// ---- the same narrowing for what is passed in and for what was read
+function narrow(key: ServiceKey, read: ServiceInfo): void {
+  if (key.fwmark === undefined) same<typeof key, AddressServiceKey>(true)
+  else same<typeof key, FwmarkServiceKey>(true)
+  if (key.address === undefined) same<typeof key, FwmarkServiceKey>(true)
+  else same<typeof key.port, number>(true)
+  if (read.address === undefined) same<typeof read.fwmark, number>(true)
+  else same<typeof read.protocol, Protocol | number>(true)
+  const { fwmark, address, port, protocol } = key
+  void [fwmark, address, port, protocol]
+}
 
 // ---- a service that was read tells its kinds apart
 if (info.fwmark === undefined) {
@@ -63,7 +95,7 @@ if (info.fwmark === undefined) {
 
 // ---- what was read goes back in, as it is and with changes
 const again: ServiceInput = info
-const changed: ServiceInput = { ...(info as AddressServiceInfo), scheduler: 'mine', persistence: undefined }
+const changed: ServiceInput = { ...(info as AddressServiceInfo), scheduler: 'mine', persistence: null }
 void ipvs.services.add(info)
 void ipvs.services.set(info)
 void ipvs.services.ensure(info)
@@ -72,18 +104,26 @@ void ipvs.services.update(info, {
   persistence: info.persistence,
   establishedTimeout: info.establishedTimeout,
 })
-if (typeof destination.forwarding !== 'number') {
-  const input: DestinationInput = { ...destination, forwarding: destination.forwarding }
-  void ipvs.destinations.set(web, input)
-}
-// @ts-expect-error: a method without a name cannot be asked for
+const listed: DestinationInput = destination
 void ipvs.destinations.add(web, destination)
+void ipvs.destinations.set(web, { ...destination, weight: 0 })
+void ipvs.destinations.ensure(web, { ...destination, tunnel: null })
+void ipvs.destinations.set(web, { ...destination, tunnel: { type: 'gue', port: 6080 } })
+// @ts-expect-error: a method without a name cannot be asked for
+void ipvs.destinations.add(web, { address: '10.0.0.1', port: 80, forwarding: 6 })
+// @ts-expect-error: nor changed to
+void ipvs.destinations.update(web, destination, { forwarding: destination.forwarding })
 void ipvs.destinations.remove(info, destination)
 // @ts-expect-error: forwarding has no default
 void ipvs.destinations.add(web, { address: '10.0.0.1', port: 80 })
 // @ts-expect-error: no such method
 void ipvs.destinations.add(web, { address: '10.0.0.1', port: 80, forwarding: 'nat' })
-void ipvs.destinations.update(web, destination, { weight: 0 })
+void ipvs.destinations.update(web, destination, { weight: 0, tunnel: null })
+void ipvs.services.update(web, { persistence: null, scheduler: undefined })
+// @ts-expect-error: read-only
+void ipvs.services.update(web, { flags: 1 })
+// @ts-expect-error: read-only
+void ipvs.destinations.update(web, destination, { activeConnections: 5 })
 // @ts-expect-error: misspelt
 void ipvs.services.add({ ...web, schedular: 'rr' })
 // @ts-expect-error: an array of them
@@ -128,6 +168,13 @@ async function results(): Promise<void> {
     if (outcome.status === 'rejected') void outcome.error.code
     // @ts-expect-error: only where it was fulfilled
     else void outcome.error
+    if (outcome.status === 'fulfilled') {
+      if (outcome.operation === 'services.ensure') same<typeof outcome.value, EnsureResult>(true)
+      if (outcome.operation === 'localAddresses.set') same<typeof outcome.value, LocalAddressChanges>(true)
+      if (outcome.operation === 'destinations.add') same<typeof outcome.value, undefined>(true)
+    }
+    // @ts-expect-error: no such operation
+    if (outcome.operation === 'services.list') void outcome
   }
   const { services, consistent } = await ipvs.snapshot({ consistent: true, timeout: 1000 })
   same<typeof consistent, boolean | undefined>(true)
@@ -170,4 +217,40 @@ function errors(error: unknown): void {
   void argument.field
 }
 
-void [keys, noPort, text, number, inet, formatted, again, changed, results, life, errors]
+// ---- every optional property of what is passed in takes undefined, with exactOptionalPropertyTypes too
+type Optional<T> = { [K in keyof T]-?: Record<never, never> extends Pick<T, K> ? K : never }[keyof T]
+/** Optional properties that undefined cannot be given to. */
+type Closed<T> = T extends unknown
+  ? { [K in Optional<T>]: undefined extends Required<T>[K] ? never : K }[Optional<T>]
+  : never
+same<Closed<{ open?: number | undefined; shut?: number }>, 'shut'>(true)
+same<Closed<ServiceKey>, never>(true)
+same<Closed<ServiceConfig>, never>(true)
+same<Closed<ServiceInput>, never>(true)
+same<Closed<Persistence>, never>(true)
+same<Closed<DestinationConfig>, never>(true)
+same<Closed<DestinationInput>, never>(true)
+same<Closed<DestinationChange>, never>(true)
+void ipvs.destinations.update(web, destination, { forwarding: undefined })
+same<Closed<Tunnel>, never>(true)
+same<Closed<DaemonInput>, never>(true)
+same<Closed<CallOptions>, never>(true)
+same<Closed<SnapshotOptions>, never>(true)
+same<Closed<OpenOptions>, never>(true)
+same<Closed<FakeKernelOptions>, never>(true)
+same<Closed<NonNullable<FakeKernelOptions['localPorts']>>, never>(true)
+same<Closed<FaultOptions>, never>(true)
+same<Closed<ConnectOptions>, never>(true)
+same<Closed<TrafficCounts>, never>(true)
+void ipvs.timeouts.set({ tcp: undefined, udp: 300 })
+
+// ---- one name for one thing
+same<typeof ipvs.timeouts, TimeoutMethods>(true)
+same<Awaited<ReturnType<TimeoutMethods['get']>>, Timeouts>(true)
+
+// ---- JSON
+const json: string = toJson(info, 2)
+const read: ServiceInput = fromJson<ServiceInfo>(json)
+
+void [keys, noPort, text, number, both, inet, narrow, formatted, again, changed, listed, read, results, life]
+void errors

@@ -20,16 +20,16 @@ export type FaultTarget =
   | 'daemons.*'
   | 'timeouts.*'
   | {
-      readonly operation?: Exclude<FaultTarget, object>
-      readonly service?: ServiceKey
-      readonly destination?: DestinationKey
-      readonly localAddress?: string
+      readonly operation?: Exclude<FaultTarget, object> | undefined
+      readonly service?: ServiceKey | undefined
+      readonly destination?: DestinationKey | undefined
+      readonly localAddress?: string | undefined
     }
   | ((request: FakeRequest) => boolean)
 
 export interface FaultOptions {
   /** How many requests it hits before it is used up; `Infinity` for all until it is removed. Default 1. */
-  readonly times?: number
+  readonly times?: number | undefined
 }
 
 export interface Fault {

@@ -10,31 +10,37 @@ export type FakeDialect = Exclude<Dialect, 'unknown'>
 
 export interface FakeKernelOptions {
   /** Which kernel. Default `'fullnat-v2'`. */
-  readonly dialect?: FakeDialect
+  readonly dialect?: FakeDialect | undefined
   /** Online CPUs; only fullnat-v3 keeps anything per CPU. Default 1. */
-  readonly cpus?: number
+  readonly cpus?: number | undefined
   /** The sysctl `reserve_core` (fullnat-v3): the first CPUs, which get no local addresses. Default 0. */
-  readonly reserveCore?: number
+  readonly reserveCore?: number | undefined
   /**
    * Addresses of the machine, `'10.0.0.1/24'` or without a prefix. With a prefix, the last address of the network
    * is a broadcast address, on FULLNAT kernels the first, too. Default `['127.0.0.1/8', '::1']`, which are always there.
    */
-  readonly addresses?: readonly string[]
+  readonly addresses?: readonly string[] | undefined
   /**
    * IPv6 networks that there is a route to: FULLNAT kernels take an address without a route for a local one
    * (ip_vs_ctl.c:__ip_vs_addr_is_local_v6). Default `['::/0']`.
    */
-  readonly routes?: readonly string[]
+  readonly routes?: readonly string[] | undefined
   /** Network interfaces, for sync daemons. Default `['lo', 'eth0']`. */
-  readonly interfaces?: readonly string[]
+  readonly interfaces?: readonly string[] | undefined
   /** The sysctls fullnat_lport_min, _max and _tries. Default 5000, 65535 and 10000. */
-  readonly localPorts?: { readonly min?: number; readonly max?: number; readonly tries?: number }
+  readonly localPorts?:
+    | {
+        readonly min?: number | undefined
+        readonly max?: number | undefined
+        readonly tries?: number | undefined
+      }
+    | undefined
   /** Entries that a dump hands over at once, before another writer can come in between. Default: as the kernel. */
-  readonly chunkSize?: number
+  readonly chunkSize?: number | undefined
   /** Buckets of the connection table, as `info()` says. Default: as the kernel that the library is tested on. */
-  readonly connectionTableSize?: number
+  readonly connectionTableSize?: number | undefined
   /** For the scheduler `twos`, the only one that draws lots. Default 1. */
-  readonly seed?: number
+  readonly seed?: number | undefined
 }
 
 export interface CheckedOptions {

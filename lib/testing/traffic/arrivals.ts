@@ -24,14 +24,20 @@ export interface ConnectOptions {
    * Where the client sends it, where the service does not say: the port for a service of port 0, address, port and
    * protocol (default TCP) for a fwmark service.
    */
-  readonly to?: { readonly protocol?: Protocol; readonly address?: string; readonly port?: number }
+  readonly to?:
+    | {
+        readonly protocol?: Protocol | undefined
+        readonly address?: string | undefined
+        readonly port?: number | undefined
+      }
+    | undefined
   /**
    * The CPU that gets the packet (fullnat-v3). Default: chosen by client address and port among those from
    * `reserveCore` on, always the same for the same client.
    */
-  readonly cpu?: number
+  readonly cpu?: number | undefined
   /** False: only the first packet, no handshake yet. Default true. */
-  readonly established?: boolean
+  readonly established?: boolean | undefined
 }
 
 export function checkService(value: string | ServiceKey): ServiceKeyRecord {

@@ -9,10 +9,10 @@ import { touch } from './connections'
 
 /** What is left out is 0. `in` is what the client sends. */
 export interface TrafficCounts {
-  readonly inPackets?: number | bigint
-  readonly inBytes?: number | bigint
-  readonly outPackets?: number | bigint
-  readonly outBytes?: number | bigint
+  readonly inPackets?: number | bigint | undefined
+  readonly inBytes?: number | bigint | undefined
+  readonly outPackets?: number | bigint | undefined
+  readonly outBytes?: number | bigint | undefined
 }
 
 const NAMES = ['inPackets', 'inBytes', 'outPackets', 'outBytes'] as const
