@@ -3,7 +3,7 @@ import { invalidType, invalidValue, outOfRange } from '../../lib/errors/argument
 import { IpvsError, IpvsErrorCodes, ownError } from '../../lib/errors/ipvs-error'
 import { errnoName } from '../../lib/kernel/errno'
 import { kernelError } from '../../lib/kernel/errno-meanings'
-import type { Dialect } from '../../lib/model/types'
+import type { Dialect, ServiceKey } from '../../lib/model/types'
 
 const service = { protocol: 'tcp', address: '192.0.2.1', port: 80 } as const
 const destination = { address: '10.0.0.1', port: 8080 }
@@ -98,6 +98,52 @@ describe('kernelError', () => {
     expect(error.message.slice(0, message.length)).toBe(message)
     expect(error.errno).toBe(-errno)
     if (errno !== 4000) expect(error.hint).toMatch(/\.$/)
+  })
+
+  it.each([
+    'services.list',
+    'services.get',
+    'services.iterate',
+    'services.remove',
+    'destinations.list',
+    'destinations.get',
+    'destinations.iterate',
+    'destinations.remove',
+    'localAddresses.list',
+    'snapshot',
+    'daemons.list',
+    'timeouts.get',
+    'info',
+    'zero',
+    'flush',
+  ])('what %s passes no value for is not blamed', (operation) => {
+    for (const errno of [2, 22, 34]) {
+      for (const dialect of ['mainline', 'fullnat-v2', 'fullnat-v3'] as const) {
+        const { message, hint } = fail(errno, operation, dialect)
+        const removal = operation === 'destinations.remove' && errno === 2
+        expect(removal ? '' : `${message.split(',')[0]} ${hint}`).not.toMatch(
+          /forwarding|weight|threshold|tunnel|scheduler|netmask|daemon|multicast|no such destination/i,
+        )
+      }
+    }
+  })
+
+  it('a destination of the other family names the sync daemon on mainline, others never do', () => {
+    const web = { protocol: 'tcp', address: '192.0.2.1', port: 80 } as const
+    const hintOf = (service: ServiceKey, address: string, operation: string, dialect: Dialect) => {
+      const subject = { service, destination: { address, port: 80 } }
+      return kernelError({ errno: 22, operation, subject, dialect, sent: true }).hint
+    }
+    for (const operation of ['add', 'set', 'update', 'ensure'].map((name) => `destinations.${name}`)) {
+      expect(hintOf(web, '2001:db8::9', operation, 'mainline')).toMatch(/daemon/)
+      expect(hintOf({ fwmark: 7, family: 'ipv6' }, '10.0.0.1', operation, 'mainline')).toMatch(/daemon/)
+      expect(hintOf(web, '10.0.0.1', operation, 'mainline')).not.toMatch(/daemon/)
+      expect(hintOf({ fwmark: 7 }, '10.0.0.1', operation, 'mainline')).not.toMatch(/daemon/)
+      expect(hintOf(web, '2001:db8::9', operation, 'fullnat-v2')).not.toMatch(/daemon/)
+    }
+    expect(fail(22, 'daemons.start', 'mainline').hint).toMatch(/destination of the other address family/)
+    expect(fail(22, 'daemons.start', 'fullnat-v2').hint).not.toMatch(/destination/)
+    expect(fail(12, 'services.add', 'mainline').hint).not.toMatch(/fullnat-v3/)
   })
 
   it('trap: EACCES from zero means unsupported, not a lack of privilege', () => {

@@ -19,6 +19,12 @@ const address = fc.oneof(fc.ipV4(), fc.ipV6()).map((text) => canonicalAddress(te
 const port = fc.nat(65535)
 const service: fc.Arbitrary<ServiceKey> = fc.oneof(
   fc.record({ protocol: fc.constantFrom('tcp' as const, 'udp' as const, 'sctp' as const), address, port }),
+  // Those that list gives as numbers.
+  fc.record({
+    protocol: fc.nat(65535).filter((number) => ![6, 17, 132].includes(number)),
+    address,
+    port,
+  }),
   fc.record({
     fwmark: fc.integer({ min: 1, max: 4294967295 }),
     family: fc.constantFrom('ipv4' as const, 'ipv6' as const),
@@ -30,6 +36,8 @@ describe('service keys', () => {
     ['tcp 192.0.2.1:80', { protocol: 'tcp', address: '192.0.2.1', port: 80 }],
     ['udp [2001:db8::1]:53', { protocol: 'udp', address: '2001:db8::1', port: 53 }],
     ['sctp 10.0.0.1:0', { protocol: 'sctp', address: '10.0.0.1', port: 0 }],
+    ['50 192.0.2.1:0', { protocol: 50, address: '192.0.2.1', port: 0 }],
+    ['0 [::1]:65535', { protocol: 0, address: '::1', port: 65535 }],
     ['fwmark 7', { fwmark: 7, family: 'ipv4' }],
     ['fwmark 4294967295 ipv6', { fwmark: 4294967295, family: 'ipv6' }],
   ] as const)('reads and writes %s', (text, key) => {
@@ -53,6 +61,9 @@ describe('service keys', () => {
     'tcp 2001:db8::1:80',
     'tcp [192.0.2.1]:80',
     'tcp [::1]80',
+    '65536 192.0.2.1:80',
+    '06 192.0.2.1:80',
+    '-1 192.0.2.1:80',
     'fwmark',
     'fwmark 0',
     'fwmark 07',
@@ -78,6 +89,9 @@ describe('service keys', () => {
     expect(serviceKeyId(one)).toBe('tcp [2001:db8::1]:80')
     expect(sameService(one, { ...one, address: '2001:db8::1' })).toBe(true)
     expect(sameService(one, { ...one, protocol: 'udp' })).toBe(false)
+    // A number that has a name is that name.
+    expect(sameService(one, { ...one, protocol: 6 })).toBe(true)
+    expect(parseServiceKey('17 192.0.2.1:53')).toMatchObject({ protocol: 'udp' })
   })
 
   it('property: different services have different identities', () => {

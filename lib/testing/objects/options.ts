@@ -122,7 +122,7 @@ export function checkKernelOptions(value: unknown): CheckedOptions {
     reserveCore: integer('reserveCore', 0, 0, CPUS_MAX),
     addresses: ['127.0.0.1/8', '::1', ...checkNetworks(properties.addresses, 'options.addresses')],
     routes: properties.routes === undefined ? ['::/0'] : checkNetworks(properties.routes, 'options.routes'),
-    interfaces,
+    interfaces: Array.from(interfaces as readonly string[]),
     localPorts,
     chunkSize: optional('chunkSize'),
     connectionTableSize: optional('connectionTableSize'),
