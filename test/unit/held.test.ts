@@ -4,7 +4,7 @@
 
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import type { DestinationInfo, ServiceInfo, ServiceKey } from '../../lib'
+import type { AddressServiceInfo, DestinationInfo, ServiceInfo, ServiceKey } from '../../lib'
 import { formatServiceKey, fromJson, Ipvs, IpvsError, parseServiceKey, toJson } from '../../lib'
 import { parseAddress } from '../../lib/model/address'
 import { PROTOCOLS } from '../../lib/model/numbers'
@@ -269,6 +269,37 @@ describe.each(DIALECTS)('any state that %s can hold', (dialect) => {
   it('is read, drained, changed, carried and removed', async () => {
     await fc.assert(fc.asyncProperty(raws, check), { numRuns: 150 })
   }, 120_000)
+})
+
+describe('flush on fullnat-v2', () => {
+  it.each([50, 132])(
+    'removes the destinations first, those of protocol %i too (abi.md §11-4)',
+    async (protocol) => {
+      const { kernel, ipvs } = await setUp({ dialect: 'fullnat-v2' })
+      await ipvs.services.add(WEB)
+      const info = (await ipvs.services.get(WEB)) as AddressServiceInfo
+      const key = { ...WEB, protocol }
+      await ipvs.services.add({ ...info, ...key })
+      await ipvs.destinations.add(key, { address: '10.0.0.1', port: 1, forwarding: 'masquerade' })
+      kernel.requests.length = 0
+      await ipvs.flush()
+      const what = kernel.requests.map(({ operation, service }) => [
+        operation,
+        service && formatServiceKey(service),
+      ])
+      const name = protocol === 132 ? 'sctp' : protocol
+      expect(what.slice(-2)).toEqual([
+        ['destinations.remove', `${name} 192.0.2.1:80`],
+        ['flush', undefined],
+      ])
+      // Sockopt cannot name it, and flushes it all the same.
+      await ipvs.services.add({ ...info, ...key })
+      await ipvs.destinations.add(key, { address: '10.0.0.1', port: 1, forwarding: 'masquerade' })
+      const sockopt = await Ipvs.open({ transport: kernel.transport({ netlink: false }) })
+      await sockopt.flush()
+      expect(await ipvs.services.list()).toEqual([])
+    },
+  )
 })
 
 describe('coverage', () => {
