@@ -12,7 +12,7 @@ import {
   useWorld,
   WEB,
 } from './harness'
-import { Recorder } from './recorder'
+import { recorded } from './recorder'
 
 export function persistenceContract(harness: Harness): void {
   const can = harness.capabilities
@@ -359,9 +359,7 @@ export function fwmarkContract(harness: Harness): void {
     })
 
     it('FWMARK 0 is never sent (abi.md §0.2-3, §2.4, §10.1-34)', async () => {
-      const recorder = new Recorder()
-      const ipvs = await harness.open({ wrap: recorder.wrap })
-      recorder.clear()
+      const { recorder, ipvs } = await recorded(harness)
       const error = await rejection<RangeError & { code: string }>(ipvs.services.add({ fwmark: 0 }))
       expect(error).toMatchObject({ name: 'RangeError', code: 'ERR_OUT_OF_RANGE' })
       expect(await rejection(ipvs.services.get({ fwmark: 0 }))).toMatchObject({ code: 'ERR_OUT_OF_RANGE' })

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { BatchOutcome, ServiceInput } from '../../lib'
 import { DNS, expectFailure, type Harness, NOWHERE, real, rejection, useWorld, WEB } from './harness'
-import { Recorder } from './recorder'
+import { recorded } from './recorder'
 
 const shape = (outcome: BatchOutcome) =>
   outcome.status === 'fulfilled'
@@ -15,9 +15,7 @@ export function batchContract(harness: Harness): void {
     const world = useWorld(harness)
 
     it('nothing in it is an empty list, and nothing is sent', async () => {
-      const recorder = new Recorder()
-      const ipvs = await harness.open({ wrap: recorder.wrap })
-      recorder.clear()
+      const { recorder, ipvs } = await recorded(harness)
       expect(await ipvs.batch(() => {})).toEqual([])
       expect(recorder.jobs).toEqual([])
       await ipvs.close()
@@ -25,9 +23,7 @@ export function batchContract(harness: Harness): void {
 
     it('every operation has an outcome of its own, in order, in one job', async () => {
       await world.full.services.add(WEB)
-      const recorder = new Recorder()
-      const ipvs = await harness.open({ wrap: recorder.wrap })
-      recorder.clear()
+      const { recorder, ipvs } = await recorded(harness)
       const outcomes = await ipvs.batch(({ destinations }) => {
         destinations.add(WEB, real('198.51.100.1'))
         destinations.add(WEB, real('198.51.100.1'))

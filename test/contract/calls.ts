@@ -4,7 +4,7 @@ import { inspect } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import type { Ipvs, IpvsError } from '../../lib'
 import { expectFailure, type Harness, real, useWorld, WEB } from './harness'
-import { Gate, Recorder } from './recorder'
+import { Gate, recorded } from './recorder'
 
 const A = real('198.51.100.1')
 const ABOUT = 'tcp 192.0.2.1:80 -> 198.51.100.1:8080'
@@ -31,9 +31,7 @@ export function callsContract(harness: Harness): void {
     const closed = { code: 'ERR_IPVS_CLOSED', operation: 'destinations.add', about: ABOUT, service: WEB }
 
     it('an aborted signal rejects at once, and nothing is sent', async () => {
-      const recorder = new Recorder()
-      const ipvs = await harness.open({ wrap: recorder.wrap })
-      recorder.clear()
+      const { recorder, ipvs } = await recorded(harness)
       const reason = new Error('enough')
       const error = await expectFailure(
         ipvs.destinations.add(WEB, A, { signal: AbortSignal.abort(reason) }),
@@ -50,9 +48,7 @@ export function callsContract(harness: Harness): void {
 
     it('abort before sending cancels: the kernel never sees it', async () => {
       await world.full.services.add(WEB)
-      const recorder = new Recorder()
-      const ipvs = await harness.open({ wrap: recorder.wrap })
-      recorder.clear()
+      const { recorder, ipvs } = await recorded(harness)
       const controller = new AbortController()
       const add = ipvs.destinations.add(WEB, A, { signal: controller.signal })
       const other = ipvs.destinations.add(WEB, real('198.51.100.2'))
@@ -85,9 +81,7 @@ export function callsContract(harness: Harness): void {
 
     it('abort between the read and the write of an ensure: nothing is written', async () => {
       await world.full.services.add(WEB)
-      const recorder = new Recorder()
-      const ipvs = await harness.open({ wrap: recorder.wrap })
-      recorder.clear()
+      const { recorder, ipvs } = await recorded(harness)
       const controller = new AbortController()
       const ensure = ipvs.destinations.ensure(WEB, A, { signal: controller.signal })
       await underWay()
@@ -162,8 +156,7 @@ export function callsContract(harness: Harness): void {
     })
 
     it('a closed client refuses every call, and nothing is sent', async () => {
-      const recorder = new Recorder()
-      const ipvs = await harness.open({ wrap: recorder.wrap })
+      const { recorder, ipvs } = await recorded(harness)
       expect(ipvs.closed).toBe(false)
       await ipvs.close()
       expect(ipvs.closed).toBe(true)

@@ -11,7 +11,7 @@ import {
   useWorld,
   WEB,
 } from './harness'
-import { Recorder, Rival } from './recorder'
+import { Recorder, Rival, recorded } from './recorder'
 
 const A = { address: '198.51.100.1', port: 8080 } as const
 const ABOUT = 'tcp 192.0.2.1:80 -> 198.51.100.1:8080'
@@ -184,8 +184,7 @@ export function destinationsContract(harness: Harness): void {
 
     it('ensure adds, changes, and sends nothing for what is equal', async () => {
       await world.full.services.add(WEB)
-      const recorder = new Recorder()
-      const ipvs = await harness.open({ wrap: recorder.wrap })
+      const { recorder, ipvs } = await recorded(harness)
       const wanted = { ...A, forwarding: 'masquerade', weight: 5, upperThreshold: 10 } as const
       recorder.clear()
       expect(await ipvs.destinations.ensure(WEB, wanted)).toBe('added')

@@ -3,7 +3,7 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import type { Ipvs } from '../../lib'
 import { DNS, expectFailure, expectUnsupported, type Harness, NOWHERE, real, useWorld, WEB } from './harness'
-import { Recorder } from './recorder'
+import { recorded } from './recorder'
 
 export function timeoutsContract(harness: Harness): void {
   describe(`timeouts over ${harness.name}`, () => {
@@ -37,9 +37,7 @@ export function timeoutsContract(harness: Harness): void {
 
     it('large timeouts never reach the kernel, which would overflow (abi.md §10.1-25, §11-18)', async () => {
       const before = await world.ipvs.timeouts.get()
-      const recorder = new Recorder()
-      const ipvs = await harness.open({ wrap: recorder.wrap })
-      recorder.clear()
+      const { recorder, ipvs } = await recorded(harness)
       for (const seconds of [0, -1, 2147484, 4294967295, 1.5, Number.NaN]) {
         const set = ipvs.timeouts.set({ tcp: seconds })
         await expect(set).rejects.toMatchObject({ name: 'RangeError', code: 'ERR_OUT_OF_RANGE' })
@@ -223,9 +221,7 @@ export function tableContract(harness: Harness): void {
       await world.full.services.add({ fwmark: 7 })
       for (let i = 1; i <= 40; i++) await world.full.destinations.add(WEB, real(`198.51.100.${i}`))
       await world.full.destinations.add({ fwmark: 7 }, real('198.51.100.1', 0))
-      const recorder = new Recorder()
-      const ipvs = await harness.open({ wrap: recorder.wrap })
-      recorder.clear()
+      const { recorder, ipvs } = await recorded(harness)
       const { services } = await ipvs.snapshot()
       expect(recorder.operations).toEqual(['snapshot'])
       expect(services.map(({ service }) => service)).toEqual(await ipvs.services.list())

@@ -9,7 +9,7 @@ import {
   useWorld,
   WEB,
 } from './harness'
-import { Recorder, Rival } from './recorder'
+import { Rival, recorded } from './recorder'
 
 const L1 = '10.77.1.1'
 const L2 = '10.77.1.2'
@@ -140,8 +140,7 @@ export function localAddressesContract(harness: Harness): void {
 
     it('ensures and gets of one service read its list once', async () => {
       await world.full.services.add(WEB)
-      const recorder = new Recorder()
-      const ipvs = await harness.open({ wrap: recorder.wrap })
+      const { recorder, ipvs } = await recorded(harness)
       const wanted = Array.from({ length: 40 }, (_, i) => `10.77.2.${i + 1}`)
       recorder.clear()
       const ensured = await Promise.all(wanted.map((address) => ipvs.localAddresses.ensure(WEB, address)))
@@ -156,9 +155,7 @@ export function localAddressesContract(harness: Harness): void {
 
     it('ensure adds once, and sends nothing for what is there', async () => {
       await world.full.services.add(WEB)
-      const recorder = new Recorder()
-      const ipvs = await harness.open({ wrap: recorder.wrap })
-      recorder.clear()
+      const { recorder, ipvs } = await recorded(harness)
       expect(await ipvs.localAddresses.ensure(WEB, L1)).toBe('added')
       expect(recorder.writes).toEqual(['localAddressAdd'])
       recorder.clear()
@@ -169,8 +166,7 @@ export function localAddressesContract(harness: Harness): void {
 
     it('set is a set difference: what stays is not touched', async () => {
       await world.full.services.add(WEB)
-      const recorder = new Recorder()
-      const ipvs = await harness.open({ wrap: recorder.wrap })
+      const { recorder, ipvs } = await recorded(harness)
       expect(await ipvs.localAddresses.set(WEB, [L1, L2])).toEqual({ added: [L1, L2], removed: [] })
       recorder.clear()
       expect(await ipvs.localAddresses.set(WEB, [L2, L3])).toEqual({ added: [L3], removed: [L1] })

@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from 'vitest'
 import { expectFailure, type Harness, real, useWorld, WEB } from './harness'
-import { Recorder } from './recorder'
+import { recorded } from './recorder'
 
 const A = real('198.51.100.1')
 
@@ -15,9 +15,7 @@ export function orderingContract(harness: Harness): void {
 
     it('calls of one tick share one job', async () => {
       await world.full.services.add(WEB)
-      const recorder = new Recorder()
-      const ipvs = await harness.open({ wrap: recorder.wrap })
-      recorder.clear()
+      const { recorder, ipvs } = await recorded(harness)
       await Promise.all([
         ipvs.destinations.add(WEB, A),
         ipvs.destinations.add(WEB, real('198.51.100.2')),
@@ -32,9 +30,7 @@ export function orderingContract(harness: Harness): void {
 
     it('calls made by a promise that has just resolved share a job, too', async () => {
       await world.full.services.add(WEB)
-      const recorder = new Recorder()
-      const ipvs = await harness.open({ wrap: recorder.wrap })
-      recorder.clear()
+      const { recorder, ipvs } = await recorded(harness)
       const later = async (port: number) => {
         await Promise.resolve()
         await ipvs.destinations.add(WEB, real('198.51.100.1', port))
@@ -46,9 +42,7 @@ export function orderingContract(harness: Harness): void {
 
     it('1,000 concurrent callers all get their own answer, in a few jobs', async () => {
       await world.full.services.add(WEB)
-      const recorder = new Recorder()
-      const ipvs = await harness.open({ wrap: recorder.wrap })
-      recorder.clear()
+      const { recorder, ipvs } = await recorded(harness)
       const port = (i: number) => 1000 + Math.floor(i / 2)
       const settled = await Promise.allSettled(
         // Every second one meets what the one before it has added.
@@ -67,9 +61,7 @@ export function orderingContract(harness: Harness): void {
 
     it('thousands of calls, in jobs of which several are on their way at a time', async () => {
       await world.full.services.add(WEB)
-      const recorder = new Recorder()
-      const ipvs = await harness.open({ wrap: recorder.wrap })
-      recorder.clear()
+      const { recorder, ipvs } = await recorded(harness)
       await ipvs.destinations.add(WEB, A)
       // The last one counts, and what fails between them names the right one.
       const calls = Array.from({ length: 3500 }, (_, weight) =>
@@ -167,9 +159,7 @@ export function orderingContract(harness: Harness): void {
 
     it('ensures of different destinations share two jobs: one to read, one to write', async () => {
       await world.full.services.add(WEB)
-      const recorder = new Recorder()
-      const ipvs = await harness.open({ wrap: recorder.wrap })
-      recorder.clear()
+      const { recorder, ipvs } = await recorded(harness)
       const ensured = await Promise.all(
         Array.from({ length: 50 }, (_, i) => ipvs.destinations.ensure(WEB, real('198.51.100.1', 1 + i))),
       )
@@ -184,8 +174,7 @@ export function orderingContract(harness: Harness): void {
       await world.full.batch((b) => {
         for (const input of inputs.slice(1)) b.destinations.add(WEB, input)
       })
-      const recorder = new Recorder()
-      const ipvs = await harness.open({ wrap: recorder.wrap })
+      const { recorder, ipvs } = await recorded(harness)
       const jobsOf = async <T>(call: (input: (typeof inputs)[0]) => Promise<T>) => {
         recorder.clear()
         const results = await Promise.all(inputs.map(call))

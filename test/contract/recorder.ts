@@ -1,58 +1,32 @@
 // Transports that stand between the library and the kernel: one that notes what passes, one that holds it up.
 
-import type { Transport } from '../../lib'
-import {
-  Operation,
-  ReplyHeaderLayout,
-  RequestHeaderLayout,
-  RequestLayout,
-  ServiceConfigLayout,
-  ServiceKeyLayout,
-} from '../../lib/border/layout.gen'
+import type { Ipvs, Transport } from '../../lib'
+import { Operation, ReplyHeaderLayout } from '../../lib/border/layout.gen'
 import { Reply } from '../../lib/border/reply'
+import { unpackRequests } from '../../lib/border/unpack-request'
+import type { Harness } from './harness'
 
 export interface SentRequest {
   /** `'serviceAdd'`: a name of `Operation` in lib/border/layout.gen.ts. */
   readonly operation: string
-  readonly presence: number
   readonly flags: number
   readonly flagsMask: number
-  readonly fwmark: number
-  readonly establishedTimeout: number
+  readonly fwmark: number | undefined
+  readonly establishedTimeout: number | undefined
   readonly scheduler: string
 }
 
 const names = new Map(Object.entries(Operation).map(([name, number]) => [number as number, name]))
 
-/** Offsets within a request. */
-const CONFIG = RequestLayout.config
-const FLAGS = CONFIG + ServiceConfigLayout.flags
-const ESTABLISHED_TIMEOUT = CONFIG + ServiceConfigLayout.establishedTimeout
-const SCHEDULER = CONFIG + ServiceConfigLayout.scheduler
-const FWMARK = RequestLayout.service + ServiceKeyLayout.fwmark
-
-function readScheduler(view: DataView, at: number): string {
-  let text = ''
-  for (let i = at + SCHEDULER; view.getUint8(i) !== 0; i++) text += String.fromCharCode(view.getUint8(i))
-  return text
-}
-
 function readRequests(buffer: ArrayBuffer): SentRequest[] {
-  const view = new DataView(buffer)
-  const count = view.getUint32(RequestHeaderLayout.count, true)
-  return Array.from({ length: count }, (_, index) => {
-    const at = RequestHeaderLayout.size + index * RequestLayout.size
-    const number = view.getUint16(at + RequestLayout.operation, true)
-    return {
-      operation: names.get(number) ?? String(number),
-      presence: view.getUint32(at + RequestLayout.presence, true),
-      flags: view.getUint32(at + FLAGS, true),
-      flagsMask: view.getUint32(at + RequestLayout.flagsMask, true),
-      fwmark: view.getUint32(at + FWMARK, true),
-      establishedTimeout: view.getUint32(at + ESTABLISHED_TIMEOUT, true),
-      scheduler: readScheduler(view, at),
-    }
-  })
+  return unpackRequests(buffer).requests.map(({ operation, flagsMask, service, config }) => ({
+    operation: names.get(operation) ?? String(operation),
+    flagsMask,
+    fwmark: service?.fwmark,
+    flags: config.flags,
+    establishedTimeout: config.establishedTimeout,
+    scheduler: config.scheduler,
+  }))
 }
 
 const READS = new Set(['serviceGet', 'serviceList', 'destinationList', 'localAddressList', 'snapshot'])
@@ -86,6 +60,14 @@ export class Recorder {
   clear(): void {
     this.jobs = []
   }
+}
+
+/** A client over the interface under test, and what it sends from now on. */
+export async function recorded(harness: Harness): Promise<{ recorder: Recorder; ipvs: Ipvs }> {
+  const recorder = new Recorder()
+  const ipvs = await harness.open({ wrap: recorder.wrap })
+  recorder.clear()
+  return { recorder, ipvs }
 }
 
 /** Lets jobs through only while it is open. */

@@ -11,7 +11,7 @@ import {
   useWorld,
   WEB,
 } from './harness'
-import { Recorder, Rival } from './recorder'
+import { Rival, recorded } from './recorder'
 
 const keyOf = ({ protocol, address, port }: ServiceInfo) => `${protocol} ${address} ${port}`
 
@@ -157,8 +157,7 @@ export function servicesContract(harness: Harness): void {
     })
 
     itWrites('ensure adds, changes, and sends nothing for what is equal', async () => {
-      const recorder = new Recorder()
-      const ipvs = await harness.open({ wrap: recorder.wrap })
+      const { recorder, ipvs } = await recorded(harness)
       const wanted = { ...WEB, scheduler: 'wrr', persistence: { timeout: 300 } }
       recorder.clear()
       expect(await ipvs.services.ensure(wanted)).toBe('added')

@@ -14,7 +14,7 @@ import {
   useWorld,
   WEB,
 } from './harness'
-import { Recorder, Skipper } from './recorder'
+import { recorded, Skipper } from './recorder'
 
 const A = { address: '198.51.100.1', port: 8080 } as const
 const ABOUT = 'tcp 192.0.2.1:80 -> 198.51.100.1:8080'
@@ -66,9 +66,7 @@ export function trapsContract(harness: Harness): void {
     })
 
     it('the scheduler name "ftp" would load a helper module (abi.md §5)', async () => {
-      const recorder = new Recorder()
-      const ipvs = await harness.open({ wrap: recorder.wrap })
-      recorder.clear()
+      const { recorder, ipvs } = await recorded(harness)
       for (const scheduler of ['ftp', 'FTP', 'pe_sip', 'pe-sip']) {
         const add = ipvs.services.add({ ...WEB, scheduler })
         await expectUnsupported(add, { operation: 'services.add', about: 'tcp 192.0.2.1:80' })
@@ -220,9 +218,7 @@ export function trapsContract(harness: Harness): void {
       async () => {
         await world.full.services.add(WEB)
         for (let i = 1; i <= 3; i++) await world.full.destinations.add(WEB, real(`198.51.100.${i}`))
-        const recorder = new Recorder()
-        const ipvs = await harness.open({ wrap: recorder.wrap })
-        recorder.clear()
+        const { recorder, ipvs } = await recorded(harness)
         await ipvs.services.remove(WEB)
         const three = ['destinationRemove', 'destinationRemove', 'destinationRemove']
         expect(recorder.writes).toEqual([...three, 'serviceRemove'])
@@ -243,9 +239,7 @@ export function trapsContract(harness: Harness): void {
         await world.full.services.add(service)
         const input = { ...real(harness.own.ipv6.replace(/[^:]*$/, '9')), weight: 2 }
         await world.ipvs.destinations.add(service, input)
-        const recorder = new Recorder()
-        const ipvs = await harness.open({ wrap: recorder.wrap })
-        recorder.clear()
+        const { recorder, ipvs } = await recorded(harness)
         expect(await ipvs.destinations.ensure(service, input)).toBe('unchanged')
         // Without a route the kernel calls it local; sending it again would not change that for long.
         const unrouted = { ...real('2001:db8:ffff::9'), weight: 2 }
