@@ -44,12 +44,12 @@ import { collect, forward } from './operation'
 const idOf = ({ address, port }: DestinationKey): string => `${address} ${port}`
 
 /** What callers are given, and what the kernel holds: a number without a name in the API stays what it is. */
-interface ListedDestination {
+interface HeldDestination {
   readonly info: DestinationInfo
   readonly config: NormalizedDestinationConfig
 }
 
-const LISTED: ListKind<ListedDestination> = {
+const LISTED: ListKind<HeldDestination> = {
   section: 'destinations',
   decode: (reply, index) => ({
     info: decodeDestination(reply, index),
@@ -73,7 +73,7 @@ function write(
 }
 
 /** There is no command to read one destination: the list of the service is read. */
-function sharedListOf(service: NormalizedServiceKey): SharedList<ListedDestination> {
+function sharedListOf(service: NormalizedServiceKey): SharedList<HeldDestination> {
   const name = `destinations of ${serviceKeyId(service.key)}`
   return new SharedList(name, { operation: Operation.destinationList, service }, LISTED)
 }
@@ -127,7 +127,7 @@ export function updateDestination(
   const named = checkDestinationChange(change)
   const subject = { service: service.key, destination: destination.key }
   ruleDestination(context.capabilities, service, destination, named, operation)
-  const goOn = (found: ListedDestination | undefined): FollowUp<void> => {
+  const goOn = (found: HeldDestination | undefined): FollowUp<void> => {
     if (!found) {
       const { dialect } = context.capabilities
       throw kernelError({ errno: ERRNO.ENOENT, operation, subject, dialect, sent: false })

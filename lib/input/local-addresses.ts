@@ -2,7 +2,7 @@
 
 import { invalidType, invalidValue } from '../errors/argument-errors'
 import type { PackedAddress } from '../model/address'
-import { addressKind } from '../model/address'
+import { AF_INET, addressKind } from '../model/address'
 import type { NormalizedServiceKey } from '../model/normalized'
 import { NormalizedLocalAddress } from '../model/normalized'
 import { familyName } from '../model/numbers'
@@ -21,6 +21,8 @@ export function checkLocalAddressKey(
   field = 'localAddress',
 ): NormalizedLocalAddress {
   const address = checkAddress(value, field)
+  // An IPv6 service can hold one.
+  if (service.family === AF_INET) refuseMapped(address, value, field)
   checkOfFamily(address, service, field, value)
   return new NormalizedLocalAddress(address)
 }

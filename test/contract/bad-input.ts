@@ -290,6 +290,12 @@ const LOCAL_ADDRESS_CASES: readonly Case[] = [
   ['a local address of the other family', VALUE, 'localAddress', local('2001:db8::1')],
   ['an IPv4 local address for IPv6', VALUE, 'localAddress', local('10.77.1.1', WEB6)],
   ['an IPv4-mapped local address', VALUE, 'localAddress', local('::ffff:10.77.1.1')],
+  [
+    'a get of an IPv4-mapped local address',
+    VALUE,
+    'localAddress',
+    (ipvs) => ipvs.localAddresses.get(WEB, '::ffff:10.77.1.9'),
+  ],
   ['an IPv4-mapped local address for IPv6', VALUE, 'localAddress', local('::FFFF:10.77.1.1', WEB6)],
   ['the local address 0.0.0.0', VALUE, 'localAddress', local('0.0.0.0')],
   ['a multicast local address', VALUE, 'localAddress', local('224.0.0.1')],
