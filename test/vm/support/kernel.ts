@@ -2,7 +2,7 @@
 
 import { readFileSync } from 'node:fs'
 import type { Capabilities, Ipvs, Timeouts, Transport, TransportKind } from '../../../lib'
-import { ProbeRecord, ReplyHeader } from '../../../lib/border/layout.gen'
+import { ProbeLayout, ReplyHeaderLayout } from '../../../lib/border/layout.gen'
 import { Reply } from '../../../lib/border/reply'
 import { parseCpuList } from '../../../lib/host/kernel-files'
 import type { Harness, HarnessOpenOptions } from '../../contract/harness'
@@ -15,10 +15,10 @@ function withoutNetlink(inner: Transport): Transport {
     ...inner,
     run: (request, onReply) =>
       inner.run(request, (buffer) => {
-        if (buffer.byteLength >= ReplyHeader.size) {
+        if (buffer.byteLength >= ReplyHeaderLayout.size) {
           const { probes, view } = new Reply(buffer)
           for (let i = 0; i < probes.count; i++) {
-            view.setUint32(probes.start + i * ProbeRecord.size + ProbeRecord.familyId, 0, true)
+            view.setUint32(probes.start + i * ProbeLayout.size + ProbeLayout.familyId, 0, true)
           }
         }
         onReply(buffer)
