@@ -61,7 +61,7 @@ describe('open', () => {
     ['netns ""', { netns: '' }, 'ERR_INVALID_ARG_VALUE'],
     ['netns ..', { netns: '..' }, 'ERR_INVALID_ARG_VALUE'],
     ['netns true', { netns: true }, 'ERR_INVALID_ARG_TYPE'],
-    ['a timeout of 0', { timeout: 0 }, 'ERR_OUT_OF_RANGE'],
+    ['a timeout of -1', { timeout: -1 }, 'ERR_OUT_OF_RANGE'],
     ['force as a string', { force: 'yes' }, 'ERR_INVALID_ARG_TYPE'],
     ['an unknown option', { nets: 1 }, 'ERR_INVALID_ARG_VALUE'],
   ])('bad input: %s', async (_, options, code) => {

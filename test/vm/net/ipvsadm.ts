@@ -182,7 +182,7 @@ const endpoint = (address: string, port: number) =>
 
 export function nameOf(service: ServiceInfo): string {
   if (service.fwmark === undefined) {
-    return `${service.protocol.toUpperCase()} ${endpoint(service.address, service.port)}`
+    return `${service.String(protocol).toUpperCase()} ${endpoint(service.address, service.port)}`
   }
   return `FWM ${service.fwmark}${service.family === 'ipv6' ? ' IPv6' : ''}`
 }

@@ -16,7 +16,8 @@ function withoutNetlink(inner: Transport): Transport {
     run: (request, onReply) =>
       inner.run(request, (buffer) => {
         if (buffer.byteLength >= ReplyHeaderLayout.size) {
-          const { probes, view } = new Reply(buffer)
+          const { probes } = new Reply(buffer)
+          const view = new DataView(buffer)
           for (let i = 0; i < probes.count; i++) {
             view.setUint32(probes.start + i * ProbeLayout.size + ProbeLayout.familyId, 0, true)
           }
