@@ -118,7 +118,7 @@ async function build(variant, names) {
     if (!isFuzzer(name)) parts.push(`${tests}/check.cc`)
     const code = readFileSync(inRoot(source), 'utf8')
     for (const helper of ['fake_kernel', 'interpose']) {
-      if (code.includes(`"${helper}.h"`)) parts.push(`${tests}/${helper}.cc`)
+      if (code.includes(`"${helper}.h"`) || code.includes('"test_clock.h"')) parts.push(`${tests}/${helper}.cc`)
     }
     return { name, parts }
   })

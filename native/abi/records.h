@@ -91,9 +91,9 @@ constexpr std::uint32_t kServiceCount = 1U << 19;
 
 // Bits of Outcome::flags.
 namespace outcome_flags {
-constexpr std::uint16_t kSent = 1U << 0;            // the kernel may have seen the request
-constexpr std::uint16_t kUnknown = 1U << 1;         // sent, and the answer was lost
-constexpr std::uint16_t kTimedOut = 1U << 2;        // the deadline passed (before sending unless kSent)
+constexpr std::uint16_t kSent = 1U << 0;      // the kernel may have seen the request
+constexpr std::uint16_t kUnknown = 1U << 1;   // sent, and the answer was lost
+constexpr std::uint16_t kTimedOut = 1U << 2;  // the kernel was silent for too long (to an earlier request unless kSent)
 constexpr std::uint16_t kFamilyChanged = 1U << 3;   // not executed: the generic netlink family is gone or renumbered
 constexpr std::uint16_t kMalformed = 1U << 4;       // the kernel's answer (or the request record) cannot be decoded
 constexpr std::uint16_t kServiceMissing = 1U << 5;  // an empty list, because the service does not exist
@@ -172,7 +172,7 @@ struct RequestHeader {
 struct Request {
   std::uint16_t operation;
   std::uint16_t transport;
-  std::uint32_t timeout_ms;
+  std::uint32_t timeout_ms;  // how long the kernel may be silent (engine/answer_clock.h); 0: no limit
   std::uint32_t presence;
   std::uint32_t flags_mask;  // the bits of config.flags that are set or cleared at all
   ServiceKey service;

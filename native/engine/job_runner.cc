@@ -5,7 +5,6 @@
 #include "abi/request_checks.h"
 #include "engine/outcome.h"
 #include "engine/snapshot_requests.h"
-#include "sys/clock.h"
 
 namespace ipvs::engine {
 namespace {
@@ -24,15 +23,15 @@ void JobRunner::start(Job job) {
   job_ = std::move(job);
   position_ = 0;
   phase_ = Phase::kNext;
+  clock_.stop();
 }
 
 bool JobRunner::full(const abi::Reply& reply) {
   return listed_records(reply) >= kRecordsPerStep || reply.outcomes.size() >= kOutcomesPerStep;
 }
 
-std::uint64_t JobRunner::deadline(const abi::Request& request) const { return job_.started_ms + request.timeout_ms; }
-
 bool JobRunner::step(abi::Reply& reply) {
+  clock_.go_on();
   while (!full(reply)) {
     if (phase_ != Phase::kNext) {
       advance(reply);
@@ -42,7 +41,8 @@ bool JobRunner::step(abi::Reply& reply) {
       break;
     }
   }
-  netlink_.flush(job_.started_ms, job_.dialect, reply);
+  netlink_.flush(job_.dialect, reply);
+  clock_.leave();
   if (phase_ != Phase::kNext || position_ < job_.requests.size()) return true;
   services_ = {};
   return false;
@@ -55,16 +55,16 @@ void JobRunner::begin(const abi::Request& request, abi::Reply& reply) {
   const bool single = !sockopt && operation != Operation::kProbe && operation != Operation::kSnapshot &&
                       answer_kind(operation) != AnswerKind::kDump;
   if (single) {
-    netlink_.add(request, static_cast<std::uint32_t>(position_), job_.started_ms, job_.dialect, reply);
+    netlink_.add(request, static_cast<std::uint32_t>(position_), job_.dialect, reply);
     ++position_;
     return;
   }
   // Everything before it is executed first.
-  netlink_.flush(job_.started_ms, job_.dialect, reply);
-  if (sys::now_ms() >= deadline(request)) return finish(reply, {ETIMEDOUT, abi::Syscall::kNone}, flags::kTimedOut);
+  netlink_.flush(job_.dialect, reply);
+  if (clock_.expired(request.timeout_ms)) return finish(reply, {ETIMEDOUT, abi::Syscall::kNone}, flags::kTimedOut);
   if (operation == Operation::kProbe) return probe(request, reply);
   if (sockopt) {
-    sockopt_.run(request, static_cast<std::uint32_t>(position_), deadline(request), job_.dialect, reply);
+    sockopt_.run(request, static_cast<std::uint32_t>(position_), job_.dialect, reply);
     ++position_;
     return;
   }
@@ -78,7 +78,7 @@ void JobRunner::begin(const abi::Request& request, abi::Reply& reply) {
 void JobRunner::probe(const abi::Request& request, abi::Reply& reply) {
   abi::ProbeRecord record{};
   record.request_index = static_cast<std::uint32_t>(position_);
-  const Error netlink = netlink_.find_family(deadline(request));
+  const Error netlink = netlink_.find_family(request.timeout_ms);
   record.netlink_error = netlink.value;
   record.netlink_syscall = static_cast<std::uint32_t>(netlink.where);
   record.family_id = netlink_.family().id;
@@ -96,7 +96,7 @@ void JobRunner::begin_dump(Phase phase, const abi::Request& request, std::uint32
   listed_ = 0;
   seen_.clear();
   phase_ = phase;
-  if (const Error error = netlink_.begin_dump(request, deadline(request), context); error.value != 0) {
+  if (const Error error = netlink_.begin_dump(request, context); error.value != 0) {
     const bool no_family = error.value == ENOENT && error.where == abi::Syscall::kSendmsg;
     finish(reply, error, no_family ? flags::kFamilyChanged : std::uint16_t{0});
   }
@@ -120,7 +120,7 @@ void JobRunner::advance(abi::Reply& reply) {
   if (error.value != 0) {
     auto more = static_cast<std::uint16_t>(flags::kSent | late_flag(error));
     if (error.value == EPROTO) more |= flags::kMalformed;
-    if (error.value == ENOENT && netlink_.family_changed(deadline(job_.requests[position_]))) {
+    if (error.value == ENOENT && netlink_.family_changed(job_.requests[position_].timeout_ms)) {
       more = flags::kFamilyChanged;
     }
     return finish(reply, error, more);
@@ -146,8 +146,8 @@ abi::Outcome JobRunner::look_for_service(const abi::Request& request) {
   abi::Request get = request;
   get.operation = static_cast<std::uint16_t>(Operation::kServiceGet);
   abi::Reply answer;
-  netlink_.add(get, static_cast<std::uint32_t>(position_), job_.started_ms, job_.dialect, answer);
-  netlink_.flush(job_.started_ms, job_.dialect, answer);
+  netlink_.add(get, static_cast<std::uint32_t>(position_), job_.dialect, answer);
+  netlink_.flush(job_.dialect, answer);
   return answer.outcomes.front();  // one request, one outcome
 }
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "abi/reply.h"
+#include "engine/answer_clock.h"
 #include "engine/netlink_session.h"
 #include "engine/seen.h"
 #include "engine/sockopt_session.h"
@@ -16,7 +17,7 @@ namespace ipvs::engine {
 struct Job {
   std::vector<abi::Request> requests;
   abi::Dialect dialect = abi::Dialect::kUnknown;
-  std::uint64_t started_ms = 0;  // deadlines count from here
+  std::uint64_t started_ms = 0;  // when it was handed over; no deadline counts from there (answer_clock.h)
 };
 
 class JobRunner {
@@ -25,7 +26,8 @@ class JobRunner {
   static constexpr std::size_t kRecordsPerStep = 1000;
   static constexpr std::size_t kOutcomesPerStep = 4096;
 
-  explicit JobRunner(sys::Namespace where) : where_(std::move(where)), netlink_(where_), sockopt_(where_) {}
+  explicit JobRunner(sys::Namespace where, sys::Clock clock = {})
+      : where_(std::move(where)), clock_(clock), netlink_(where_, clock_), sockopt_(where_, clock_) {}
   JobRunner(const JobRunner&) = delete;
   JobRunner& operator=(const JobRunner&) = delete;
 
@@ -50,10 +52,10 @@ class JobRunner {
   void next_of_snapshot(abi::Reply& reply);
   void finish(abi::Reply& reply, sys::Error error, std::uint16_t more);
   [[nodiscard]] abi::Outcome look_for_service(const abi::Request& request);
-  [[nodiscard]] std::uint64_t deadline(const abi::Request& request) const;
   [[nodiscard]] static bool full(const abi::Reply& reply);
 
   sys::Namespace where_;
+  AnswerClock clock_;
   NetlinkSession netlink_;
   SockoptSession sockopt_;
   Job job_;

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 
+#include "engine/answer_clock.h"
 #include "engine/window.h"
 #include "netlink/family.h"
 #include "sys/namespace.h"
@@ -13,27 +14,25 @@ namespace ipvs::engine {
 
 class NetlinkSession {
  public:
-  explicit NetlinkSession(const sys::Namespace& where) : where_(where) {}
+  NetlinkSession(const sys::Namespace& where, AnswerClock& clock) : where_(where), clock_(clock) {}
 
   // For tests: goes on with this socket, and opens no other.
   void adopt(sys::NetlinkSocket socket, netlink::Family family);
 
   // Looks the family up again. ENOENT when there is none.
-  [[nodiscard]] sys::Error find_family(std::uint64_t deadline_ms);
+  [[nodiscard]] sys::Error find_family(std::uint32_t timeout_ms);
   [[nodiscard]] const netlink::Family& family() const { return family_; }
 
   // Puts one message into the window; flushes first when it does not fit.
-  void add(const abi::Request& request, std::uint32_t request_index, std::uint64_t started_ms, abi::Dialect dialect,
-           abi::Reply& reply);
-  void flush(std::uint64_t started_ms, abi::Dialect dialect, abi::Reply& reply);
+  void add(const abi::Request& request, std::uint32_t request_index, abi::Dialect dialect, abi::Reply& reply);
+  void flush(abi::Dialect dialect, abi::Reply& reply);
 
   // A dump can be left and gone on with; nothing else may be said on the socket meanwhile.
-  [[nodiscard]] sys::Error begin_dump(const abi::Request& request, std::uint64_t deadline_ms,
-                                      const DecodeContext& context);
+  [[nodiscard]] sys::Error begin_dump(const abi::Request& request, const DecodeContext& context);
   // Reads what waits, a few thousand records at most. Errors end the dump, as `done` does.
   [[nodiscard]] sys::Error continue_dump(abi::Reply& reply, bool& done);
   // Whether an ENOENT means that the family has gone or has another number; then nothing is sent until find_family().
-  [[nodiscard]] bool family_changed(std::uint64_t deadline_ms);
+  [[nodiscard]] bool family_changed(std::uint32_t timeout_ms);
 
   void close() { socket_ = {}; }
 
@@ -42,12 +41,13 @@ class NetlinkSession {
   // The answers to the dump `sequence`: all of them, or what one recvmmsg brings. `read_entry(message)` is false for
   // an entry that cannot be read. Replaces the socket unless it is fit for further use.
   template <typename ReadEntry>
-  [[nodiscard]] sys::Error read_dump(std::uint32_t sequence, std::uint64_t deadline_ms, bool to_its_end,
+  [[nodiscard]] sys::Error read_dump(std::uint32_t sequence, std::uint32_t timeout_ms, bool to_its_end,
                                      ReadEntry&& read_entry, bool& done);
   void replace_socket() { socket_ = {}; }
   std::uint32_t next_sequence() { return ++sequence_; }
 
   const sys::Namespace& where_;
+  AnswerClock& clock_;
   sys::NetlinkSocket socket_;
   netlink::Family family_;
   Window window_;
@@ -55,7 +55,7 @@ class NetlinkSession {
   bool adopted_ = false;
 
   std::uint32_t dump_sequence_ = 0;
-  std::uint64_t dump_deadline_ = 0;
+  std::uint32_t dump_timeout_ms_ = 0;
   DecodeContext dump_context_;
 };
 

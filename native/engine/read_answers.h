@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <span>
 
+#include "engine/answer_clock.h"
 #include "netlink/cursor.h"
 #include "sys/netlink_socket.h"
 
@@ -25,25 +26,31 @@ concept AnswerVisitor = requires(T visitor, const netlink::Message& message, std
   { visitor.enough() } -> std::same_as<bool>;  // asked after all datagrams of one recvmmsg
 };
 
-// Reads until the visitor has enough. What is addressed to another port id or answers another sequence number is
-// passed over. ETIMEDOUT past the deadline. ENOBUFS when answers were dropped (af_netlink.c:netlink_overrun): what
-// still waits is read, and nothing is waited for.
+// Reads until the visitor has enough; each answer gives the kernel `timeout_ms` anew. What is addressed to another port
+// id or answers another sequence number is passed over. ETIMEDOUT when the kernel is silent for too long. ENOBUFS when
+// answers were dropped (af_netlink.c:netlink_overrun): what still waits is read, and nothing is waited for.
 template <AnswerVisitor Visitor>
-[[nodiscard]] sys::Error read_answers(sys::NetlinkSocket& socket, Asked asked, std::uint64_t deadline_ms,
-                                      Visitor& visitor) {
+[[nodiscard]] sys::Error read_answers(sys::NetlinkSocket& socket, Asked asked, AnswerClock& clock,
+                                      std::uint32_t timeout_ms, Visitor& visitor) {
+  using Wait = sys::NetlinkSocket::Wait;
   sys::Error broken;
   do {
-    const sys::Error error = socket.receive(deadline_ms, [&](std::span<const std::byte> datagram, bool truncated) {
+    bool answered = false;
+    const Wait wait = broken.value == 0 ? Wait::kUntilDeadline : Wait::kNot;
+    const auto read = [&](std::span<const std::byte> datagram, bool truncated) {
       netlink::MessageCursor messages(datagram);
       while (const auto message = messages.next()) {
         const std::uint32_t index = message->sequence - asked.first_sequence;
-        if (index < asked.messages && message->port_id == socket.port_id()) visitor.message(*message, index);
+        if (index >= asked.messages || message->port_id != socket.port_id()) continue;
+        answered = true;
+        visitor.message(*message, index);
       }
       if (truncated || messages.malformed()) visitor.torn();
-    });
+    };
+    const sys::Error error = socket.receive(clock.deadline(timeout_ms), wait, read);
+    if (answered) clock.answered();
     if (error.value == ENOBUFS) {
       broken = error;
-      deadline_ms = 0;
     } else if (error.value != 0) {
       return broken.value != 0 ? broken : error;
     }

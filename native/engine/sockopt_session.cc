@@ -9,7 +9,6 @@
 #include "engine/outcome.h"
 #include "engine/snapshot_requests.h"
 #include "ipvs/kernel_numbers.h"
-#include "sys/clock.h"
 
 namespace ipvs::engine {
 namespace {
@@ -81,8 +80,8 @@ void SockoptSession::probe(abi::ProbeRecord& record) {
   record.sockopt_local_address_error = socket_.get(kernel::kSoGetLaddrs, laddrs).value;
 }
 
-void SockoptSession::run(const abi::Request& request, std::uint32_t request_index, std::uint64_t deadline_ms,
-                         abi::Dialect dialect, abi::Reply& reply) {
+void SockoptSession::run(const abi::Request& request, std::uint32_t request_index, abi::Dialect dialect,
+                         abi::Reply& reply) {
   const auto finish = [&](Error error, std::uint16_t flags) {
     reply.outcomes.push_back(outcome_of(request_index, error, flags));
   };
@@ -95,11 +94,12 @@ void SockoptSession::run(const abi::Request& request, std::uint32_t request_inde
   }
   if (const Error error = ready(); error.value != 0) return finish(error, 0);
   namespace flags = abi::outcome_flags;
-  const Error error = execute(request, request_index, deadline_ms, sockopt::entry_format(dialect), reply);
+  const Error error = execute(request, request_index, sockopt::entry_format(dialect), reply);
+  if (error.value != ETIMEDOUT) clock_.stop();
   finish(error, static_cast<std::uint16_t>(flags::kSent | late_flag(error)));
 }
 
-Error SockoptSession::execute(const abi::Request& request, std::uint32_t request_index, std::uint64_t deadline_ms,
+Error SockoptSession::execute(const abi::Request& request, std::uint32_t request_index,
                               const sockopt::EntryFormat& format, abi::Reply& reply) {
   const auto what = static_cast<Operation>(request.operation);
   const auto set = [&](Bytes bytes) { return socket_.set(sockopt::set_option(what), bytes); };
@@ -157,7 +157,7 @@ Error SockoptSession::execute(const abi::Request& request, std::uint32_t request
       return get_one(socket_, kernel::kSoGetInfo, sockopt::getinfo::kSize, request_index, sockopt::read_info,
                      reply.infos);
     case Operation::kSnapshot:
-      return snapshot(request, request_index, deadline_ms, format, reply);
+      return snapshot(request, request_index, format, reply);
     case Operation::kProbe:
       break;
   }
@@ -241,12 +241,14 @@ Error SockoptSession::list_daemons(std::uint32_t request_index, abi::Reply& repl
   return {};
 }
 
-Error SockoptSession::snapshot(const abi::Request& request, std::uint32_t request_index, std::uint64_t deadline_ms,
+Error SockoptSession::snapshot(const abi::Request& request, std::uint32_t request_index,
                                const sockopt::EntryFormat& format, abi::Reply& reply) {
   const std::size_t first = reply.services.size();
+  clock_.sent();
   if (const Error error = list_services(request_index, format, reply); error.value != 0) return error;
   for (std::size_t i = first; i < reply.services.size(); ++i) {
-    if (sys::now_ms() >= deadline_ms) return {ETIMEDOUT, abi::Syscall::kGetsockopt};
+    if (clock_.expired(request.timeout_ms)) return {ETIMEDOUT, abi::Syscall::kGetsockopt};
+    clock_.answered();
     const Owner owner{request_index, static_cast<std::uint32_t>(i - first)};
     const abi::ServiceRecord service = reply.services[i];
     const auto skip_vanished = [](Error error) { return error.value == ESRCH ? Error{} : error; };

@@ -11,7 +11,7 @@ namespace flags = abi::outcome_flags;
 
 bool Window::has_room(const abi::Request& request, std::size_t receive_budget) const {
   if (slots_.empty()) return true;
-  if (request.timeout_ms != timeout_ms_) return false;  // a window has one deadline
+  if (request.timeout_ms != timeout_ms_) return false;  // a window has one timeout
   if (writer_.size() + kMaxMessage > kMaxBytes) return false;
   const AnswerKind answer = answer_kind(static_cast<abi::Operation>(request.operation));
   return cost_ + answer_cost(answer, kMaxMessage) <= receive_budget;
@@ -56,16 +56,17 @@ struct Window::AnswerCollector {
   [[nodiscard]] bool enough() const { return window.complete_; }
 };
 
-sys::Error Window::exchange(sys::NetlinkSocket& socket, std::uint64_t deadline_ms, abi::Dialect dialect,
-                            abi::Reply& reply) {
+sys::Error Window::exchange(sys::NetlinkSocket& socket, AnswerClock& clock, abi::Dialect dialect, abi::Reply& reply) {
   writer_.add_flags(last_start_, NLM_F_ACK);
   if (const sys::Error error = socket.send(writer_.bytes()); error.value != 0) {
     fail_all(error, reply);  // netlink_sendmsg fails before the kernel has looked at a single message
     return error;
   }
+  clock.sent();
   AnswerCollector collector{*this, dialect, reply};
   const Asked asked{first_sequence_, static_cast<std::uint32_t>(slots_.size())};
-  const sys::Error broken = read_answers(socket, asked, deadline_ms, collector);
+  const sys::Error broken = read_answers(socket, asked, clock, timeout_ms_, collector);
+  if (broken.value != ETIMEDOUT) clock.stop();
   report(broken, reply);
   return broken;
 }

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "abi/records.h"
+#include "engine/answer_clock.h"
 #include "ipvs/netlink_decode.h"
 #include "ipvs/netlink_encode.h"
 #include "netlink/writer.h"
@@ -29,12 +30,13 @@ class Window {
            std::uint32_t sequence);
   [[nodiscard]] std::uint32_t timeout_ms() const { return timeout_ms_; }
 
-  // Sends and collects until the last message is answered or the deadline passes, then appends one outcome for each
-  // message. Returns what went wrong with the socket; it is fit for further use only when that is nothing.
-  [[nodiscard]] sys::Error exchange(sys::NetlinkSocket& socket, std::uint64_t deadline_ms, abi::Dialect dialect,
+  // Sends and collects until the last message is answered or the kernel is silent for too long, then appends one
+  // outcome for each message. Returns what went wrong with the socket; it is fit for further use only when that is
+  // nothing.
+  [[nodiscard]] sys::Error exchange(sys::NetlinkSocket& socket, AnswerClock& clock, abi::Dialect dialect,
                                     abi::Reply& reply);
 
-  // The deadline passed before anything was sent.
+  // The kernel was given up before anything was sent.
   void expire(abi::Reply& reply) const;
 
   // Whether some message was refused with ENOENT, which is also what a stale family id gets.

@@ -1,5 +1,6 @@
 #include "sys/clock.h"
 
+#include <poll.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -15,6 +16,11 @@ std::uint64_t now_ms() {
   constexpr std::uint64_t kNanosecondsPerMillisecond = 1000000;
   return static_cast<std::uint64_t>(now.tv_sec) * kMillisecondsPerSecond +
          static_cast<std::uint64_t>(now.tv_nsec) / kNanosecondsPerMillisecond;
+}
+
+int wait_readable(int fd, int timeout_ms) {
+  pollfd waiting{fd, POLLIN, 0};
+  return ::poll(&waiting, 1, timeout_ms);
 }
 
 }  // namespace ipvs::sys

@@ -1,3 +1,4 @@
+// The time, and waiting for it to pass.
 #pragma once
 
 #include <cstdint>
@@ -6,5 +7,14 @@ namespace ipvs::sys {
 
 // CLOCK_MONOTONIC in milliseconds.
 [[nodiscard]] std::uint64_t now_ms();
+
+// Waits until `fd` can be read, for so long at most: poll(2), and what it returns.
+[[nodiscard]] int wait_readable(int fd, int timeout_ms);
+
+// What a deadline is measured with. Tests have clocks of their own, on which nobody has to wait.
+struct Clock {
+  std::uint64_t (*now)() = now_ms;
+  int (*wait)(int fd, int timeout_ms) = wait_readable;
+};
 
 }  // namespace ipvs::sys

@@ -2,14 +2,11 @@
 
 #include <linux/genetlink.h>
 #include <linux/netlink.h>
-#include <poll.h>
 #include <sys/socket.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-
-#include "sys/clock.h"
 
 namespace ipvs::sys {
 namespace {
@@ -34,7 +31,7 @@ std::size_t grow_receive_buffer(int fd) {
 
 }  // namespace
 
-Result<NetlinkSocket> NetlinkSocket::open(const Namespace& where) {
+Result<NetlinkSocket> NetlinkSocket::open(const Namespace& where, Clock clock) {
   Result<UniqueFd> fd = where.open_socket(AF_NETLINK, SOCK_RAW, NETLINK_GENERIC);
   if (!fd) return fd.error();
   sockaddr_nl address{};
@@ -47,15 +44,17 @@ Result<NetlinkSocket> NetlinkSocket::open(const Namespace& where) {
     return Error{errno, abi::Syscall::kBind};
   }
   NetlinkSocket socket;
+  socket.clock_ = clock;
   socket.receive_budget_ = grow_receive_buffer(fd.value().get());
   socket.fd_ = std::move(fd.value());
   socket.port_id_ = address.nl_pid;
   return socket;
 }
 
-NetlinkSocket NetlinkSocket::adopt(UniqueFd fd, std::uint32_t port_id) {
+NetlinkSocket NetlinkSocket::adopt(UniqueFd fd, std::uint32_t port_id, Clock clock) {
   NetlinkSocket socket;
   socket.fd_ = std::move(fd);
+  socket.clock_ = clock;
   socket.port_id_ = port_id;
   socket.receive_budget_ = kSmallestReceiveBuffer;
   return socket;
@@ -82,9 +81,11 @@ void NetlinkSocket::prepare_buffers() {
   senders_.resize(kDatagrams);
 }
 
-Result<unsigned> NetlinkSocket::receive_some(std::uint64_t deadline_ms) {
+Result<unsigned> NetlinkSocket::receive_some(std::uint64_t deadline_ms, Wait wait) {
   prepare_buffers();
   for (;;) {
+    const std::uint64_t now = clock_.now();
+    if (now >= deadline_ms) return Error{ETIMEDOUT, abi::Syscall::kRecvmsg};
     for (unsigned i = 0; i < kDatagrams; ++i) {
       vectors_[i] = {buffer_.data() + i * kDatagramSize, kDatagramSize};
       headers_[i] = {};
@@ -110,12 +111,9 @@ Result<unsigned> NetlinkSocket::receive_some(std::uint64_t deadline_ms) {
       return count_;
     }
     if (received == 0 || errno == EINTR) continue;
-    if (errno != EAGAIN) return Error{errno, abi::Syscall::kRecvmsg};
-    const std::uint64_t now = now_ms();
-    if (now >= deadline_ms) return Error{ETIMEDOUT, abi::Syscall::kRecvmsg};
-    const std::uint64_t wait = deadline_ms - now;
-    pollfd waiting{fd_.get(), POLLIN, 0};
-    if (::poll(&waiting, 1, static_cast<int>(std::min(wait, kLongestPoll))) < 0 && errno != EINTR) {
+    if (errno != EAGAIN || wait == Wait::kNot) return Error{errno, abi::Syscall::kRecvmsg};
+    const auto longest = static_cast<int>(std::min(deadline_ms - now, kLongestPoll));
+    if (clock_.wait(fd_.get(), longest) < 0 && errno != EINTR) {
       return Error{errno, abi::Syscall::kPoll};
     }
   }

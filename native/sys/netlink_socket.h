@@ -8,6 +8,7 @@
 #include <span>
 #include <vector>
 
+#include "sys/clock.h"
 #include "sys/namespace.h"
 #include "sys/result.h"
 #include "sys/unique_fd.h"
@@ -16,9 +17,9 @@ namespace ipvs::sys {
 
 class NetlinkSocket {
  public:
-  [[nodiscard]] static Result<NetlinkSocket> open(const Namespace& where);
+  [[nodiscard]] static Result<NetlinkSocket> open(const Namespace& where, Clock clock = {});
   // For tests: a connected peer that plays the kernel. Its datagrams carry no sender address.
-  [[nodiscard]] static NetlinkSocket adopt(UniqueFd fd, std::uint32_t port_id);
+  [[nodiscard]] static NetlinkSocket adopt(UniqueFd fd, std::uint32_t port_id, Clock clock = {});
 
   NetlinkSocket() = default;
 
@@ -29,11 +30,17 @@ class NetlinkSocket {
 
   [[nodiscard]] Error send(std::span<const std::byte> data) const;
 
+  enum class Wait : std::uint8_t {
+    kUntilDeadline,
+    kNot,  // EAGAIN where nothing waits
+  };
+
   // Calls `sink(datagram, truncated)` for each datagram that waits, up to a vector full. Waits until `deadline_ms`
-  // for the first. The error is ETIMEDOUT past the deadline, ENOBUFS when answers were lost.
+  // for the first. The error is ETIMEDOUT past the deadline, whatever waits: anybody may send to our port id, and for
+  // ever. ENOBUFS when answers were lost.
   template <typename Sink>
-  [[nodiscard]] Error receive(std::uint64_t deadline_ms, Sink&& sink) {
-    const Result<unsigned> count = receive_some(deadline_ms);
+  [[nodiscard]] Error receive(std::uint64_t deadline_ms, Wait wait, Sink&& sink) {
+    const Result<unsigned> count = receive_some(deadline_ms, wait);
     if (!count) return count.error();
     for (unsigned i = 0; i < count_; ++i) {
       if (!from_kernel(i)) continue;
@@ -48,11 +55,12 @@ class NetlinkSocket {
   static constexpr std::size_t kDatagramSize = 32768;
   static constexpr unsigned kDatagrams = 16;
 
-  [[nodiscard]] Result<unsigned> receive_some(std::uint64_t deadline_ms);
+  [[nodiscard]] Result<unsigned> receive_some(std::uint64_t deadline_ms, Wait wait);
   [[nodiscard]] bool from_kernel(unsigned index) const;
   void prepare_buffers();
 
   UniqueFd fd_;
+  Clock clock_;
   std::uint32_t port_id_ = 0;
   std::size_t receive_budget_ = 0;
   unsigned count_ = 0;

@@ -98,24 +98,6 @@ TEST("DONE never comes (a failed chunk is not reported): timed out, and the sock
   CHECK(dropped(client));
 }
 
-TEST("a list past its deadline ends although more of it waits") {
-  FakeKernel kernel([](const Window& window) {
-    Datagrams datagrams;
-    for (std::uint16_t port = 0; port < 3000; ++port) datagrams.push_back(service_reply(window[0], 1, port));
-    datagrams.push_back(done(window[0]));
-    return datagrams;
-  });
-  Client client(kernel);
-  client.start(list(Operation::kServiceList, 2000));
-  Reply first;
-  const std::uint64_t before = sys::now_ms();
-  REQUIRE(client.runner().step(first));
-  CHECK(first.services.size() >= 1000);
-  while (sys::now_ms() < before + 2000) std::this_thread::yield();
-  check_only_outcome(client.finish(), ETIMEDOUT, flags::kSent | flags::kTimedOut);
-  CHECK(dropped(client));
-}
-
 TEST("a step ends with 1,000 records, the next goes on where it was, and repeats are noticed across them") {
   FakeKernel kernel([](const Window& window) {
     Datagrams datagrams;

@@ -127,14 +127,15 @@ Datagrams execute(const Window& window, const std::function<int(const Sent&)>& v
 
 netlink::Family whole_family() { return {kFamilyId, 1, 20, 0x1ffffe}; }
 
-Client::Client(FakeKernel& kernel, netlink::Family family) : Client(kernel.take_end(), kPortId, family) {}
+Client::Client(FakeKernel& kernel, netlink::Family family, sys::Clock clock)
+    : Client(kernel.take_end(), kPortId, family, clock) {}
 
-Client::Client(sys::UniqueFd fd, std::uint32_t port_id, netlink::Family family) {
-  runner_.netlink_for_tests().adopt(sys::NetlinkSocket::adopt(std::move(fd), port_id), family);
+Client::Client(sys::UniqueFd fd, std::uint32_t port_id, netlink::Family family, sys::Clock clock) : Client(clock) {
+  runner_.netlink_for_tests().adopt(sys::NetlinkSocket::adopt(std::move(fd), port_id, clock), family);
 }
 
 void Client::start(std::vector<abi::Request> requests, abi::Dialect dialect) {
-  runner_.start({std::move(requests), dialect, sys::now_ms()});
+  runner_.start({std::move(requests), dialect});
 }
 
 Reply Client::run(std::vector<abi::Request> requests, abi::Dialect dialect) {

@@ -45,6 +45,7 @@ class FakeKernel {
   void send(const Bytes& datagram) const;
   // Waits until all answers to `count` windows are written: the real kernel has done that when sendmsg returns.
   void wait_answered(int count) const;
+  [[nodiscard]] int answered() const { return answered_; }
   // What the engine sent so far.
   [[nodiscard]] std::vector<Window> windows();
 
@@ -81,11 +82,11 @@ class FakeKernel {
 // A runner of jobs that speaks to a fake kernel through an adopted socket.
 class Client {
  public:
-  explicit Client(FakeKernel& kernel, netlink::Family family = whole_family());
+  explicit Client(FakeKernel& kernel, netlink::Family family = whole_family(), sys::Clock clock = {});
   // On a socket that the caller has made.
-  Client(sys::UniqueFd fd, std::uint32_t port_id, netlink::Family family);
+  Client(sys::UniqueFd fd, std::uint32_t port_id, netlink::Family family, sys::Clock clock = {});
   // One that opens its sockets itself.
-  Client() = default;
+  explicit Client(sys::Clock clock = {}) : runner_(sys::Namespace{}, clock) {}
 
   [[nodiscard]] engine::JobRunner& runner() { return runner_; }
 
@@ -95,7 +96,7 @@ class Client {
   [[nodiscard]] Reply finish();
 
  private:
-  engine::JobRunner runner_{sys::Namespace{}};
+  engine::JobRunner runner_;
 };
 
 }  // namespace ipvs::test

@@ -18,6 +18,7 @@ struct Hooks {
   // Called before the real call; an errno to fail with, or 0.
   std::function<int()> receive;
   std::function<int()> send;
+  int windows_sent = 0;  // counted by a hook that wants to know
   // IPVS socket options: 0, or an errno.
   std::function<int(int option, const void* value, socklen_t size)> set;
   std::function<int(int option, void* value, socklen_t* size)> get;

@@ -162,18 +162,6 @@ TEST("an error that no kernel sends, or without its number, is EPROTO and not su
   for (std::uint32_t i = 0; i < 3; ++i) check_outcome(reply, i, EPROTO, flags::kSent);
 }
 
-TEST("a deadline that has passed before sending: timed out, not sent") {
-  FakeKernel kernel([](const Window& window) { return execute(window, succeed); });
-  Client client(kernel);
-  const abi::Request late = with_timeout(new_service(), 0);
-  const abi::Request late_list = with_timeout(plain(Operation::kServiceList), 0);
-  const Reply reply = client.run({late, late, late_list});
-  for (std::uint32_t i = 0; i < 3; ++i) check_outcome(reply, i, ETIMEDOUT, flags::kTimedOut);
-  CHECK(kernel.windows().empty());
-  // and the socket is as good as before
-  check_outcome(client.run({new_service()}), 0, 0, flags::kSent);
-}
-
 TEST("a window holds what the receive buffer has room for if every message fails") {
   FakeKernel kernel([](const Window& window) { return execute(window, [](const Sent&) { return EEXIST; }); });
   Client client(kernel);
@@ -198,7 +186,7 @@ TEST("reads take more of the receive buffer than writes do") {
   for (const Window& window : kernel.windows()) CHECK(window.size() <= 124928 / 8192);
 }
 
-TEST("another timeout begins another window: a window has one deadline") {
+TEST("another timeout begins another window: a window has one timeout") {
   FakeKernel kernel([](const Window& window) { return execute(window, succeed); });
   Client client(kernel);
   const abi::Request other = with_timeout(new_service(), kPlenty / 2);
