@@ -2,7 +2,7 @@
 
 // Records: `size` is the stride, everything else an offset. Enums and bit sets: numbers.
 
-export const LAYOUT_HASH = 2453310923
+export const LAYOUT_HASH = 2998697336
 
 export const Border = {
   addressSize: 16,
@@ -284,6 +284,7 @@ export const outcomeFlags = {
   malformed: 16,
   serviceMissing: 32,
   unencodable: 64,
+  interrupted: 128,
 } as const
 
 /** The sections of a reply in their order: where the header counts each, and its records. */

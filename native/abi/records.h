@@ -91,13 +91,14 @@ constexpr std::uint32_t kServiceCount = 1U << 19;
 
 // Bits of Outcome::flags.
 namespace outcome_flags {
-constexpr std::uint16_t kSent = 1U << 0;      // the kernel may have seen the request
-constexpr std::uint16_t kUnknown = 1U << 1;   // sent, and the answer was lost
-constexpr std::uint16_t kTimedOut = 1U << 2;  // the kernel was silent for too long (to an earlier request unless kSent)
+constexpr std::uint16_t kSent = 1U << 0;            // the kernel may have seen the request
+constexpr std::uint16_t kUnknown = 1U << 1;         // sent, and the answer was lost
+constexpr std::uint16_t kTimedOut = 1U << 2;        // the kernel was silent too long (before sending unless kSent)
 constexpr std::uint16_t kFamilyChanged = 1U << 3;   // not executed: the generic netlink family is gone or renumbered
 constexpr std::uint16_t kMalformed = 1U << 4;       // the kernel's answer (or the request record) cannot be decoded
 constexpr std::uint16_t kServiceMissing = 1U << 5;  // an empty list, because the service does not exist
 constexpr std::uint16_t kUnencodable = 1U << 6;     // this transport cannot carry the request
+constexpr std::uint16_t kInterrupted = 1U << 7;     // a list that changed whenever it was read: entries may be missing
 }  // namespace outcome_flags
 
 struct Address {

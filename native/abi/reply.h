@@ -9,6 +9,9 @@
 namespace ipvs::abi {
 
 struct Reply {
+  // Of each kind. A step gathers 1,000 records, or 4,096 outcomes, and what one window or one receive brings on top.
+  static constexpr std::size_t kKeptRecords = 8192;
+
   std::vector<Outcome> outcomes;
   std::vector<ServiceRecord> services;
   std::vector<DestinationRecord> destinations;
@@ -44,9 +47,15 @@ struct Reply {
     });
   }
 
-  // Keeps the memory.
+  // Keeps the memory, but for what a reply of the usual size never needs.
   void clear() {
-    each(*this, [](auto& section) { section.clear(); });
+    each(*this, [](auto& section) {
+      if (section.capacity() > kKeptRecords) {
+        section = {};
+      } else {
+        section.clear();
+      }
+    });
   }
 
  private:

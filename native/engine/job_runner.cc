@@ -45,6 +45,7 @@ bool JobRunner::step(abi::Reply& reply) {
   clock_.leave();
   if (phase_ != Phase::kNext || position_ < job_.requests.size()) return true;
   services_ = {};
+  seen_ = {};
   return false;
 }
 
@@ -64,8 +65,11 @@ void JobRunner::begin(const abi::Request& request, abi::Reply& reply) {
   if (clock_.expired(request.timeout_ms)) return finish(reply, {ETIMEDOUT, abi::Syscall::kNone}, flags::kTimedOut);
   if (operation == Operation::kProbe) return probe(request, reply);
   if (sockopt) {
-    sockopt_.run(request, static_cast<std::uint32_t>(position_), job_.dialect, reply);
-    ++position_;
+    if (sockopt_.run(request, static_cast<std::uint32_t>(position_), job_.dialect, reply)) {
+      phase_ = Phase::kSockoptList;
+    } else {
+      ++position_;
+    }
     return;
   }
   if (operation != Operation::kSnapshot) return begin_dump(Phase::kList, request, 0, reply);
@@ -91,27 +95,43 @@ void JobRunner::probe(const abi::Request& request, abi::Reply& reply) {
 }
 
 void JobRunner::begin_dump(Phase phase, const abi::Request& request, std::uint32_t parent, abi::Reply& reply) {
-  const DecodeContext context{static_cast<std::uint32_t>(position_), parent, request.service.address.family,
-                              job_.dialect};
   listed_ = 0;
   seen_.clear();
+  tries_ = 0;
   phase_ = phase;
-  if (const Error error = netlink_.begin_dump(request, context); error.value != 0) {
+  dump_ = request;
+  parent_of_dump_ = parent;
+  send_dump(reply);
+}
+
+void JobRunner::send_dump(abi::Reply& reply) {
+  const DecodeContext context{static_cast<std::uint32_t>(position_), parent_of_dump_, dump_.service.address.family,
+                              job_.dialect};
+  ++tries_;
+  if (const Error error = netlink_.begin_dump(dump_, context); error.value != 0) {
     const bool no_family = error.value == ENOENT && error.where == abi::Syscall::kSendmsg;
     finish(reply, error, no_family ? flags::kFamilyChanged : std::uint16_t{0});
   }
 }
 
 void JobRunner::advance(abi::Reply& reply) {
+  if (phase_ == Phase::kSockoptList) {
+    if (sockopt_.continue_list(kRecordsPerStep - listed_records(reply), reply)) return;
+    phase_ = Phase::kNext;
+    ++position_;
+    return;
+  }
   const std::size_t before = listed_records(reply);
   const std::size_t services_before = reply.services.size();
   const std::size_t destinations_before = reply.destinations.size();
   const std::size_t local_addresses_before = reply.local_addresses.size();
-  bool done = false;
-  const Error error = netlink_.continue_dump(reply, done);
+  const std::size_t daemons_before = reply.daemons.size();
+  NetlinkSession::End end{};
+  const Error error = netlink_.continue_dump(reply, end);
   seen_.drop_repeated(reply.services, services_before);
   seen_.drop_repeated(reply.destinations, destinations_before);
   seen_.drop_repeated(reply.local_addresses, local_addresses_before);
+  seen_.drop_repeated(reply.daemons, daemons_before);
   listed_ += listed_records(reply) - before;
   if (phase_ == Phase::kServices) {
     services_.insert(services_.end(), reply.services.begin() + static_cast<std::ptrdiff_t>(services_before),
@@ -125,7 +145,13 @@ void JobRunner::advance(abi::Reply& reply) {
     }
     return finish(reply, error, more);
   }
-  if (done) end_of_dump(reply);
+  if (end == NetlinkSession::End::kNotYet) return;
+  if (end == NetlinkSession::End::kInterrupted) {
+    // Once more, for what was skipped: what has been listed is not listed again.
+    if (tries_ < NetlinkSession::kDumpTries) return send_dump(reply);
+    interrupted_ = true;
+  }
+  end_of_dump(reply);
 }
 
 void JobRunner::end_of_dump(abi::Reply& reply) {
@@ -168,6 +194,8 @@ void JobRunner::next_of_snapshot(abi::Reply& reply) {
 }
 
 void JobRunner::finish(abi::Reply& reply, Error error, std::uint16_t more) {
+  if (interrupted_ && error.value == 0) more |= flags::kInterrupted;
+  interrupted_ = false;
   reply.outcomes.push_back(outcome_of(static_cast<std::uint32_t>(position_), error, more));
   phase_ = Phase::kNext;
   ++position_;
@@ -176,6 +204,7 @@ void JobRunner::finish(abi::Reply& reply, Error error, std::uint16_t more) {
 void JobRunner::close() {
   netlink_.close();
   sockopt_.close();
+  where_.close();
 }
 
 }  // namespace ipvs::engine

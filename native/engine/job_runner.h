@@ -42,12 +42,13 @@ class JobRunner {
   [[nodiscard]] NetlinkSession& netlink_for_tests() { return netlink_; }
 
  private:
-  enum class Phase : std::uint8_t { kNext, kList, kServices, kDestinations, kLocalAddresses };
+  enum class Phase : std::uint8_t { kNext, kList, kServices, kDestinations, kLocalAddresses, kSockoptList };
 
   void begin(const abi::Request& request, abi::Reply& reply);
   void probe(const abi::Request& request, abi::Reply& reply);
   void advance(abi::Reply& reply);
   void begin_dump(Phase phase, const abi::Request& request, std::uint32_t parent, abi::Reply& reply);
+  void send_dump(abi::Reply& reply);
   void end_of_dump(abi::Reply& reply);
   void next_of_snapshot(abi::Reply& reply);
   void finish(abi::Reply& reply, sys::Error error, std::uint16_t more);
@@ -62,6 +63,10 @@ class JobRunner {
   std::size_t position_ = 0;
 
   Phase phase_ = Phase::kNext;
+  abi::Request dump_{};  // that runs
+  std::uint32_t parent_of_dump_ = 0;
+  int tries_ = 0;                             // how often it was sent
+  bool interrupted_ = false;                  // a dump of the running request was, each time it was read
   std::size_t listed_ = 0;                    // records of the running dump so far
   Seen seen_;                                 // and what they are
   std::vector<abi::ServiceRecord> services_;  // of the running snapshot

@@ -19,9 +19,11 @@ struct DumpReader {
   bool to_its_end;
   bool done = false;
   bool malformed = false;
+  bool interrupted = false;
   int refused = 0;
 
   void message(const netlink::Message& message, std::uint32_t /*index*/) {
+    interrupted = interrupted || (message.flags & NLM_F_DUMP_INTR) != 0;
     if (message.type == NLMSG_DONE) {
       // The kernel puts the error of a failed dump here (af_netlink.c:netlink_dump); some send nothing.
       if (!message.payload.empty()) refused = netlink::error_of(message);
@@ -56,11 +58,12 @@ sys::Error NetlinkSession::ready() {
 
 template <typename ReadEntry>
 sys::Error NetlinkSession::read_dump(std::uint32_t sequence, std::uint32_t timeout_ms, bool to_its_end,
-                                     ReadEntry&& read_entry, bool& done) {
+                                     ReadEntry&& read_entry, End& end) {
   DumpReader<ReadEntry> reader{read_entry, to_its_end};
   const sys::Error error = read_answers(socket_, {sequence}, clock_, timeout_ms, reader);
-  done = reader.done;
-  if (done || reader.malformed || (error.value != 0 && error.value != ETIMEDOUT)) clock_.stop();
+  dump_interrupted_ = dump_interrupted_ || reader.interrupted;
+  end = !reader.done ? End::kNotYet : dump_interrupted_ ? End::kInterrupted : End::kWhole;
+  if (reader.done || reader.malformed || (error.value != 0 && error.value != ETIMEDOUT)) clock_.stop();
   // Without its rest a dump cannot be told from the answer to the next one. EBUSY: a dump that we know nothing of still
   // runs on this socket (af_netlink.c:netlink_dump_start).
   if (error.value != 0 || reader.malformed || reader.refused == EBUSY) replace_socket();
@@ -71,19 +74,22 @@ sys::Error NetlinkSession::read_dump(std::uint32_t sequence, std::uint32_t timeo
 
 sys::Error NetlinkSession::find_family(std::uint32_t timeout_ms) {
   family_ = {};
-  if (const sys::Error error = ready(); error.value != 0) return error;
-  netlink::Writer writer(Window::kMaxMessage);
-  const std::uint32_t sequence = next_sequence();
-  netlink::write_family_dump(writer, sequence);
-  if (const sys::Error error = socket_.send(writer.bytes()); error.value != 0) return error;
-  clock_.sent();
   netlink::Family found;
   const auto read_entry = [&found](const netlink::Message& message) {
     if (message.type == GENL_ID_CTRL) (void)netlink::read_family(message.payload, kernel::kFamilyName, found);
     return true;  // the families of others are no concern of ours
   };
-  bool done = false;
-  if (const sys::Error error = read_dump(sequence, timeout_ms, true, read_entry, done); error.value != 0) return error;
+  End end = End::kInterrupted;
+  // One that is found is there, whatever changed around it.
+  for (int tries = 0; end == End::kInterrupted && found.id == 0; ++tries) {
+    if (tries == kDumpTries) return {EINTR, abi::Syscall::kRecvmsg};
+    if (const sys::Error error = ready(); error.value != 0) return error;
+    netlink::Writer writer(Window::kMaxMessage);
+    const std::uint32_t sequence = next_sequence();
+    netlink::write_family_dump(writer, sequence);
+    if (const sys::Error error = begin_reading(writer); error.value != 0) return error;
+    if (const sys::Error error = read_dump(sequence, timeout_ms, true, read_entry, end); error.value != 0) return error;
+  }
   if (found.id == 0) return {ENOENT, abi::Syscall::kSendmsg};
   family_ = found;
   return {};
@@ -117,7 +123,8 @@ void NetlinkSession::add(const abi::Request& request, std::uint32_t request_inde
     reply.outcomes.push_back(outcome_of(request_index, error, 0));
     return;
   }
-  window_.add(request, request_index, dialect, family_.id, next_sequence());
+  const std::uint32_t first = sequence_ + 1;
+  sequence_ += window_.add(request, request_index, dialect, family_.id, first);
 }
 
 void NetlinkSession::flush(abi::Dialect dialect, abi::Reply& reply) {
@@ -131,14 +138,42 @@ void NetlinkSession::flush(abi::Dialect dialect, abi::Reply& reply) {
     broken = window_.exchange(socket_, clock_, dialect, reply);
   }
   const bool ask = window_.saw_enoent();
+  const std::uint32_t stop = window_.unanswered_stop();
   window_.clear();
   // A late answer must not be taken for that of a later request: sequence numbers go on, but so would the queue.
   if (broken.value != 0) replace_socket();
+  if (stop != 0 && broken.value == 0) look_for_daemon(stop, timeout_ms, dialect, reply.outcomes.back());
   if (!ask || !family_changed(timeout_ms)) return;
   for (std::size_t i = first; i < reply.outcomes.size(); ++i) {
     abi::Outcome& outcome = reply.outcomes[i];
     if (outcome.error == ENOENT) outcome.flags = flags::kFamilyChanged;
   }
+}
+
+void NetlinkSession::look_for_daemon(std::uint32_t state, std::uint32_t timeout_ms, abi::Dialect dialect,
+                                     abi::Outcome& outcome) {
+  abi::Request list{};
+  list.operation = static_cast<std::uint16_t>(abi::Operation::kDaemonList);
+  list.timeout_ms = timeout_ms;
+  abi::Reply found;
+  End end = End::kNotYet;
+  sys::Error error = begin_dump(list, {0, 0, 0, dialect});
+  while (error.value == 0 && end == End::kNotYet) error = continue_dump(found, end);
+  if (error.value != 0) {
+    outcome = outcome_of(outcome.request_index, error, flags::kSent | flags::kUnknown | late_flag(error));
+    return;
+  }
+  for (const abi::DaemonRecord& daemon : found.daemons) {
+    if (daemon.config.state != state) continue;
+    outcome = outcome_of(outcome.request_index, {EINTR, abi::Syscall::kSendmsg}, flags::kSent);
+  }
+}
+
+sys::Error NetlinkSession::begin_reading(const netlink::Writer& writer) {
+  if (const sys::Error error = socket_.send(writer.bytes()); error.value != 0) return error;
+  clock_.sent();
+  dump_interrupted_ = false;
+  return {};
 }
 
 sys::Error NetlinkSession::begin_dump(const abi::Request& request, const DecodeContext& context) {
@@ -149,17 +184,15 @@ sys::Error NetlinkSession::begin_dump(const abi::Request& request, const DecodeC
   dump_timeout_ms_ = request.timeout_ms;
   dump_context_ = context;
   encode_message(writer, request, context.dialect, family_.id, dump_sequence_);
-  if (const sys::Error error = socket_.send(writer.bytes()); error.value != 0) return error;
-  clock_.sent();
-  return {};
+  return begin_reading(writer);
 }
 
-sys::Error NetlinkSession::continue_dump(abi::Reply& reply, bool& done) {
+sys::Error NetlinkSession::continue_dump(abi::Reply& reply, End& end) {
   const auto read_entry = [&](const netlink::Message& message) {
     return decode_message(message.payload, dump_context_, reply);
   };
   // Of a long list, as much as waits: the caller hands it over before it asks for more.
-  return read_dump(dump_sequence_, dump_timeout_ms_, false, read_entry, done);
+  return read_dump(dump_sequence_, dump_timeout_ms_, false, read_entry, end);
 }
 
 }  // namespace ipvs::engine

@@ -14,12 +14,15 @@ namespace ipvs::engine {
 
 class NetlinkSession {
  public:
-  NetlinkSession(const sys::Namespace& where, AnswerClock& clock) : where_(where), clock_(clock) {}
+  NetlinkSession(sys::Namespace& where, AnswerClock& clock) : where_(where), clock_(clock) {}
 
   // For tests: goes on with this socket, and opens no other.
   void adopt(sys::NetlinkSocket socket, netlink::Family family);
 
-  // Looks the family up again. ENOENT when there is none.
+  // How often a dump is read at most when the kernel says that it was interrupted (NLM_F_DUMP_INTR).
+  static constexpr int kDumpTries = 4;
+
+  // Looks the family up again. ENOENT when there is none, EINTR when the families never stood still.
   [[nodiscard]] sys::Error find_family(std::uint32_t timeout_ms);
   [[nodiscard]] const netlink::Family& family() const { return family_; }
 
@@ -29,8 +32,13 @@ class NetlinkSession {
 
   // A dump can be left and gone on with; nothing else may be said on the socket meanwhile.
   [[nodiscard]] sys::Error begin_dump(const abi::Request& request, const DecodeContext& context);
-  // Reads what waits, a few thousand records at most. Errors end the dump, as `done` does.
-  [[nodiscard]] sys::Error continue_dump(abi::Reply& reply, bool& done);
+  // Reads what waits, a few thousand records at most. Errors end the dump, as `end` does.
+  enum class End : std::uint8_t {
+    kNotYet,
+    kWhole,
+    kInterrupted,  // what is listed changed meanwhile: entries may be missing
+  };
+  [[nodiscard]] sys::Error continue_dump(abi::Reply& reply, End& end);
   // Whether an ENOENT means that the family has gone or has another number; then nothing is sent until find_family().
   [[nodiscard]] bool family_changed(std::uint32_t timeout_ms);
 
@@ -38,15 +46,18 @@ class NetlinkSession {
 
  private:
   [[nodiscard]] sys::Error ready();
+  // What became of a request to stop a daemon that was not answered.
+  void look_for_daemon(std::uint32_t state, std::uint32_t timeout_ms, abi::Dialect dialect, abi::Outcome& outcome);
   // The answers to the dump `sequence`: all of them, or what one recvmmsg brings. `read_entry(message)` is false for
   // an entry that cannot be read. Replaces the socket unless it is fit for further use.
   template <typename ReadEntry>
   [[nodiscard]] sys::Error read_dump(std::uint32_t sequence, std::uint32_t timeout_ms, bool to_its_end,
-                                     ReadEntry&& read_entry, bool& done);
+                                     ReadEntry&& read_entry, End& end);
+  [[nodiscard]] sys::Error begin_reading(const netlink::Writer& writer);
   void replace_socket() { socket_ = {}; }
   std::uint32_t next_sequence() { return ++sequence_; }
 
-  const sys::Namespace& where_;
+  sys::Namespace& where_;
   AnswerClock& clock_;
   sys::NetlinkSocket socket_;
   netlink::Family family_;
@@ -56,6 +67,7 @@ class NetlinkSession {
 
   std::uint32_t dump_sequence_ = 0;
   std::uint32_t dump_timeout_ms_ = 0;
+  bool dump_interrupted_ = false;
   DecodeContext dump_context_;
 };
 

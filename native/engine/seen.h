@@ -1,5 +1,5 @@
 // What a dump has shown already. IPVS resumes a dump by position: an insert before it shows an entry twice
-// (ip_vs_ctl.c:ip_vs_genl_dump_services), and no flag tells.
+// (ip_vs_ctl.c:ip_vs_genl_dump_services), and no flag tells. One that does tell is read again.
 #pragma once
 
 #include <cstdint>
@@ -56,6 +56,7 @@ class Seen {
   static Key key_of(const abi::LocalAddressRecord& record) {
     return make_key(record.key.address.bytes, record.key.address.family);
   }
+  static Key key_of(const abi::DaemonRecord& record) { return {record.config.state, record.config.sync_id, 0}; }
 
   static std::size_t hash(const Key& key) {
     // splitmix64's finaliser over the mixed words

@@ -3,6 +3,7 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "abi/request_checks.h"
@@ -16,6 +17,7 @@ namespace {
 using abi::Operation;
 using sockopt::Bytes;
 using sys::Error;
+namespace flags = abi::outcome_flags;
 
 // A list call says neither how many entries there are nor how many it wrote, so the buffer starts with room for some
 // and doubles until the last slot stays empty.
@@ -80,23 +82,93 @@ void SockoptSession::probe(abi::ProbeRecord& record) {
   record.sockopt_local_address_error = socket_.get(kernel::kSoGetLaddrs, laddrs).value;
 }
 
-void SockoptSession::run(const abi::Request& request, std::uint32_t request_index, abi::Dialect dialect,
+void SockoptSession::finish(std::uint32_t request_index, Error error, std::uint16_t more, abi::Reply& reply) const {
+  reply.outcomes.push_back(outcome_of(request_index, error, more));
+}
+
+bool SockoptSession::run(const abi::Request& request, std::uint32_t request_index, abi::Dialect dialect,
                          abi::Reply& reply) {
-  const auto finish = [&](Error error, std::uint16_t flags) {
-    reply.outcomes.push_back(outcome_of(request_index, error, flags));
-  };
   const auto beyond_ipv4 = [&request](std::uint32_t bit, std::uint16_t family) {
     return has(request, bit) && family != AF_INET;
   };
   if (beyond_ipv4(abi::presence::kService, request.service.address.family) ||
       beyond_ipv4(abi::presence::kTargetFamily, request.target.address.family)) {
-    return finish({EAFNOSUPPORT, abi::Syscall::kNone}, abi::outcome_flags::kUnencodable);
+    finish(request_index, {EAFNOSUPPORT, abi::Syscall::kNone}, flags::kUnencodable, reply);
+    return false;
   }
-  if (const Error error = ready(); error.value != 0) return finish(error, 0);
-  namespace flags = abi::outcome_flags;
-  const Error error = execute(request, request_index, sockopt::entry_format(dialect), reply);
+  if (const Error error = ready(); error.value != 0) {
+    finish(request_index, error, 0, reply);
+    return false;
+  }
+  clock_.sent();
+  const sockopt::EntryFormat& format = sockopt::entry_format(dialect);
+  switch (static_cast<Operation>(request.operation)) {
+    case Operation::kServiceList:
+    case Operation::kDestinationList:
+    case Operation::kLocalAddressList:
+    case Operation::kSnapshot:
+      list_ = {request, request_index, &format, false, {}, 0, {}};
+      return true;
+    case Operation::kDaemonStop:
+      stop_daemon(request, request_index, reply);
+      break;
+    default:
+      finish(request_index, execute(request, request_index, format, reply), flags::kSent, reply);
+      break;
+  }
+  clock_.stop();
+  return false;
+}
+
+void SockoptSession::stop_daemon(const abi::Request& request, std::uint32_t request_index, abi::Reply& reply) {
+  using Interrupted = sys::InetSocket::Interrupted;
+  const Error error = socket_.set(kernel::kSoSetStopDaemon, sockopt::write_daemon(request), Interrupted::kReport);
+  if (error.value != EINTR) return finish(request_index, error, flags::kSent, reply);
+  // That is what kthread_stop() says of a daemon that never ran, and has stopped it (ip_vs_sync.c:stop_sync_thread);
+  // once more would be ESRCH.
+  std::vector<abi::DaemonRecord> daemons;
+  if (list_daemons(request_index, daemons).value != 0) {
+    return finish(request_index, error, flags::kSent | flags::kUnknown, reply);
+  }
+  const bool runs = std::ranges::any_of(
+      daemons, [&request](const abi::DaemonRecord& daemon) { return daemon.config.state == request.daemon.state; });
+  finish(request_index, runs ? error : Error{}, flags::kSent, reply);
+}
+
+bool SockoptSession::continue_list(std::size_t most, abi::Reply& reply) {
+  if (list_.held.hand_over(most, reply)) return true;
+  Error error;
+  if (!list_.begun || list_.next < list_.services.size()) {
+    if (clock_.expired(list_.request.timeout_ms)) {
+      error = {ETIMEDOUT, abi::Syscall::kGetsockopt};
+    } else {
+      clock_.answered();
+      error = read_list();
+      if (error.value == 0) return true;
+    }
+  }
+  finish(list_.request_index, error, flags::kSent | late_flag(error), reply);
   if (error.value != ETIMEDOUT) clock_.stop();
-  finish(error, static_cast<std::uint16_t>(flags::kSent | late_flag(error)));
+  list_ = {};
+  return false;
+}
+
+Error SockoptSession::read_list() {
+  const abi::Request& request = list_.request;
+  abi::Reply& to = list_.held.records();
+  if (list_.begun) return list_targets(list_.services[list_.next]);
+  list_.begun = true;
+  switch (static_cast<Operation>(request.operation)) {
+    case Operation::kDestinationList:
+      return list_destinations(request, to);
+    case Operation::kLocalAddressList:
+      return list_local_addresses(request, to);
+    default:
+      break;
+  }
+  const Error error = list_services(to);
+  if (static_cast<Operation>(request.operation) == Operation::kSnapshot) list_.services = to.services;
+  return error;
 }
 
 Error SockoptSession::execute(const abi::Request& request, std::uint32_t request_index,
@@ -123,7 +195,6 @@ Error SockoptSession::execute(const abi::Request& request, std::uint32_t request
       if (const Error error = stored_protocol(request, format, protocol); error.value != 0) return error;
       return set(sockopt::write_local_address(request, protocol));
     case Operation::kDaemonStart:
-    case Operation::kDaemonStop:
       return set(sockopt::write_daemon(request));
     case Operation::kTimeoutsSet:
       return socket_.set(kernel::kSoSetTimeout, sockopt::write_timeouts(request));
@@ -142,24 +213,16 @@ Error SockoptSession::execute(const abi::Request& request, std::uint32_t request
       reply.services.push_back(record);
       return {};
     }
-    case Operation::kServiceList:
-      return list_services(request_index, format, reply);
-    case Operation::kDestinationList:
-      return list_destinations(request, {request_index, 0}, format, reply);
-    case Operation::kLocalAddressList:
-      return list_local_addresses(request, {request_index, 0}, reply);
     case Operation::kDaemonList:
-      return list_daemons(request_index, reply);
+      return list_daemons(request_index, reply.daemons);
     case Operation::kTimeoutsGet:
       return get_one(socket_, kernel::kSoGetTimeout, sockopt::timeout_user::kSize, request_index,
                      sockopt::read_timeouts, reply.timeouts);
     case Operation::kInfo:
       return get_one(socket_, kernel::kSoGetInfo, sockopt::getinfo::kSize, request_index, sockopt::read_info,
                      reply.infos);
-    case Operation::kSnapshot:
-      return snapshot(request, request_index, format, reply);
-    case Operation::kProbe:
-      break;
+    default:
+      break;  // run() and the runner know the others
   }
   return {EINVAL, abi::Syscall::kNone};
 }
@@ -183,51 +246,64 @@ Error SockoptSession::get_service(const abi::Request& request, const sockopt::En
   return {};
 }
 
-Error SockoptSession::list_services(std::uint32_t request_index, const sockopt::EntryFormat& format,
-                                    abi::Reply& reply) {
+Error SockoptSession::list_services(abi::Reply& to) {
   Bytes info(sockopt::getinfo::kSize);
   if (const Error error = socket_.get(kernel::kSoGetInfo, info); error.value != 0) return error;
   abi::InfoRecord totals{};
   sockopt::read_info(info, totals);
+  const sockopt::EntryFormat& format = *list_.format;
   return list(
       socket_, kernel::kSoGetServices, totals.service_count, sockopt::get_services::kEntries, format.service_entry,
       [&](std::uint32_t count) { return sockopt::write_services_query(count, format); },
       [&](std::span<const std::byte> entry, abi::ServiceRecord& record) {
-        record.request_index = request_index;
+        record.request_index = list_.request_index;
         return sockopt::read_service(entry, format, record);
       },
-      reply.services);
+      to.services);
 }
 
-Error SockoptSession::list_destinations(const abi::Request& request, const Owner& owner,
-                                        const sockopt::EntryFormat& format, abi::Reply& reply) {
+Error SockoptSession::list_destinations(const abi::Request& request, abi::Reply& to) {
+  const sockopt::EntryFormat& format = *list_.format;
   abi::ServiceRecord service{};
   if (const Error error = get_service(request, format, service); error.value != 0) return error;
   return list(
       socket_, kernel::kSoGetDests, service.destination_count, sockopt::get_targets::kEntries, format.dest_entry,
       [&](std::uint32_t count) { return sockopt::write_dests_query(request, count, format); },
       [&](std::span<const std::byte> entry, abi::DestinationRecord& record) {
-        record.request_index = owner.request_index;
-        record.parent = owner.parent;
+        record.request_index = list_.request_index;
+        record.parent = static_cast<std::uint32_t>(list_.next);
         return sockopt::read_destination(entry, format, record);
       },
-      reply.destinations);
+      to.destinations);
 }
 
-Error SockoptSession::list_local_addresses(const abi::Request& request, const Owner& owner, abi::Reply& reply) {
+Error SockoptSession::list_local_addresses(const abi::Request& request, abi::Reply& to) {
   // Not sized by num_laddrs: on v3 that is the count of the CPU that answered (ip_vs_ctl.c:ip_vs_copy_service).
   return list(
       socket_, kernel::kSoGetLaddrs, 0, sockopt::get_targets::kEntries, sockopt::laddr_entry::kSize,
       [&](std::uint32_t count) { return sockopt::write_laddrs_query(request, count); },
       [&](std::span<const std::byte> entry, abi::LocalAddressRecord& record) {
-        record.request_index = owner.request_index;
-        record.parent = owner.parent;
+        record.request_index = list_.request_index;
+        record.parent = static_cast<std::uint32_t>(list_.next);
         return sockopt::read_local_address(entry, record);
       },
-      reply.local_addresses);
+      to.local_addresses);
 }
 
-Error SockoptSession::list_daemons(std::uint32_t request_index, abi::Reply& reply) {
+// What belongs to a service of a snapshot, which may have vanished meanwhile.
+Error SockoptSession::list_targets(const abi::ServiceRecord& service) {
+  const auto skip_vanished = [](Error error) { return error.value == ESRCH ? Error{} : error; };
+  const auto about = [&](Operation what) { return list_request(list_.request, service, what); };
+  abi::Reply& to = list_.held.records();
+  Error error = skip_vanished(list_destinations(about(Operation::kDestinationList), to));
+  if (error.value == 0 && has(list_.request, abi::presence::kLocalAddresses)) {
+    error = skip_vanished(list_local_addresses(about(Operation::kLocalAddressList), to));
+  }
+  ++list_.next;
+  return error;
+}
+
+Error SockoptSession::list_daemons(std::uint32_t request_index, std::vector<abi::DaemonRecord>& to) {
   Bytes bytes(2 * sockopt::daemon_user::kSize);
   if (const Error error = socket_.get(kernel::kSoGetDaemon, bytes); error.value != 0) return error;
   for (std::size_t i = 0; i < 2; ++i) {
@@ -235,30 +311,8 @@ Error SockoptSession::list_daemons(std::uint32_t request_index, abi::Reply& repl
     record.request_index = request_index;
     const std::span<const std::byte> all(bytes);
     if (sockopt::read_daemon(all.subspan(i * sockopt::daemon_user::kSize, sockopt::daemon_user::kSize), record)) {
-      reply.daemons.push_back(record);
+      to.push_back(record);
     }
-  }
-  return {};
-}
-
-Error SockoptSession::snapshot(const abi::Request& request, std::uint32_t request_index,
-                               const sockopt::EntryFormat& format, abi::Reply& reply) {
-  const std::size_t first = reply.services.size();
-  clock_.sent();
-  if (const Error error = list_services(request_index, format, reply); error.value != 0) return error;
-  for (std::size_t i = first; i < reply.services.size(); ++i) {
-    if (clock_.expired(request.timeout_ms)) return {ETIMEDOUT, abi::Syscall::kGetsockopt};
-    clock_.answered();
-    const Owner owner{request_index, static_cast<std::uint32_t>(i - first)};
-    const abi::ServiceRecord service = reply.services[i];
-    const auto skip_vanished = [](Error error) { return error.value == ESRCH ? Error{} : error; };
-    const Error dests = skip_vanished(
-        list_destinations(list_request(request, service, Operation::kDestinationList), owner, format, reply));
-    if (dests.value != 0) return dests;
-    if (!has(request, abi::presence::kLocalAddresses)) continue;
-    const Error laddrs =
-        skip_vanished(list_local_addresses(list_request(request, service, Operation::kLocalAddressList), owner, reply));
-    if (laddrs.value != 0) return laddrs;
   }
   return {};
 }

@@ -9,16 +9,24 @@ namespace ipvs::engine {
 
 namespace flags = abi::outcome_flags;
 
+namespace {
+
+// A control message: the kernel acknowledges it and does nothing (af_netlink.c:netlink_rcv_skb).
+constexpr std::size_t kEchoSize = netlink::kMessageHeader + netlink::kGenericHeader;
+
+}  // namespace
+
 bool Window::has_room(const abi::Request& request, std::size_t receive_budget) const {
   if (slots_.empty()) return true;
   if (request.timeout_ms != timeout_ms_) return false;  // a window has one timeout
-  if (writer_.size() + kMaxMessage > kMaxBytes) return false;
+  if (stopped_daemon_ != 0) return false;
+  if (writer_.size() + kMaxMessage + kEchoSize > kMaxBytes) return false;
   const AnswerKind answer = answer_kind(static_cast<abi::Operation>(request.operation));
-  return cost_ + answer_cost(answer, kMaxMessage) <= receive_budget;
+  return cost_ + answer_cost(answer, kMaxMessage) + answer_cost(AnswerKind::kAck, kEchoSize) <= receive_budget;
 }
 
-void Window::add(const abi::Request& request, std::uint32_t request_index, abi::Dialect dialect, std::uint16_t family,
-                 std::uint32_t sequence) {
+std::uint32_t Window::add(const abi::Request& request, std::uint32_t request_index, abi::Dialect dialect,
+                          std::uint16_t family, std::uint32_t sequence) {
   if (slots_.empty()) {
     first_sequence_ = sequence;
     timeout_ms_ = request.timeout_ms;
@@ -28,6 +36,20 @@ void Window::add(const abi::Request& request, std::uint32_t request_index, abi::
   const AnswerKind answer = answer_kind(static_cast<abi::Operation>(request.operation));
   cost_ += answer_cost(answer, writer_.size() - before);
   slots_.push_back({request_index, request.service.address.family, answer, false, false, false, 0});
+  // A command that ends in -EINTR gets no acknowledgement (af_netlink.c:netlink_rcv_skb), and kthread_stop() of a
+  // daemon that never ran does (ip_vs_sync.c:stop_sync_thread). So a stop is the last of its window, and what is
+  // acknowledged behind it cannot be swallowed.
+  if (static_cast<abi::Operation>(request.operation) != abi::Operation::kDaemonStop || request.daemon.state == 0)
+    return 1;
+  stopped_daemon_ = request.daemon.state;
+  writer_.add_flags(last_start_, NLM_F_ACK);
+  last_start_ = writer_.begin_message(NLMSG_NOOP, NLM_F_REQUEST, sequence + 1, 0);
+  writer_.end_message(last_start_);
+  return 2;
+}
+
+std::uint32_t Window::unanswered_stop() const {
+  return complete_ && stopped_daemon_ != 0 && !slots_.back().answered ? stopped_daemon_ : 0;
 }
 
 // What came is true whatever else was lost, and what never came is unknown.
@@ -37,12 +59,17 @@ struct Window::AnswerCollector {
   abi::Reply& reply;
 
   void message(const netlink::Message& message, std::uint32_t index) {
+    const bool last = index + 1 == window.messages();
+    if (index == window.slots_.size()) {  // the echo
+      window.complete_ = window.complete_ || message.type == NLMSG_ERROR;
+      return;
+    }
     Slot& slot = window.slots_[index];
     if (message.type == NLMSG_ERROR) {
       slot.answered = true;
       slot.error = netlink::error_of(message);
       window.saw_enoent_ = window.saw_enoent_ || slot.error == ENOENT;
-      window.complete_ = window.complete_ || index + 1 == window.slots_.size();
+      window.complete_ = window.complete_ || last;
     } else if (message.type >= NLMSG_MIN_TYPE && slot.answer == AnswerKind::kRecord) {
       const DecodeContext context{slot.request_index, 0, slot.service_family, dialect};
       if (decode_message(message.payload, context, reply)) {
@@ -64,7 +91,7 @@ sys::Error Window::exchange(sys::NetlinkSocket& socket, AnswerClock& clock, abi:
   }
   clock.sent();
   AnswerCollector collector{*this, dialect, reply};
-  const Asked asked{first_sequence_, static_cast<std::uint32_t>(slots_.size())};
+  const Asked asked{first_sequence_, messages()};
   const sys::Error broken = read_answers(socket, asked, clock, timeout_ms_, collector);
   if (broken.value != ETIMEDOUT) clock.stop();
   report(broken, reply);
@@ -115,6 +142,7 @@ void Window::clear() {
   writer_.clear();
   slots_.clear();
   cost_ = 0;
+  stopped_daemon_ = 0;
   complete_ = false;
   saw_enoent_ = false;
 }

@@ -26,8 +26,9 @@ class Window {
   [[nodiscard]] bool empty() const { return slots_.empty(); }
   // Whether one more message fits, its answer included, if all of them fail.
   [[nodiscard]] bool has_room(const abi::Request& request, std::size_t receive_budget) const;
-  void add(const abi::Request& request, std::uint32_t request_index, abi::Dialect dialect, std::uint16_t family,
-           std::uint32_t sequence);
+  // Numbers the message `sequence`; returns how many numbers it took.
+  std::uint32_t add(const abi::Request& request, std::uint32_t request_index, abi::Dialect dialect,
+                    std::uint16_t family, std::uint32_t sequence);
   [[nodiscard]] std::uint32_t timeout_ms() const { return timeout_ms_; }
 
   // Sends and collects until the last message is answered or the kernel is silent for too long, then appends one
@@ -41,6 +42,10 @@ class Window {
 
   // Whether some message was refused with ENOENT, which is also what a stale family id gets.
   [[nodiscard]] bool saw_enoent() const { return saw_enoent_; }
+
+  // The sync daemon (its state) that the last message stops, when the kernel executed the message without a word; else
+  // 0. Its outcome, the last one that exchange() appended, is success until somebody has looked.
+  [[nodiscard]] std::uint32_t unanswered_stop() const;
 
   void clear();
 
@@ -56,6 +61,9 @@ class Window {
     int error;
   };
 
+  [[nodiscard]] std::uint32_t messages() const {
+    return static_cast<std::uint32_t>(slots_.size()) + (stopped_daemon_ != 0 ? 1 : 0);
+  }
   void fail_all(sys::Error error, abi::Reply& reply) const;
   void report(sys::Error broken, abi::Reply& reply) const;
 
@@ -65,7 +73,8 @@ class Window {
   std::size_t last_start_ = 0;
   std::size_t cost_ = 0;
   std::uint32_t timeout_ms_ = 0;
-  bool complete_ = false;  // the last message is answered
+  std::uint32_t stopped_daemon_ = 0;  // by the last message, and an echo follows it
+  bool complete_ = false;             // the last message is answered
   bool saw_enoent_ = false;
 };
 

@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "abi/names.h"
@@ -186,8 +187,11 @@ Bytes write_laddrs_query(const abi::Request& request, std::uint32_t count) {
 }
 
 bool read_service(std::span<const std::byte> entry, const EntryFormat& format, abi::ServiceRecord& record) {
+  // Netlink lets a service of protocol 0 in (ip_vs_ctl.c:ip_vs_genl_parse_service), by mark or with all other numbers
+  // 0; none has no scheduler, mark and address.
+  const auto used = entry.first(service_user::kSize);
+  if (std::ranges::all_of(used, [](std::byte byte) { return byte == std::byte{0}; })) return false;
   record.key.protocol = load<std::uint16_t>(entry, service_user::kProtocol);
-  if (record.key.protocol == 0) return false;
   record.key.address.family = AF_INET;
   std::memcpy(record.key.address.bytes, entry.data() + service_user::kAddress, kIpv4Size);
   record.key.port = ntohs(load<std::uint16_t>(entry, service_user::kPort));

@@ -11,7 +11,7 @@ namespace {
 constexpr int kInterruptedTries = 100;
 }  // namespace
 
-Result<InetSocket> InetSocket::open(const Namespace& where) {
+Result<InetSocket> InetSocket::open(Namespace& where) {
   Result<UniqueFd> fd = where.open_socket(AF_INET, SOCK_DGRAM, 0);
   if (!fd) return fd.error();
   InetSocket socket;
@@ -19,8 +19,8 @@ Result<InetSocket> InetSocket::open(const Namespace& where) {
   return socket;
 }
 
-Error InetSocket::set(int option, std::span<const std::byte> value) const {
-  for (int tries = 0;; ++tries) {
+Error InetSocket::set(int option, std::span<const std::byte> value, Interrupted interrupted) const {
+  for (int tries = interrupted == Interrupted::kReport ? kInterruptedTries : 0;; ++tries) {
     if (::setsockopt(fd_.get(), IPPROTO_IP, option, value.data(), static_cast<socklen_t>(value.size())) == 0) {
       return {};
     }

@@ -19,12 +19,19 @@ class Namespace {
   Namespace(std::string path, RunOnFreshThread run) : path_(std::move(path)), run_(run) {}
 
   // socket(2) with SOCK_CLOEXEC, inside the namespace. setns() changes only the thread that calls it, and a pool
-  // thread serves other people afterwards, so the call has a thread of its own.
-  [[nodiscard]] Result<UniqueFd> open_socket(int domain, int type, int protocol) const;
+  // thread serves other people afterwards, so the call has a thread of its own. The name is looked up the first time,
+  // and what it named then is kept: later it may be another namespace's (a pid, or a file that was made anew).
+  [[nodiscard]] Result<UniqueFd> open_socket(int domain, int type, int protocol);
+
+  // The next socket looks the name up again.
+  void close() { kept_ = {}; }
 
  private:
+  [[nodiscard]] Error look_up();
+
   std::string path_;  // empty: the caller's own
   RunOnFreshThread run_ = nullptr;
+  UniqueFd kept_;
 };
 
 }  // namespace ipvs::sys

@@ -31,7 +31,7 @@ std::size_t grow_receive_buffer(int fd) {
 
 }  // namespace
 
-Result<NetlinkSocket> NetlinkSocket::open(const Namespace& where, Clock clock) {
+Result<NetlinkSocket> NetlinkSocket::open(Namespace& where, Clock clock) {
   Result<UniqueFd> fd = where.open_socket(AF_NETLINK, SOCK_RAW, NETLINK_GENERIC);
   if (!fd) return fd.error();
   sockaddr_nl address{};

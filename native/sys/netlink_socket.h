@@ -17,7 +17,7 @@ namespace ipvs::sys {
 
 class NetlinkSocket {
  public:
-  [[nodiscard]] static Result<NetlinkSocket> open(const Namespace& where, Clock clock = {});
+  [[nodiscard]] static Result<NetlinkSocket> open(Namespace& where, Clock clock = {});
   // For tests: a connected peer that plays the kernel. Its datagrams carry no sender address.
   [[nodiscard]] static NetlinkSocket adopt(UniqueFd fd, std::uint32_t port_id, Clock clock = {});
 

@@ -14,12 +14,15 @@ using Bytes = std::vector<std::byte>;
 
 constexpr std::uint16_t kFamilyId = 0x1b;
 constexpr std::uint32_t kPortId = 0x4d2;
+constexpr std::uint16_t kTypeNoop = 1;
 constexpr std::uint16_t kTypeError = 2;
 constexpr std::uint16_t kTypeDone = 3;
 constexpr std::uint16_t kTypeControl = 0x10;  // GENL_ID_CTRL
+constexpr std::uint16_t kFirstFamily = 0x10;  // below it are control messages
 constexpr std::uint16_t kFlagRequest = 1;
 constexpr std::uint16_t kFlagMulti = 2;
 constexpr std::uint16_t kFlagAck = 4;
+constexpr std::uint16_t kFlagInterrupted = 0x10;  // NLM_F_DUMP_INTR
 constexpr std::uint16_t kFlagDump = 0x300;
 
 // "5c 00 1b" as bytes; white space is passed over.

@@ -204,6 +204,43 @@ TEST("a list that is not empty asks nothing further; an empty list of services n
   CHECK_EQ(kernel.windows().size(), std::size_t{2});
 }
 
+Bytes interrupted(Bytes datagram) {
+  const auto both = static_cast<std::uint16_t>(kFlagMulti | kFlagInterrupted);
+  std::memcpy(datagram.data() + 6, &both, sizeof both);
+  return datagram;
+}
+
+TEST("a list that the kernel calls interrupted is read again, for what was skipped; nothing is listed twice") {
+  FakeKernel kernel([asked = 0](const Window& window) mutable {
+    const Sent& sent = window[0];
+    if (++asked == 1) return Datagrams{service_reply(sent, 1), interrupted(service_reply(sent, 3)), done(sent)};
+    if (asked == 2) return Datagrams{service_reply(sent, 1), service_reply(sent, 2), interrupted(done(sent))};
+    return Datagrams{service_reply(sent, 2), service_reply(sent, 4), done(sent)};
+  });
+  Client client(kernel);
+  const Reply reply = client.run({plain(Operation::kServiceList), plain(Operation::kServiceList)});
+  for (std::uint32_t i = 0; i < 2; ++i) check_outcome(reply, i, 0, flags::kSent);
+  REQUIRE_EQ(reply.services.size(), std::size_t{6});
+  const int expected[] = {1, 3, 2, 4, 2, 4};
+  for (std::size_t i = 0; i < 6; ++i) CHECK_EQ(reply.services[i].key.address.bytes[3], expected[i]);
+  CHECK_EQ(kernel.windows().size(), std::size_t{4});
+}
+
+TEST("a list that never stood still says so, and it is no error; daemons are not repeated either") {
+  FakeKernel kernel([asked = 0](const Window& window) mutable {
+    const Sent& sent = window[0];
+    const Bytes daemon = reply_to(
+        sent, 9, attribute(3, join({attribute(1, raw(std::uint32_t{1})), attribute(3, raw(std::uint32_t{7}))})));
+    return ++asked <= engine::NetlinkSession::kDumpTries ? Datagrams{interrupted(daemon), done(sent)}
+                                                         : Datagrams{daemon, done(sent)};
+  });
+  Client client(kernel);
+  const Reply reply = client.run({plain(Operation::kDaemonList), plain(Operation::kDaemonList)});
+  check_outcome(reply, 0, 0, flags::kSent | flags::kInterrupted);
+  check_outcome(reply, 1, 0, flags::kSent);
+  CHECK_EQ(reply.daemons.size(), std::size_t{2});
+}
+
 TEST("ENOENT for a dump: the family is gone, or that is what the kernel says") {
   for (const std::uint16_t now : {std::uint16_t{0}, kFamilyId}) {
     FakeKernel kernel([now](const Window& window) {

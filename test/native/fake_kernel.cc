@@ -4,6 +4,8 @@
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 
+#include <cerrno>
+
 namespace ipvs::test {
 namespace {
 
@@ -113,11 +115,13 @@ Datagrams execute(const Window& window, const std::function<int(const Sent&)>& v
                   const std::function<Bytes(const Sent&)>& replies) {
   Datagrams datagrams;
   for (const Sent& sent : window) {
-    if (const int value = verdict(sent); value != 0) {
+    const bool control = sent.type < kFirstFamily;  // skipped, and acknowledged (netlink_rcv_skb)
+    if (const int value = control ? 0 : verdict(sent); value != 0) {
+      if (value == EINTR) continue;
       datagrams.push_back(error(sent, value));
       continue;
     }
-    if (replies) {
+    if (replies && !control) {
       if (Bytes reply = replies(sent); !reply.empty()) datagrams.push_back(std::move(reply));
     }
     if ((sent.flags & kFlagAck) != 0) datagrams.push_back(ack(sent));

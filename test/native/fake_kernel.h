@@ -71,8 +71,8 @@ class FakeKernel {
 // The family dump with IPVS in it unless `id` is 0, and its end.
 [[nodiscard]] Datagrams family_dump(const Sent& sent, std::uint16_t id, std::uint32_t commands_up_to = 20);
 
-// Executes a window as the kernel does: an error for each message that `verdict` refuses (with an errno), an
-// acknowledgement for those that ask and succeed, `replies` in front of it.
+// Executes a window as the kernel does: an error for each message that `verdict` refuses (with an errno), but nothing
+// for EINTR; an acknowledgement for those that ask and succeed, `replies` in front of it.
 [[nodiscard]] Datagrams execute(const Window& window, const std::function<int(const Sent&)>& verdict,
                                 const std::function<Bytes(const Sent&)>& replies = nullptr);
 

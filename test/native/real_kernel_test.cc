@@ -2,13 +2,17 @@
 #include <linux/genetlink.h>
 #include <linux/netlink.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
+#include <string>
 
 #include "check.h"
 #include "fake_kernel.h"
 #include "requests.h"
+#include "sys/inet_socket.h"
 #include "sys/netlink_socket.h"
 
 namespace ipvs::test {
@@ -64,7 +68,7 @@ TEST("a real ENOBUFS: the first answers are true, the others unknown, and none i
 }
 
 TEST("the family dump of a real kernel can be read, whether IPVS is in it or not") {
-  const sys::Namespace here;
+  sys::Namespace here;
   sys::Result<sys::NetlinkSocket> opened = sys::NetlinkSocket::open(here);
   if (!opened) return skip("no generic netlink here");
   sys::NetlinkSocket& socket = opened.value();
@@ -100,7 +104,8 @@ TEST("the family dump of a real kernel can be read, whether IPVS is in it or not
 }
 
 TEST("what another process sends to our port id is not the kernel") {
-  sys::Result<sys::NetlinkSocket> opened = sys::NetlinkSocket::open(sys::Namespace());
+  sys::Namespace here;
+  sys::Result<sys::NetlinkSocket> opened = sys::NetlinkSocket::open(here);
   const sys::UniqueFd other(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_GENERIC));
   if (!opened || !other) return skip("no generic netlink here");
   sockaddr_nl to{};
@@ -122,18 +127,74 @@ bool run_on_thread(void (*work)(void*), void* argument) {
   return true;
 }
 
+sys::Error open_in(const char* path, sys::RunOnFreshThread run = run_on_thread) {
+  sys::Namespace where(path, run);
+  return sys::NetlinkSocket::open(where).error();
+}
+
+// A directory of this test's own, and a name in it.
+struct Scratch {
+  Scratch() {
+    if (::mkdtemp(folder) == nullptr) std::abort();
+    name = std::string(folder) + "/netns";
+  }
+  ~Scratch() {
+    ::unlink(name.c_str());
+    ::rmdir(folder);
+  }
+  char folder[32] = "/tmp/ipvs-netns-XXXXXX";
+  std::string name;
+};
+
 TEST("a socket in another namespace, or the reason why not") {
-  const sys::Namespace missing("/nonexistent/netns", run_on_thread);
-  const sys::Error error = sys::NetlinkSocket::open(missing).error();
-  CHECK_EQ(error.value, ENOENT);
-  CHECK_EQ(error.where, abi::Syscall::kOpen);
-  const sys::Namespace no_namespace("/dev/null", run_on_thread);
-  CHECK_EQ(sys::NetlinkSocket::open(no_namespace).error().where, abi::Syscall::kSetns);
-  const sys::Namespace no_thread("/proc/self/ns/net", [](void (*)(void*), void*) { return false; });
-  CHECK_EQ(sys::NetlinkSocket::open(no_thread).error().value, EAGAIN);
-  const sys::Result<sys::NetlinkSocket> own = sys::NetlinkSocket::open({"/proc/self/ns/net", run_on_thread});
-  if (own.error().value == EPERM) return skip("setns() needs CAP_SYS_ADMIN");
-  CHECK_EQ(own.error().value, 0);
+  const sys::Error missing = open_in("/nonexistent/netns");
+  CHECK_EQ(missing.value, ENOENT);
+  CHECK_EQ(missing.where, abi::Syscall::kOpen);
+  CHECK_EQ(open_in("/dev/null").where, abi::Syscall::kSetns);
+  CHECK_EQ(open_in("/proc/self/ns/net", [](void (*)(void*), void*) { return false; }).value, EAGAIN);
+  const sys::Error own = open_in("/proc/self/ns/net");
+  if (own.value == EPERM) return skip("setns() needs CAP_SYS_ADMIN");
+  CHECK_EQ(own.value, 0);
+}
+
+TEST("what is no namespace is refused without waiting for it: a FIFO, a directory, another file") {
+  const Scratch scratch;
+  REQUIRE_EQ(::mkfifo(scratch.name.c_str(), 0600), 0);
+  const auto no_thread = [](void (*)(void*), void*) { return std::abort(), false; };
+  for (const char* path : {scratch.name.c_str(), scratch.folder, "/dev/null"}) {
+    const sys::Error error = open_in(path, no_thread);
+    CHECK_EQ(error.value, EINVAL);
+    CHECK_EQ(error.where, abi::Syscall::kSetns);
+  }
+  const sys::Error file = open_in("/proc/self/status");
+  CHECK(file.value == EINVAL || file.value == EPERM);
+}
+
+TEST("a namespace stays what its name named first, and is let go of at the end") {
+  const Scratch scratch;
+  REQUIRE_EQ(::symlink("/proc/self/ns/net", scratch.name.c_str()), 0);
+  sys::Namespace where(scratch.name, run_on_thread);
+  const sys::Error first = sys::NetlinkSocket::open(where).error();
+  if (first.value == EPERM) return skip("setns() needs CAP_SYS_ADMIN");
+  CHECK_EQ(first.value, 0);
+  REQUIRE_EQ(::unlink(scratch.name.c_str()), 0);
+  CHECK_EQ(sys::NetlinkSocket::open(where).error().value, 0);
+  CHECK_EQ(sys::InetSocket::open(where).error().value, 0);
+  where.close();
+  CHECK_EQ(sys::NetlinkSocket::open(where).error().value, ENOENT);
+}
+
+TEST("what was no namespace is looked up again") {
+  const Scratch scratch;
+  sys::Namespace where(scratch.name, run_on_thread);
+  CHECK_EQ(sys::NetlinkSocket::open(where).error().value, ENOENT);
+  REQUIRE_EQ(::symlink("/proc/self/status", scratch.name.c_str()), 0);
+  const sys::Error error = sys::NetlinkSocket::open(where).error();
+  if (error.value == EPERM) return skip("setns() needs CAP_SYS_ADMIN");
+  CHECK_EQ(error.value, EINVAL);
+  REQUIRE_EQ(::unlink(scratch.name.c_str()), 0);
+  REQUIRE_EQ(::symlink("/proc/self/ns/net", scratch.name.c_str()), 0);
+  CHECK_EQ(sys::NetlinkSocket::open(where).error().value, 0);
 }
 
 }  // namespace

@@ -105,13 +105,25 @@ TEST("the query of a service is zero behind its identity: v3 adds its counters t
   }
 }
 
-TEST("list of services: zeroed, the end is an entry of protocol 0") {
+TEST("list of services: zeroed, and an entry that stayed so is the end") {
   const Bytes bytes = sockopt::write_services_query(2, kMainline);
   CHECK_EQ(Bytes(bytes.begin(), bytes.begin() + 8), hex("02000000 00000000"));
   CHECK_EQ(Bytes(bytes.begin() + 8, bytes.end()), Bytes(208));
   abi::ServiceRecord record{};
   for (const EntryFormat* format : {&kFullnat, &kMainline}) {
     CHECK(!sockopt::read_service(Bytes(format->service_entry), *format, record));
+  }
+}
+
+TEST("a service of protocol 0, which netlink lets in, is a service") {
+  for (const EntryFormat* format : {&kFullnat, &kMainline}) {
+    Bytes entry(format->service_entry);
+    poke(entry, 16, std::uint16_t{0x7272});  // "rr"
+    abi::ServiceRecord record{};
+    REQUIRE(sockopt::read_service(entry, *format, record));
+    CHECK_EQ(record.key.protocol, 0);
+    CHECK_EQ(record.key.address.family, AF_INET);
+    CHECK_EQ(name_of(record.config.scheduler), std::string_view("rr"));
   }
 }
 

@@ -5,6 +5,7 @@
 #include <functional>
 
 #include "check.h"
+#include "engine/held_records.h"
 #include "fake_kernel.h"
 #include "interpose.h"
 #include "ipvs/sockopt_structs.h"
@@ -59,7 +60,9 @@ class Table {
       std::memset(entry, 0, stride);
       const auto number = static_cast<std::uint32_t>(i);
       std::memcpy(entry + (header == 8 ? 4 : 0), &number, sizeof number);  // the address
-      if (header == 8) std::memcpy(entry, &protocol, sizeof protocol);
+      if (header != 8) continue;
+      std::memcpy(entry, &protocol, sizeof protocol);
+      std::memcpy(entry + 16, "rr", 2);
     }
   }
 
@@ -281,6 +284,122 @@ TEST("snapshot: a call that takes longer than the timeout ends it, many that tak
                        late ? Syscall::kGetsockopt : Syscall::kNone);
     CHECK_EQ(lists, std::size_t{late ? 1U : 3U});
   }
+}
+
+TEST("lists and snapshots are handed over in steps of 1,000 records, the outcome with the last") {
+  for (const Operation operation : {Operation::kServiceList, Operation::kDestinationList, Operation::kSnapshot}) {
+    Table table(sockopt::kFullnat);
+    table.services = operation == Operation::kSnapshot ? 5 : 2500;
+    table.dests = 1100;
+    table.laddrs = 3;
+    const bool of_service = operation == Operation::kDestinationList;
+    abi::Request request = of_service ? on_service(operation) : plain(operation);
+    request.presence |= presence::kLocalAddresses;
+    request.transport = static_cast<std::uint16_t>(abi::Transport::kSockopt);
+    Client client;
+    client.start({request, request}, Dialect::kFullnatV2);
+    std::size_t records = 0;
+    std::size_t outcomes = 0;
+    std::uint32_t last = 0;
+    std::vector<std::uint32_t> seen;
+    for (bool more = true; more;) {
+      Reply reply;
+      more = client.runner().step(reply);
+      const std::size_t count = reply.services.size() + reply.destinations.size() + reply.local_addresses.size();
+      CHECK(count <= 1000);
+      CHECK(count == 1000 || !reply.outcomes.empty());
+      records += count;
+      outcomes += reply.outcomes.size();
+      for (const abi::DestinationRecord& record : reply.destinations) {
+        CHECK(record.request_index > 0 || record.parent >= last);
+        last = record.parent;
+        std::uint32_t number = 0;
+        std::memcpy(&number, record.key.address.bytes, sizeof number);
+        seen.push_back(number);
+      }
+    }
+    CHECK_EQ(outcomes, std::size_t{2});
+    CHECK_EQ(records, 2 * (operation == Operation::kServiceList ? 2500U : of_service ? 1100U : 5 + 5 * 1103U));
+    for (std::size_t i = 0; i < seen.size(); ++i) CHECK_EQ(seen[i], i % 1100);
+  }
+}
+
+TEST("what was held of a long list is let go of") {
+  engine::HeldRecords held;
+  held.records().services.resize(3);
+  held.records().destinations.resize(2);
+  held.records().local_addresses.resize(2);
+  Reply reply;
+  for (std::size_t step = 0; step < 4; ++step) {
+    reply.clear();
+    CHECK(held.hand_over(2, reply));
+    CHECK_EQ(reply.records(), step == 3 ? std::size_t{1} : std::size_t{2});
+  }
+  CHECK_EQ(held.records().services.capacity(), std::size_t{0});
+  reply.clear();
+  CHECK(!held.hand_over(2, reply));
+  CHECK_EQ(reply.records(), std::size_t{0});
+}
+
+TEST("a service of protocol 0 does not end the list") {
+  Table table(sockopt::kMainline);
+  table.services = 3;
+  table.protocol = 0;
+  CHECK_EQ(run(plain(Operation::kServiceList), Dialect::kMainline).services.size(), std::size_t{3});
+  table.dests = 2;
+  check_only_outcome(run(on_service(Operation::kServiceGet), Dialect::kMainline), 0, flags::kSent, Syscall::kNone);
+}
+
+TEST("both daemons are listed, each where the kernel puts it") {
+  const WithHooks hook;
+  hook->get = [](int, void* value, socklen_t* size) {
+    std::memset(value, 0, *size);
+    for (std::uint32_t i = 0; i < 2; ++i) {
+      const std::uint32_t state = i + 1;
+      const std::uint32_t id = 50 + i;
+      std::memcpy(static_cast<std::byte*>(value) + 24 * i, &state, sizeof state);
+      std::memcpy(static_cast<std::byte*>(value) + 24 * i + 20, &id, sizeof id);
+    }
+    return 0;
+  };
+  const Reply reply = run(plain(Operation::kDaemonList), Dialect::kMainline);
+  REQUIRE_EQ(reply.daemons.size(), std::size_t{2});
+  for (std::uint32_t i = 0; i < 2; ++i) {
+    CHECK_EQ(reply.daemons[i].config.state, i + 1);
+    CHECK_EQ(reply.daemons[i].config.sync_id, 50 + i);
+  }
+}
+
+TEST("records carry the index of their request in its job") {
+  Table table(sockopt::kFullnat);
+  table.dests = 1;
+  table.laddrs = 1;
+  std::vector<abi::Request> requests = {plain(Operation::kInfo),
+                                        on_service(Operation::kServiceGet),
+                                        plain(Operation::kServiceList),
+                                        on_service(Operation::kDestinationList),
+                                        on_service(Operation::kLocalAddressList),
+                                        plain(Operation::kTimeoutsGet)};
+  for (abi::Request& request : requests) request.transport = static_cast<std::uint16_t>(abi::Transport::kSockopt);
+  Client client;
+  const Reply reply = client.run(requests, Dialect::kFullnatV2);
+  CHECK_EQ(reply.infos.at(0).request_index, 0U);
+  CHECK_EQ(reply.services.at(0).request_index, 1U);
+  CHECK_EQ(reply.services.at(1).request_index, 2U);
+  CHECK_EQ(reply.destinations.at(0).request_index, 3U);
+  CHECK_EQ(reply.local_addresses.at(0).request_index, 4U);
+  CHECK_EQ(reply.timeouts.at(0).request_index, 5U);
+}
+
+TEST("EINTR of getsockopt is tried again, and reported in the end") {
+  const WithHooks hook;
+  int calls = 0;
+  hook->get = [&calls](int, void*, socklen_t*) { return ++calls < 3 ? EINTR : 0; };
+  check_only_outcome(run(plain(Operation::kTimeoutsGet), Dialect::kMainline), 0, flags::kSent, Syscall::kNone);
+  CHECK_EQ(calls, 3);
+  hook->get = [](int, void*, socklen_t*) { return EINTR; };
+  check_only_outcome(run(plain(Operation::kTimeoutsGet), Dialect::kMainline), EINTR, flags::kSent,
+                     Syscall::kGetsockopt);
 }
 
 }  // namespace
