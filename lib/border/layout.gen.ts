@@ -2,11 +2,12 @@
 
 // Records: `size` is the stride, everything else an offset. Enums and bit sets: numbers.
 
-export const LAYOUT_HASH = 2998697336
+export const LAYOUT_HASH = 551255059
 
 export const Border = {
   addressSize: 16,
   nameSize: 16,
+  messageSize: 124,
   magic: 1398165577,
 } as const
 
@@ -110,6 +111,7 @@ export const ReplyHeaderLayout = {
   timeouts: 32,
   infos: 36,
   probes: 40,
+  messages: 44,
 } as const
 
 export const StatsLayout = {
@@ -201,6 +203,12 @@ export const ProbeLayout = {
   sockoptVersionError: 28,
   sockoptLocalAddressError: 32,
   netlinkSyscall: 36,
+} as const
+
+export const MessageLayout = {
+  size: 128,
+  requestIndex: 0,
+  text: 4,
 } as const
 
 export const Operation = {
@@ -297,4 +305,5 @@ export const SECTIONS = [
   { name: 'timeouts', count: 32, record: TimeoutLayout },
   { name: 'infos', count: 36, record: InfoLayout },
   { name: 'probes', count: 40, record: ProbeLayout },
+  { name: 'messages', count: 44, record: MessageLayout },
 ] as const

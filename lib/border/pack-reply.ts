@@ -5,6 +5,7 @@ import type {
   DestinationRecord,
   InfoRecord,
   LocalAddressRecord,
+  MessageRecord,
   OutcomeRecord,
   ProbeRecord,
   ServiceRecord,
@@ -17,6 +18,7 @@ import {
   writeDestinationRecord,
   writeInfoRecord,
   writeLocalAddressRecord,
+  writeMessageRecord,
   writeOutcome,
   writeProbeRecord,
   writeServiceRecord,
@@ -37,6 +39,7 @@ export interface ReplySections {
   readonly timeouts: TimeoutRecord[]
   readonly infos: InfoRecord[]
   readonly probes: ProbeRecord[]
+  readonly messages: MessageRecord[]
 }
 
 type Write<T> = (to: RecordMemory, at: number, record: T) => void
@@ -50,6 +53,7 @@ const WRITERS: { readonly [name in SectionName]: Write<ReplySections[name][numbe
   timeouts: writeTimeoutRecord,
   infos: writeInfoRecord,
   probes: writeProbeRecord,
+  messages: writeMessageRecord,
 }
 
 export function emptySections(): ReplySections {

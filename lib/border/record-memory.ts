@@ -64,6 +64,13 @@ export class RecordMemory {
     return last.text
   }
 
+  /** Up to the NUL. */
+  text(at: number, size: number): string {
+    const field = this.bytes.subarray(at, at + size)
+    const end = field.indexOf(0)
+    return Buffer.from(end < 0 ? field : field.subarray(0, end)).toString('utf8')
+  }
+
   address(at: number): PackedAddress {
     const { numbers } = this
     const word = at >> 2
@@ -103,6 +110,11 @@ export class RecordMemory {
       }
       bytes[at + i] = char
     }
+  }
+
+  /** The field is all zeros. */
+  putText(at: number, size: number, text: string): void {
+    this.bytes.set(Buffer.from(text).subarray(0, size - 1), at)
   }
 
   putAddress(at: number, { family, a, b, c, d }: PackedAddress): void {

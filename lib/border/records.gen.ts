@@ -9,6 +9,7 @@ import type {
   DestinationRecord,
   InfoRecord,
   LocalAddressRecord,
+  MessageRecord,
   OutcomeRecord,
   ProbeRecord,
   RequestRecord,
@@ -28,6 +29,7 @@ import {
   DestinationLayout,
   InfoLayout,
   LocalAddressLayout,
+  MessageLayout,
   OutcomeLayout,
   ProbeLayout,
   RequestLayout,
@@ -421,4 +423,16 @@ export function writeProbeRecord(to: RecordMemory, at: number, record: ProbeReco
   to.putI32(at + ProbeLayout.sockoptVersionError, record.sockoptVersionError)
   to.putI32(at + ProbeLayout.sockoptLocalAddressError, record.sockoptLocalAddressError)
   to.putU32(at + ProbeLayout.netlinkSyscall, record.netlinkSyscall)
+}
+
+export function readMessageRecord(from: RecordMemory, at: number): MessageRecord {
+  return {
+    requestIndex: from.u32(at + MessageLayout.requestIndex),
+    text: from.text(at + MessageLayout.text, 124),
+  }
+}
+
+export function writeMessageRecord(to: RecordMemory, at: number, record: MessageRecord): void {
+  to.putU32(at + MessageLayout.requestIndex, record.requestIndex)
+  to.putText(at + MessageLayout.text, 124, record.text)
 }

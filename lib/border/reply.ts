@@ -4,7 +4,7 @@ import { ownError } from '../errors/ipvs-error'
 import type { OutcomeRecord } from '../model/records.gen'
 import { Border, LAYOUT_HASH, OutcomeLayout, outcomeFlags, ReplyHeaderLayout, SECTIONS } from './layout.gen'
 import { RecordMemory } from './record-memory'
-import { readOutcome } from './records.gen'
+import { readMessageRecord, readOutcome } from './records.gen'
 
 /** One kind of record in a reply. */
 export interface Section {
@@ -16,7 +16,7 @@ export interface Section {
 }
 
 export type SectionName = (typeof SECTIONS)[number]['name']
-export type DataSection = Exclude<SectionName, 'outcomes'>
+export type DataSection = Exclude<SectionName, 'outcomes' | 'messages'>
 
 /** Throws ERR_IPVS_MALFORMED_REPLY when the buffer is not a reply of this build. */
 export class Reply extends RecordMemory implements Readonly<Record<SectionName, Section>> {
@@ -30,6 +30,7 @@ export class Reply extends RecordMemory implements Readonly<Record<SectionName, 
   readonly timeouts!: Section
   readonly infos!: Section
   readonly probes!: Section
+  readonly messages!: Section
 
   constructor(buffer: ArrayBuffer) {
     super(buffer)
@@ -54,6 +55,16 @@ export class Reply extends RecordMemory implements Readonly<Record<SectionName, 
   /** Index of the request that a record belongs to. */
   requestOf({ start, stride, requestIndex }: Section, index: number): number {
     return this.u32(start + index * stride + requestIndex)
+  }
+
+  /** The kernel's own words about a request, if it had any. */
+  messageOf(request: number): string | undefined {
+    const { count, start, stride } = this.messages
+    for (let i = 0; i < count; i++) {
+      if (this.requestOf(this.messages, i) !== request) continue
+      return readMessageRecord(this, start + i * stride).text
+    }
+    return undefined
   }
 
   /** How many outcomes from `index` on are plain success, of requests that follow each other. */

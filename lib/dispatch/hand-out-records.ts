@@ -9,7 +9,7 @@ import type { Trip } from './trip'
 export function handOutRecords(reply: Reply, { owners }: Trip): boolean {
   let found = false
   for (const { name } of SECTIONS) {
-    if (name === 'outcomes') continue
+    if (name === 'outcomes' || name === 'messages') continue
     const section = reply[name]
     const { count } = section
     found ||= count > 0

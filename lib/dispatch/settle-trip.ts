@@ -34,6 +34,8 @@ export class TripSettler {
   private packed: RequestBuffer
   /** What met a family that is gone. */
   stale: PendingCall[] = []
+  /** What is being settled. */
+  private reply: Reply | undefined
 
   constructor(
     private readonly deadlines: CallDeadlines,
@@ -56,6 +58,7 @@ export class TripSettler {
   take(buffer: ArrayBuffer, trip: Trip): void {
     try {
       const reply = new Reply(buffer)
+      this.reply = reply
       let heard = handOutRecords(reply, trip)
       let silent = false
       const { outcomes } = reply
@@ -76,6 +79,8 @@ export class TripSettler {
       if (silent) this.deadlines.silent()
     } catch (error) {
       this.breakAll(trip, error)
+    } finally {
+      this.reply = undefined
     }
   }
 
@@ -166,7 +171,8 @@ export class TripSettler {
   }
 
   private errorOf(outcome: OutcomeRecord, { operation, subject }: About): IpvsError {
-    return outcomeError(outcome, operation, subject, this.kernel.dialect)
+    const kernelMessage = this.reply?.messageOf(outcome.requestIndex)
+    return outcomeError(outcome, operation, subject, this.kernel.dialect, kernelMessage)
   }
 
   /** All requests of the plan are answered. */

@@ -54,6 +54,7 @@ export interface IpvsErrorDetails {
   /** Default false. */
   readonly sent?: boolean | undefined
   readonly hint?: string | undefined
+  readonly kernelMessage?: string | undefined
   readonly cause?: unknown
 }
 
@@ -83,6 +84,8 @@ export class IpvsError extends Error {
   readonly sent: boolean
   /** One sentence on what to do. */
   readonly hint: string | undefined
+  /** What the kernel itself said beside its error number (netlink's extended acknowledgement, Linux 4.12 and newer). */
+  readonly kernelMessage: string | undefined
   declare readonly cause?: unknown
 
   constructor(details: IpvsErrorDetails) {
@@ -106,11 +109,12 @@ export class IpvsError extends Error {
     this.localAddress = subject.localAddress
     this.sent = details.sent ?? false
     this.hint = details.hint
+    this.kernelMessage = details.kernelMessage
   }
 
   toJSON(): Record<string, unknown> {
-    const { name, message, code, errno, syscall, operation, service, destination, localAddress, sent, hint } =
-      this
+    const { name, message, code, errno, syscall, operation, service, destination, localAddress, sent } = this
+    const { hint, kernelMessage } = this
     const cause = this.cause instanceof Error ? this.cause.message : this.cause
     return {
       name,
@@ -124,6 +128,7 @@ export class IpvsError extends Error {
       localAddress,
       sent,
       hint,
+      kernelMessage,
       cause: cause === undefined ? undefined : String(cause),
     }
   }

@@ -243,6 +243,7 @@ export interface KernelFailure {
   readonly subject?: ErrorSubject | undefined
   readonly dialect: Dialect
   readonly sent: boolean
+  readonly kernelMessage?: string | undefined
 }
 
 /** The error for an errno of the kernel, in the words of the operation. */

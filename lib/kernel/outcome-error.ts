@@ -28,11 +28,12 @@ export function outcomeError(
   operation: string,
   subject: ErrorSubject,
   dialect: Dialect,
+  kernelMessage?: string,
 ): IpvsError {
   const has = (flag: number) => (outcome.flags & flag) !== 0
   const sent = has(outcomeFlags.sent)
   const syscall = syscallName(outcome.syscall)
-  const details = { operation, subject, syscall, sent, errno: -outcome.error }
+  const details = { operation, subject, syscall, sent, errno: -outcome.error, kernelMessage }
   if (has(outcomeFlags.timedOut)) return ownError('ERR_IPVS_TIMEOUT', details)
   if (has(outcomeFlags.unknown)) {
     const description = `sent, but the answer was lost (${errnoName(outcome.error)})`
@@ -41,5 +42,5 @@ export function outcomeError(
   if (has(outcomeFlags.malformed)) return ownError('ERR_IPVS_MALFORMED_REPLY', details)
   if (has(outcomeFlags.familyChanged)) return ownError('ERR_IPVS_NOT_LOADED', details)
   if (has(outcomeFlags.unencodable)) return ownError('ERR_IPVS_UNSUPPORTED', details)
-  return kernelError({ errno: outcome.error, syscall, operation, subject, dialect, sent })
+  return kernelError({ errno: outcome.error, syscall, operation, subject, dialect, sent, kernelMessage })
 }

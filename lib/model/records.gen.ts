@@ -145,6 +145,11 @@ export interface ProbeRecord {
   readonly netlinkSyscall: number
 }
 
+export interface MessageRecord {
+  readonly requestIndex: number
+  readonly text: string
+}
+
 export const SERVICE_FIELDS: readonly (keyof ServiceConfigRecord)[] = [
   'flags',
   'persistenceTimeout',

@@ -10,7 +10,7 @@
 
 namespace ipvs::abi {
 
-constexpr std::uint32_t kLayoutHash = 2998697336U;
+constexpr std::uint32_t kLayoutHash = 551255059U;
 
 // NOLINTBEGIN(readability-magic-numbers)
 static_assert(sizeof(Address) == 18);
@@ -85,7 +85,7 @@ static_assert(offsetof(ReplyHeader, daemons) == 28 && sizeof(ReplyHeader::daemon
 static_assert(offsetof(ReplyHeader, timeouts) == 32 && sizeof(ReplyHeader::timeouts) == 4);
 static_assert(offsetof(ReplyHeader, infos) == 36 && sizeof(ReplyHeader::infos) == 4);
 static_assert(offsetof(ReplyHeader, probes) == 40 && sizeof(ReplyHeader::probes) == 4);
-static_assert(offsetof(ReplyHeader, reserved) == 44 && sizeof(ReplyHeader::reserved) == 4);
+static_assert(offsetof(ReplyHeader, messages) == 44 && sizeof(ReplyHeader::messages) == 4);
 static_assert(sizeof(Stats) == 80);
 static_assert(offsetof(Stats, connections) == 0 && sizeof(Stats::connections) == 8);
 static_assert(offsetof(Stats, in_packets) == 8 && sizeof(Stats::in_packets) == 8);
@@ -155,6 +155,9 @@ static_assert(offsetof(ProbeRecord, max_attribute) == 24 && sizeof(ProbeRecord::
 static_assert(offsetof(ProbeRecord, sockopt_version_error) == 28 && sizeof(ProbeRecord::sockopt_version_error) == 4);
 static_assert(offsetof(ProbeRecord, sockopt_local_address_error) == 32 && sizeof(ProbeRecord::sockopt_local_address_error) == 4);
 static_assert(offsetof(ProbeRecord, netlink_syscall) == 36 && sizeof(ProbeRecord::netlink_syscall) == 4);
+static_assert(sizeof(MessageRecord) == 128);
+static_assert(offsetof(MessageRecord, request_index) == 0 && sizeof(MessageRecord::request_index) == 4);
+static_assert(offsetof(MessageRecord, text) == 4 && sizeof(MessageRecord::text) == 124);
 static_assert(static_cast<int>(Operation::kProbe) == 1);
 static_assert(static_cast<int>(Operation::kServiceAdd) == 2);
 static_assert(static_cast<int>(Operation::kServiceSet) == 3);
@@ -291,7 +294,7 @@ constexpr Field kFields[] = {
     Field{"ReplyHeader", "timeouts", 32, 4},
     Field{"ReplyHeader", "infos", 36, 4},
     Field{"ReplyHeader", "probes", 40, 4},
-    Field{"ReplyHeader", "reserved", 44, 4},
+    Field{"ReplyHeader", "messages", 44, 4},
     Field{"Stats", "connections", 0, 8},
     Field{"Stats", "in_packets", 8, 8},
     Field{"Stats", "out_packets", 16, 8},
@@ -352,6 +355,8 @@ constexpr Field kFields[] = {
     Field{"ProbeRecord", "sockopt_version_error", 28, 4},
     Field{"ProbeRecord", "sockopt_local_address_error", 32, 4},
     Field{"ProbeRecord", "netlink_syscall", 36, 4},
+    Field{"MessageRecord", "request_index", 0, 4},
+    Field{"MessageRecord", "text", 4, 124},
 };
 // NOLINTEND(readability-magic-numbers)
 

@@ -1,4 +1,4 @@
-// Fixed-size names of the records.
+// Fixed-size names and texts of the records.
 #pragma once
 
 #include <cstddef>
@@ -22,6 +22,11 @@ inline void copy_name(char (&field)[kNameSize], std::span<const std::byte> from)
   for (std::size_t i = 0; i < from.size() && i < kNameSize - 1 && from[i] != std::byte{0}; ++i) {
     field[i] = static_cast<char>(from[i]);
   }
+}
+
+// Cut to what the field holds; the field is all zeros.
+inline void copy_text(char (&field)[kMessageSize], std::string_view text) {
+  std::memcpy(field, text.data(), text.size() < kMessageSize ? text.size() : kMessageSize - 1);
 }
 
 }  // namespace ipvs::abi

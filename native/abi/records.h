@@ -16,6 +16,7 @@ namespace ipvs::abi {
 
 constexpr std::size_t kAddressSize = 16;
 constexpr std::size_t kNameSize = 16;         // IP_VS_SCHEDNAME_MAXLEN, IP_VS_PENAME_MAXLEN, IP_VS_IFNAME_MAXLEN
+constexpr std::size_t kMessageSize = 124;     // what a message of the kernel is cut to, its end included
 constexpr std::uint32_t kMagic = 0x53565049;  // "IPVS"
 
 // What a request asks for. Names follow the TypeScript API; the kernel's command numbers are in
@@ -197,7 +198,7 @@ struct ReplyHeader {
   std::uint32_t timeouts;         // count of TimeoutRecord
   std::uint32_t infos;            // count of InfoRecord
   std::uint32_t probes;           // count of ProbeRecord
-  std::uint32_t reserved;
+  std::uint32_t messages;         // count of MessageRecord
 };
 
 struct Stats {
@@ -286,6 +287,12 @@ struct ProbeRecord {
   std::int32_t sockopt_version_error;        // IP_VS_SO_GET_VERSION
   std::int32_t sockopt_local_address_error;  // IP_VS_SO_GET_LADDRS of a service that cannot exist
   std::uint32_t netlink_syscall;             // Syscall in which netlink failed
+};
+
+// The kernel's own words about a request that failed (NETLINK_EXT_ACK), in the reply that has its outcome.
+struct MessageRecord {
+  std::uint32_t request_index;
+  char text[kMessageSize];
 };
 
 }  // namespace ipvs::abi

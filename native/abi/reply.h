@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstring>
+#include <type_traits>
 #include <vector>
 
 #include "abi/layout.gen.h"
@@ -20,6 +21,7 @@ struct Reply {
   std::vector<TimeoutRecord> timeouts;
   std::vector<InfoRecord> infos;
   std::vector<ProbeRecord> probes;
+  std::vector<MessageRecord> messages;
 
   [[nodiscard]] std::size_t records() const {
     return outcomes.size() + services.size() + destinations.size() + local_addresses.size();
@@ -36,7 +38,7 @@ struct Reply {
     const auto count = [](const auto& section) { return static_cast<std::uint32_t>(section.size()); };
     const ReplyHeader header{kMagic,          kLayoutHash,         more ? 1U : 0U,         count(outcomes),
                              count(services), count(destinations), count(local_addresses), count(daemons),
-                             count(timeouts), count(infos),        count(probes),          0};
+                             count(timeouts), count(infos),        count(probes),          count(messages)};
     auto* at = static_cast<std::byte*>(to);
     std::memcpy(at, &header, sizeof header);
     at += sizeof header;
@@ -51,7 +53,7 @@ struct Reply {
   void clear() {
     each(*this, [](auto& section) {
       if (section.capacity() > kKeptRecords) {
-        section = {};
+        std::remove_reference_t<decltype(section)>().swap(section);  // "= {}" would keep it
       } else {
         section.clear();
       }
@@ -70,12 +72,13 @@ struct Reply {
     visit(self.timeouts);
     visit(self.infos);
     visit(self.probes);
+    visit(self.messages);
   }
 };
 
 static_assert(sizeof(Outcome) % 8 == 0 && sizeof(ServiceRecord) % 8 == 0);
 static_assert(sizeof(DestinationRecord) % 8 == 0 && sizeof(LocalAddressRecord) % 8 == 0);
 static_assert(sizeof(DaemonRecord) % 8 == 0 && sizeof(TimeoutRecord) % 8 == 0);
-static_assert(sizeof(InfoRecord) % 8 == 0 && sizeof(ProbeRecord) % 8 == 0);
+static_assert(sizeof(InfoRecord) % 8 == 0 && sizeof(ProbeRecord) % 8 == 0 && sizeof(MessageRecord) % 8 == 0);
 
 }  // namespace ipvs::abi

@@ -44,7 +44,7 @@ bool JobRunner::step(abi::Reply& reply) {
   netlink_.flush(job_.dialect, reply);
   clock_.leave();
   if (phase_ != Phase::kNext || position_ < job_.requests.size()) return true;
-  services_ = {};
+  services_ = std::vector<abi::ServiceRecord>();  // "= {}" would keep the memory
   seen_ = {};
   return false;
 }
@@ -140,6 +140,7 @@ void JobRunner::advance(abi::Reply& reply) {
   if (error.value != 0) {
     auto more = static_cast<std::uint16_t>(flags::kSent | late_flag(error));
     if (error.value == EPROTO) more |= flags::kMalformed;
+    add_message(reply, static_cast<std::uint32_t>(position_), netlink_.words());
     if (error.value == ENOENT && netlink_.family_changed(job_.requests[position_].timeout_ms)) {
       more = flags::kFamilyChanged;
     }

@@ -21,19 +21,24 @@ struct DumpReader {
   bool malformed = false;
   bool interrupted = false;
   int refused = 0;
+  std::string words{};  // about the refusal
 
   void message(const netlink::Message& message, std::uint32_t /*index*/) {
-    interrupted = interrupted || (message.flags & NLM_F_DUMP_INTR) != 0;
+    interrupted = interrupted || (message.flags & netlink::kDumpInterrupted) != 0;
     if (message.type == NLMSG_DONE) {
       // The kernel puts the error of a failed dump here (af_netlink.c:netlink_dump); some send nothing.
-      if (!message.payload.empty()) refused = netlink::error_of(message);
+      if (!message.payload.empty()) refuse(message);
       done = true;
     } else if (message.type == NLMSG_ERROR) {
-      refused = netlink::error_of(message);
+      refuse(message);
       done = true;
     } else if (message.type >= NLMSG_MIN_TYPE) {
       malformed = !read_entry(message) || malformed;
     }
+  }
+  void refuse(const netlink::Message& message) {
+    refused = netlink::error_of(message);
+    if (refused != 0) words = netlink::words_of(message);
   }
   void torn() { malformed = true; }  // something may be missing
   [[nodiscard]] bool enough() const { return !to_its_end || done || malformed; }
@@ -61,6 +66,7 @@ sys::Error NetlinkSession::read_dump(std::uint32_t sequence, std::uint32_t timeo
                                      ReadEntry&& read_entry, End& end) {
   DumpReader<ReadEntry> reader{read_entry, to_its_end};
   const sys::Error error = read_answers(socket_, {sequence}, clock_, timeout_ms, reader);
+  words_ = std::move(reader.words);
   dump_interrupted_ = dump_interrupted_ || reader.interrupted;
   end = !reader.done ? End::kNotYet : dump_interrupted_ ? End::kInterrupted : End::kWhole;
   if (reader.done || reader.malformed || (error.value != 0 && error.value != ETIMEDOUT)) clock_.stop();

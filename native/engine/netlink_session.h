@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
 #include "engine/answer_clock.h"
 #include "engine/window.h"
@@ -39,6 +40,8 @@ class NetlinkSession {
     kInterrupted,  // what is listed changed meanwhile: entries may be missing
   };
   [[nodiscard]] sys::Error continue_dump(abi::Reply& reply, End& end);
+  // What the kernel said beside the error that ended the last dump.
+  [[nodiscard]] const std::string& words() const { return words_; }
   // Whether an ENOENT means that the family has gone or has another number; then nothing is sent until find_family().
   [[nodiscard]] bool family_changed(std::uint32_t timeout_ms);
 
@@ -68,6 +71,7 @@ class NetlinkSession {
   std::uint32_t dump_sequence_ = 0;
   std::uint32_t dump_timeout_ms_ = 0;
   bool dump_interrupted_ = false;
+  std::string words_;
   DecodeContext dump_context_;
 };
 

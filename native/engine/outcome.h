@@ -3,7 +3,8 @@
 
 #include <cerrno>
 
-#include "abi/records.h"
+#include "abi/names.h"
+#include "abi/reply.h"
 #include "sys/result.h"
 
 namespace ipvs::engine {
@@ -15,6 +16,12 @@ namespace ipvs::engine {
 // kTimedOut when the deadline is what stood in the way.
 [[nodiscard]] inline std::uint16_t late_flag(sys::Error error) {
   return error.value == ETIMEDOUT ? abi::outcome_flags::kTimedOut : std::uint16_t{0};
+}
+
+// The kernel's words about a request, if it had any.
+inline void add_message(abi::Reply& reply, std::uint32_t request_index, std::string_view text) {
+  if (text.empty()) return;
+  abi::copy_text(reply.messages.emplace_back(abi::MessageRecord{request_index, {}}).text, text);
 }
 
 }  // namespace ipvs::engine

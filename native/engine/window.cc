@@ -68,6 +68,7 @@ struct Window::AnswerCollector {
     if (message.type == NLMSG_ERROR) {
       slot.answered = true;
       slot.error = netlink::error_of(message);
+      if (slot.error != 0) add_message(reply, slot.request_index, netlink::words_of(message));
       window.saw_enoent_ = window.saw_enoent_ || slot.error == ENOENT;
       window.complete_ = window.complete_ || last;
     } else if (message.type >= NLMSG_MIN_TYPE && slot.answer == AnswerKind::kRecord) {

@@ -3,6 +3,7 @@
 
 #include <cerrno>
 #include <optional>
+#include <string_view>
 
 #include "netlink/wire.h"
 
@@ -80,6 +81,12 @@ struct Attribute {
   std::uint16_t type;
   std::span<const std::byte> payload;
 
+  // Up to the NUL.
+  [[nodiscard]] std::string_view text() const {
+    const std::string_view all(reinterpret_cast<const char*>(payload.data()), payload.size());
+    return all.substr(0, all.find('\0'));
+  }
+
   // Numbers are read by the length the kernel sent: counters are 4 bytes on mainline and 8 on FULLNAT.
   [[nodiscard]] std::optional<std::uint64_t> number() const {
     switch (payload.size()) {
@@ -108,5 +115,24 @@ class AttributeCursor : public Cursor<nlattr, &nlattr::nla_len> {
     return Attribute{static_cast<std::uint16_t>(unit->header.nla_type & NLA_TYPE_MASK), unit->payload};
   }
 };
+
+// The kernel's words behind the errno of an NLMSG_ERROR or NLMSG_DONE (af_netlink.c:netlink_ack, netlink_dump_done);
+// none without NETLINK_EXT_ACK.
+[[nodiscard]] inline std::string_view words_of(const Message& message) {
+  if ((message.flags & kAckTlvs) == 0 || message.payload.size() < sizeof(int)) return {};
+  auto rest = message.payload.subspan(sizeof(int));
+  if (message.type == NLMSG_ERROR) {
+    if (rest.size() < sizeof(nlmsghdr)) return {};
+    const bool capped = (message.flags & kCapped) != 0;
+    const std::size_t echo = capped ? sizeof(nlmsghdr) : load<nlmsghdr>(rest.data()).nlmsg_len;
+    if (align(echo) > rest.size()) return {};
+    rest = rest.subspan(align(echo));
+  }
+  AttributeCursor attributes(rest);
+  while (const auto attribute = attributes.next()) {
+    if (attribute->type == kErrorText) return attribute->text();
+  }
+  return {};
+}
 
 }  // namespace ipvs::netlink

@@ -3,13 +3,6 @@
 namespace ipvs::netlink {
 namespace {
 
-std::string_view text(const Attribute& attribute) {
-  const auto* data = reinterpret_cast<const char*>(attribute.payload.data());
-  std::size_t length = 0;
-  while (length < attribute.payload.size() && data[length] != '\0') ++length;
-  return {data, length};
-}
-
 std::uint64_t read_commands(std::span<const std::byte> operations) {
   std::uint64_t commands = 0;
   AttributeCursor entries(operations);
@@ -41,7 +34,7 @@ bool read_family(std::span<const std::byte> payload, std::string_view name, Fami
     const std::uint64_t number = attribute->number().value_or(0);
     switch (attribute->type) {
       case CTRL_ATTR_FAMILY_NAME:
-        matches = text(*attribute) == name;
+        matches = attribute->text() == name;
         break;
       case CTRL_ATTR_FAMILY_ID:
         found.id = static_cast<std::uint16_t>(number);

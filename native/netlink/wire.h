@@ -18,6 +18,12 @@ constexpr std::size_t kAttributeHeader = 4;
 static_assert(sizeof(nlmsghdr) == kMessageHeader && sizeof(genlmsghdr) == kGenericHeader);
 static_assert(sizeof(nlattr) == kAttributeHeader);
 
+// Not in the headers of every build host.
+constexpr std::uint16_t kCapped = 0x100;          // NLM_F_CAPPED: an error has the header alone of what it answers
+constexpr std::uint16_t kAckTlvs = 0x200;         // NLM_F_ACK_TLVS: attributes follow
+constexpr std::uint16_t kErrorText = 1;           // NLMSGERR_ATTR_MSG
+constexpr std::uint16_t kDumpInterrupted = 0x10;  // NLM_F_DUMP_INTR
+
 constexpr std::size_t align(std::size_t size) { return (size + kAlignment - 1) & ~(kAlignment - 1); }
 
 template <typename T>

@@ -18,6 +18,19 @@ constexpr std::size_t kSmallestReceiveBuffer = 124928;
 // poll() counts in an int; a minute is a wait like any other, and then the clock is asked again.
 constexpr std::uint64_t kLongestPoll = 60000;
 
+// Not in the headers of every build host: SOL_NETLINK, NETLINK_CAP_ACK (Linux 4.3) and NETLINK_EXT_ACK (4.12).
+constexpr int kNetlinkLevel = 270;
+constexpr int kCapAck = 10;
+constexpr int kExtAck = 11;
+
+// An error without the whole of what it answers, and with the kernel's words. Older kernels know neither, and that is
+// all.
+void ask_for_words(int fd) {
+  const int on = 1;
+  ::setsockopt(fd, kNetlinkLevel, kCapAck, &on, sizeof on);
+  ::setsockopt(fd, kNetlinkLevel, kExtAck, &on, sizeof on);
+}
+
 std::size_t grow_receive_buffer(int fd) {
   // FORCE needs CAP_NET_ADMIN, as every IPVS command does; without it rmem_max is the limit.
   if (::setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &kReceiveBuffer, sizeof kReceiveBuffer) != 0) {
@@ -43,6 +56,7 @@ Result<NetlinkSocket> NetlinkSocket::open(Namespace& where, Clock clock) {
   if (::getsockname(fd.value().get(), reinterpret_cast<sockaddr*>(&address), &length) != 0) {
     return Error{errno, abi::Syscall::kBind};
   }
+  ask_for_words(fd.value().get());
   NetlinkSocket socket;
   socket.clock_ = clock;
   socket.receive_budget_ = grow_receive_buffer(fd.value().get());

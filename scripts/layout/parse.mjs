@@ -1,4 +1,4 @@
-// Reads native/abi/records.h: plain structs of fixed-size integers, names, addresses and other structs; enums, and bits in
+// Reads native/abi/records.h: plain structs of fixed-size integers, names, texts, addresses and other structs; enums, and bits in
 // namespaces. Anything else is an error, so that the file stays what both sides can read.
 
 const INTEGERS = {
@@ -22,7 +22,7 @@ function fieldOf(line, structs, constants) {
   const base = { cpp, name: camel(cpp), ...(count ? { countOf: count } : {}) }
   if (length !== undefined) {
     const size = constants.get(length)
-    if (type === 'char') return { ...base, kind: 'name', size, align: 1 }
+    if (type === 'char') return { ...base, kind: length === 'kNameSize' ? 'name' : 'text', size, align: 1 }
     if (type === 'std::uint8_t') return { ...base, kind: 'bytes', size, align: 1 }
     throw new Error(`records.h: an array of ${type}`)
   }

@@ -82,7 +82,7 @@ function tsType(field) {
   const base =
     field.kind === 'struct'
       ? typeName(field.struct)
-      : field.kind === 'name'
+      : field.kind === 'name' || field.kind === 'text'
         ? 'string'
         : field.kind === 'u64'
           ? 'bigint'
@@ -123,7 +123,8 @@ function guardedStructs(described) {
 function readExpression(struct, field, known) {
   const at = `at + ${layoutName(struct.name)}.${field.name}`
   let value
-  if (field.kind !== 'struct') value = `from.${READ[field.kind]}(${at})`
+  if (field.kind === 'text') value = `from.text(${at}, ${field.size})`
+  else if (field.kind !== 'struct') value = `from.${READ[field.kind]}(${at})`
   else if (field.struct.name in VALUES) value = `from.${VALUES[field.struct.name].read}(${at})`
   else
     value = `read${field.struct.name}(from, ${at}${known.get(field.struct.name).guarded ? ', present' : ''})`
@@ -144,7 +145,8 @@ function writeStatement(struct, field, known) {
   const at = `at + ${layoutName(struct.name)}.${field.name}`
   const value = `record.${field.name}`
   let statement
-  if (field.kind !== 'struct') statement = `to.${WRITE[field.kind]}(${at}, ${value})`
+  if (field.kind === 'text') statement = `to.putText(${at}, ${field.size}, ${value})`
+  else if (field.kind !== 'struct') statement = `to.${WRITE[field.kind]}(${at}, ${value})`
   else if (field.struct.name in VALUES) statement = `to.${VALUES[field.struct.name].write}(${at}, ${value})`
   else {
     const call = `write${field.struct.name}(to, ${at}, ${value})`

@@ -23,6 +23,8 @@ constexpr std::uint16_t kFlagRequest = 1;
 constexpr std::uint16_t kFlagMulti = 2;
 constexpr std::uint16_t kFlagAck = 4;
 constexpr std::uint16_t kFlagInterrupted = 0x10;  // NLM_F_DUMP_INTR
+constexpr std::uint16_t kFlagCapped = 0x100;      // NLM_F_CAPPED
+constexpr std::uint16_t kFlagTlvs = 0x200;        // NLM_F_ACK_TLVS
 constexpr std::uint16_t kFlagDump = 0x300;
 
 // "5c 00 1b" as bytes; white space is passed over.

@@ -161,6 +161,7 @@ Reply Client::finish() {
     append(all.timeouts, reply.timeouts);
     append(all.infos, reply.infos);
     append(all.probes, reply.probes);
+    append(all.messages, reply.messages);
   }
   return all;
 }

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstring>
 
 #include "bytes.h"
 #include "ipvs/kernel_numbers.h"
@@ -36,6 +37,9 @@ using ipvs::test::failed;
 using ipvs::test::hooks;
 
 int socket(int domain, int type, int protocol) noexcept {
+  if (hooks().socket) {
+    if (const int error = hooks().socket(domain, type); error != 0) return failed(error);
+  }
   if (domain == AF_NETLINK && hooks().netlink_socket) {
     const int fd = hooks().netlink_socket();
     return fd < 0 ? failed(-fd) : fd;
@@ -74,6 +78,11 @@ int setsockopt(int fd, int level, int option, const void* value, socklen_t size)
   if (ipvs::test::ipvs_option(level, option) && hooks().set) {
     const int error = hooks().set(option, value, size);
     return error == 0 ? 0 : failed(error);
+  }
+  if (hooks().set_other) {
+    int number = 0;
+    std::memcpy(&number, value, size < sizeof number ? size : sizeof number);
+    if (const int error = hooks().set_other(level, option, number); error != 0) return failed(error);
   }
   return static_cast<int>(::syscall(SYS_setsockopt, fd, level, option, value, size));
 }

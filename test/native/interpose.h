@@ -22,6 +22,9 @@ struct Hooks {
   // IPVS socket options: 0, or an errno.
   std::function<int(int option, const void* value, socklen_t size)> set;
   std::function<int(int option, void* value, socklen_t* size)> get;
+  // Any other option that is set, and socket(), as they are called: 0 for the real call, or an errno.
+  std::function<int(int level, int option, int value)> set_other;
+  std::function<int(int domain, int type)> socket;
 };
 
 Hooks& hooks();

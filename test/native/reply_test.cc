@@ -3,6 +3,8 @@
 
 #include <sys/socket.h>
 
+#include <string>
+
 #include "abi/names.h"
 #include "abi/request_checks.h"
 #include "bytes.h"
@@ -33,12 +35,13 @@ Reply sample() {
   reply.timeouts.emplace_back().request_index = 7;
   reply.infos.emplace_back().request_index = 8;
   reply.probes.emplace_back().request_index = 9;
+  reply.messages.push_back({10, "words"});
   return reply;
 }
 
 TEST("reply: the header counts, the sections follow in the order of the header without gaps") {
   const Reply reply = sample();
-  const std::size_t expected = 48 + 2 * 16 + 176 + 152 + 40 + 56 + 24 + 24 + 40;
+  const std::size_t expected = 48 + 2 * 16 + 176 + 152 + 40 + 56 + 24 + 24 + 40 + 128;
   REQUIRE_EQ(reply.size(), expected);
   Bytes buffer(expected);
   reply.write(buffer.data(), true);
@@ -46,7 +49,7 @@ TEST("reply: the header counts, the sections follow in the order of the header w
   CHECK_EQ(at<std::uint32_t>(buffer, 4), abi::kLayoutHash);
   CHECK_EQ(at<std::uint32_t>(buffer, 8), 1U);  // more
   CHECK_EQ(at<std::uint32_t>(buffer, 12), 2U);
-  for (std::size_t kind = 0; kind < 7; ++kind) CHECK_EQ(at<std::uint32_t>(buffer, 16 + 4 * kind), 1U);
+  for (std::size_t kind = 0; kind < 8; ++kind) CHECK_EQ(at<std::uint32_t>(buffer, 16 + 4 * kind), 1U);
   CHECK_EQ(at<std::uint32_t>(buffer, 48), 1U);
   CHECK_EQ(at<std::int32_t>(buffer, 52), 17);
   CHECK_EQ(at<std::uint32_t>(buffer, 64), 2U);
@@ -57,6 +60,7 @@ TEST("reply: the header counts, the sections follow in the order of the header w
   CHECK_EQ(at<abi::TimeoutRecord>(buffer, 504).request_index, 7U);
   CHECK_EQ(at<abi::InfoRecord>(buffer, 528).request_index, 8U);
   CHECK_EQ(at<abi::ProbeRecord>(buffer, 552).request_index, 9U);
+  CHECK_EQ(at<abi::MessageRecord>(buffer, 592).request_index, 10U);
 }
 
 TEST("reply: an empty one is its header") {
@@ -65,6 +69,27 @@ TEST("reply: an empty one is its header") {
   Bytes buffer(48, std::byte{0xff});
   reply.write(buffer.data(), false);
   CHECK_EQ(Bytes(buffer.begin() + 8, buffer.end()), Bytes(40));
+}
+
+TEST("reply: a cleared one keeps what a reply of the usual size needs, and no more") {
+  Reply reply;
+  reply.destinations.resize(2000);
+  reply.services.resize(30000);
+  reply.outcomes.resize(4096 + 200);
+  reply.clear();
+  CHECK_EQ(reply.size(), sizeof(abi::ReplyHeader));
+  CHECK(reply.destinations.capacity() >= 2000);
+  CHECK(reply.outcomes.capacity() >= 4096);
+  CHECK_EQ(reply.services.capacity(), std::size_t{0});
+}
+
+TEST("texts: at most 123 characters, and an end") {
+  abi::MessageRecord record{};
+  abi::copy_text(record.text, "no");
+  CHECK_EQ(std::string_view(record.text), std::string_view("no"));
+  const std::string longer(200, 'x');
+  abi::copy_text(record.text, longer);
+  CHECK_EQ(std::string_view(record.text), std::string_view(longer).substr(0, 123));
 }
 
 TEST("names: at most 15 characters, terminated or not") {
