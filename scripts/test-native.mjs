@@ -1,10 +1,12 @@
 // Builds and runs the C++ tests of test/native and the fuzzers of test/fuzz: plain programs, without Node, under
 // AddressSanitizer and UBSan.
 //
-//   node scripts/test-native.mjs [--valgrind] [--libfuzzer SECONDS] [NAME...]
+//   node scripts/test-native.mjs [--valgrind] [--libfuzzer SECONDS] [--seed NUMBER] [NAME...]
 //
 //   --valgrind    then once more, optimized, under valgrind (the fuzzers are left out: too slow to say anything)
-//   --libfuzzer   then the fuzzers with clang's libFuzzer for so long each, instead of their own 2 seconds
+//   --libfuzzer   then the fuzzers with clang's libFuzzer for so long each, from the same seeds and corpus; what it finds
+//                 that is new goes to build/native-tests/corpus
+//   --seed        of the half of each fuzzer's own 2 seconds that is not the same on every run (default: the day)
 //   NAME          only programs whose name contains one of these
 //
 // Objects are kept in build/native-tests and made anew when a file they were made of is newer.
@@ -149,7 +151,7 @@ function report(label, { ok, killed, code, stdout, stderr }) {
   totals.failed += failed
   totals.skipped += skipped
   console.log(`${label}: ${passed} passed, ${failed} failed, ${skipped} skipped`)
-  for (const line of stdout.split('\n')) if (/^(FAILED|skipped|\s)/.test(line)) console.log(`  ${line}`)
+  for (const line of stdout.split('\n')) if (/^(FAILED|skipped|ok \d+ inputs|\s)/.test(line)) console.log(`  ${line}`)
   if (failed > 0) {
     if (killed) console.log(`  did not end within ${RUN_TIMEOUT_MS / 1000} s`)
     else if (!counts) console.log(`  died (${code}) after: ${stdout.trimEnd().split('\n').at(-1)}`)
@@ -185,6 +187,9 @@ async function main() {
   const at = args.indexOf('--libfuzzer')
   const seconds = at < 0 ? 0 : Number(args[at + 1])
   if (at >= 0) args.splice(at, 2)
+  const DAY_MS = 86_400_000
+  const seedAt = args.indexOf('--seed')
+  const [, seed] = seedAt < 0 ? [undefined, Math.floor(Date.now() / DAY_MS)] : args.splice(seedAt, 2)
   const wanted = args.filter((arg) => !arg.startsWith('--'))
   const names = [...sources(tests), ...sources(fuzzers)]
     .map((path) => basename(path, '.cc'))
@@ -192,7 +197,9 @@ async function main() {
     .filter((name) => wanted.length === 0 || wanted.some((part) => name.includes(part)))
   if (names.length === 0)
     throw new Error(`no program of ${tests} or ${fuzzers} is called ${wanted.join(' or ')}`)
-  await runAll('sanitize', names, (file) => [file])
+  await runAll('sanitize', names, (file, name) =>
+    isFuzzer(name) ? [file, '--seed', `${seed}`, inRoot(`${fuzzers}/corpus/${name}`)] : [file],
+  )
   if (valgrind) {
     const checked = names.filter((name) => !isFuzzer(name))
     await runAll('plain', checked, (file) => [
@@ -204,8 +211,15 @@ async function main() {
     ])
   }
   if (seconds > 0) {
-    await runAll('libfuzzer', names.filter(isFuzzer), (file) => [
+    for (const name of names.filter(isFuzzer)) {
+      const seeds = inRoot(`${target}/corpus/${name}`)
+      const { ok, stderr } = await run(inRoot(`${target}/sanitize/${name}`), ['--seeds', seeds])
+      if (!ok) throw new Error(`${name} writes no seeds: ${stderr}`)
+    }
+    await runAll('libfuzzer', names.filter(isFuzzer), (file, name) => [
       file,
+      inRoot(`${target}/corpus/${name}`),
+      inRoot(`${fuzzers}/corpus/${name}`),
       `-max_total_time=${seconds}`,
       '-max_len=8192',
       '-seed=1',

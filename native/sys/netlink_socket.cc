@@ -88,8 +88,8 @@ Error NetlinkSocket::send(std::span<const std::byte> data) const {
 }
 
 void NetlinkSocket::prepare_buffers() {
-  if (!buffer_.empty()) return;
-  buffer_.resize(kDatagramSize * kDatagrams);
+  if (buffer_) return;
+  buffer_.reset(new std::byte[kDatagramSize * kDatagrams]);
   headers_.resize(kDatagrams);
   vectors_.resize(kDatagrams);
   senders_.resize(kDatagrams);
@@ -101,7 +101,7 @@ Result<unsigned> NetlinkSocket::receive_some(std::uint64_t deadline_ms, Wait wai
     const std::uint64_t now = clock_.now();
     if (now >= deadline_ms) return Error{ETIMEDOUT, abi::Syscall::kRecvmsg};
     for (unsigned i = 0; i < kDatagrams; ++i) {
-      vectors_[i] = {buffer_.data() + i * kDatagramSize, kDatagramSize};
+      vectors_[i] = {buffer_.get() + i * kDatagramSize, kDatagramSize};
       headers_[i] = {};
       headers_[i].msg_hdr.msg_iov = &vectors_[i];
       headers_[i].msg_hdr.msg_iovlen = 1;

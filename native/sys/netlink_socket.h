@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -44,7 +45,7 @@ class NetlinkSocket {
     if (!count) return count.error();
     for (unsigned i = 0; i < count_; ++i) {
       if (!from_kernel(i)) continue;
-      sink(std::span<const std::byte>(buffer_.data() + i * kDatagramSize, headers_[i].msg_len),
+      sink(std::span<const std::byte>(buffer_.get() + i * kDatagramSize, headers_[i].msg_len),
            (headers_[i].msg_hdr.msg_flags & MSG_TRUNC) != 0);
     }
     return {};
@@ -65,7 +66,7 @@ class NetlinkSocket {
   std::size_t receive_budget_ = 0;
   unsigned count_ = 0;
   bool has_recvmmsg_ = true;
-  std::vector<std::byte> buffer_;
+  std::unique_ptr<std::byte[]> buffer_;  // half a megabyte, of which little is ever touched
   std::vector<mmsghdr> headers_;
   std::vector<iovec> vectors_;
   std::vector<sockaddr_storage> senders_;
