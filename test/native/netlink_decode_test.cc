@@ -38,6 +38,8 @@ bool decoded(std::uint8_t command, const Bytes& attributes, Dialect dialect, Rep
   return decode_message(generic(command, attributes), context(dialect), reply);
 }
 
+Bytes service_with(const Bytes& more) { return attribute(1, join({attribute(1, raw(std::uint16_t{AF_INET})), more})); }
+
 void check_counters(const abi::Stats& stats, std::uint64_t first) {
   CHECK_EQ(stats.connections, first);
   CHECK_EQ(stats.in_packets, first + 1);
@@ -114,8 +116,6 @@ TEST("mainline: STATS64 wins although STATS comes behind it") {
   CHECK_EQ(address(reply.services[0].key.address.bytes), hex("20010db8 00000000 00000000 00000001"));
 }
 
-Bytes service_with(const Bytes& more) { return attribute(1, join({attribute(1, raw(std::uint16_t{AF_INET})), more})); }
-
 TEST("counters are decoded by the length of their attribute: 4 bytes before 4.1, 8 on FULLNAT") {
   const Bytes narrow = join({attribute(1, raw(std::uint32_t{7})), attribute(4, raw(std::uint64_t{kBig}))});
   Reply reply;
@@ -155,7 +155,57 @@ TEST("a nest that ends in the middle of an attribute yields no record") {
   CHECK(!decoded(1, service_with(Bytes(2)), Dialect::kMainline, reply));
   CHECK(!decoded(5, attribute(2, Bytes(3)), Dialect::kMainline, reply));
   CHECK(!decoded(18, attribute(7, Bytes(3)), Dialect::kFullnatV2, reply));
-  CHECK_EQ(reply.records(), std::size_t{0});
+  CHECK(!decoded(9, attribute(3, join({attribute(1, raw(std::uint32_t{1})), Bytes(2)})), Dialect::kMainline, reply));
+  CHECK(!decoded(12, join({attribute(4, raw(std::uint32_t{900})), Bytes(2)}), Dialect::kMainline, reply));
+  CHECK(!decoded(14, join({attribute(1, raw(std::uint32_t{1})), Bytes(2)}), Dialect::kMainline, reply));
+  CHECK_EQ(reply.size(), sizeof(abi::ReplyHeader));
+}
+
+TEST("a field of a length that it cannot have yields no record, whatever the record") {
+  const Bytes bad = Bytes(3);
+  Reply reply;
+  for (std::uint16_t type = 1; type <= 10; ++type) {
+    const bool name = type == 6;
+    const bool nest = type == 10;
+    if (!name)
+      CHECK(!decoded(1, service_with(attribute(type, nest ? attribute(1, bad) : bad)), Dialect::kMainline, reply));
+    CHECK(!decoded(5, attribute(2, attribute(type, nest ? attribute(1, bad) : bad)), Dialect::kMainline, reply));
+  }
+  for (std::uint16_t type = 11; type <= 15; ++type) {
+    CHECK(!decoded(5, attribute(2, attribute(type, type == 12 ? attribute(1, bad) : bad)), Dialect::kMainline, reply));
+  }
+  CHECK(!decoded(1, service_with(attribute(11, bad)), Dialect::kFullnatV3, reply));
+  CHECK(!decoded(1, service_with(attribute(12, attribute(1, bad))), Dialect::kMainline, reply));
+  for (std::uint16_t type = 1; type <= 3; ++type) {
+    CHECK(!decoded(18, attribute(7, attribute(type, bad)), Dialect::kFullnatV3, reply));
+  }
+  for (const std::uint16_t type : std::initializer_list<std::uint16_t>{1, 3, 4, 5, 6, 7, 8}) {
+    CHECK(!decoded(9, attribute(3, attribute(type, bad)), Dialect::kMainline, reply));
+  }
+  for (std::uint16_t type = 4; type <= 6; ++type) CHECK(!decoded(12, attribute(type, bad), Dialect::kMainline, reply));
+  for (std::uint16_t type = 1; type <= 2; ++type) CHECK(!decoded(14, attribute(type, bad), Dialect::kMainline, reply));
+  CHECK_EQ(reply.size(), sizeof(abi::ReplyHeader));
+}
+
+TEST("only mainline has rates: an unknown dialect and the FULLNAT kernels have none") {
+  for (const Dialect dialect : {Dialect::kUnknown, Dialect::kFullnatV2, Dialect::kFullnatV3}) {
+    Reply reply;
+    const Bytes stats = attribute(10, attribute(6, raw(std::uint32_t{9})));
+    REQUIRE(decoded(1, service_with(stats), dialect, reply));
+    REQUIRE(decoded(5, attribute(2, stats), dialect, reply));
+    CHECK_EQ(reply.services[0].presence & presence::kRates, 0U);
+    CHECK_EQ(reply.destinations[0].presence & presence::kRates, 0U);
+  }
+}
+
+TEST("mainline: the multicast group of a daemon may be IPv6") {
+  Reply reply;
+  const Bytes group = hex("ff020000 00000000 00000000 00000081");
+  REQUIRE(decoded(9, attribute(3, join({attribute(1, raw(std::uint32_t{2})), attribute(6, group)})), Dialect::kMainline,
+                  reply));
+  CHECK_EQ(reply.daemons[0].config.multicast_group.family, AF_INET6);
+  CHECK_EQ(address(reply.daemons[0].config.multicast_group.bytes), group);
+  CHECK_EQ(reply.daemons[0].presence, presence::kMulticastGroup);
 }
 
 TEST("a scheduler name without its terminator is cut to 15 characters") {
