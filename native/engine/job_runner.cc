@@ -23,30 +23,40 @@ void JobRunner::start(Job job) {
   job_ = std::move(job);
   position_ = 0;
   phase_ = Phase::kNext;
-  clock_.stop();
+  clock_.begin(job_.started_ms);
 }
 
 bool JobRunner::full(const abi::Reply& reply) {
   return listed_records(reply) >= kRecordsPerStep || reply.outcomes.size() >= kOutcomesPerStep;
 }
 
-bool JobRunner::step(abi::Reply& reply) {
+bool JobRunner::step(abi::Reply& reply, std::uint64_t budget_ms) {
+  pause_ = {clock_.source().now() + budget_ms, &stopped_};
   clock_.go_on();
-  while (!full(reply)) {
-    if (phase_ != Phase::kNext) {
-      advance(reply);
-    } else if (position_ < job_.requests.size()) {
-      begin(job_.requests[position_], reply);
-    } else {
-      break;
-    }
-  }
-  netlink_.flush(job_.dialect, reply);
+  out_of_budget_ = false;
+  while (!ended() && !full(reply) && !out_of_budget_ && !pause_.stopped()) go_on(reply);
   clock_.leave();
-  if (phase_ != Phase::kNext || position_ < job_.requests.size()) return true;
+  if (!ended()) return true;
   services_ = std::vector<abi::ServiceRecord>();  // "= {}" would keep the memory
   seen_ = {};
   return false;
+}
+
+void JobRunner::look_at_clock() { out_of_budget_ = clock_.source().now() >= pause_.at_ms; }
+
+void JobRunner::go_on(abi::Reply& reply) {
+  if (phase_ != Phase::kNext) {
+    advance(reply);
+  } else if (netlink_.flushing() || position_ == job_.requests.size()) {
+    flush(reply);
+  } else {
+    begin(job_.requests[position_], reply);
+  }
+}
+
+void JobRunner::flush(abi::Reply& reply) {
+  (void)netlink_.flush(pause_, job_.dialect, reply);  // where it pauses the next step goes on
+  look_at_clock();
 }
 
 void JobRunner::begin(const abi::Request& request, abi::Reply& reply) {
@@ -55,22 +65,25 @@ void JobRunner::begin(const abi::Request& request, abi::Reply& reply) {
   const bool sockopt = request.transport == static_cast<std::uint16_t>(abi::Transport::kSockopt);
   const bool single = !sockopt && operation != Operation::kProbe && operation != Operation::kSnapshot &&
                       answer_kind(operation) != AnswerKind::kDump;
-  if (single) {
+  if (single && netlink_.has_room(request)) {
     netlink_.add(request, static_cast<std::uint32_t>(position_), job_.dialect, reply);
     ++position_;
     return;
   }
   // Everything before it is executed first.
-  netlink_.flush(job_.dialect, reply);
+  if (!netlink_.empty()) return flush(reply);
   if (clock_.expired(request.timeout_ms)) return finish(reply, {ETIMEDOUT, abi::Syscall::kNone}, flags::kTimedOut);
-  if (operation == Operation::kProbe) return probe(request, reply);
+  if (operation == Operation::kProbe) {
+    phase_ = Phase::kProbe;
+    return;
+  }
   if (sockopt) {
     if (sockopt_.run(request, static_cast<std::uint32_t>(position_), job_.dialect, reply)) {
       phase_ = Phase::kSockoptList;
     } else {
       ++position_;
     }
-    return;
+    return look_at_clock();
   }
   if (operation != Operation::kSnapshot) return begin_dump(Phase::kList, request, 0, reply);
   services_.clear();
@@ -80,9 +93,10 @@ void JobRunner::begin(const abi::Request& request, abi::Reply& reply) {
 }
 
 void JobRunner::probe(const abi::Request& request, abi::Reply& reply) {
+  const Error netlink = netlink_.find_family(request.timeout_ms, pause_);
+  if (netlink.value == EAGAIN) return;
   abi::ProbeRecord record{};
   record.request_index = static_cast<std::uint32_t>(position_);
-  const Error netlink = netlink_.find_family(request.timeout_ms);
   record.netlink_error = netlink.value;
   record.netlink_syscall = static_cast<std::uint32_t>(netlink.where);
   record.family_id = netlink_.family().id;
@@ -115,19 +129,38 @@ void JobRunner::send_dump(abi::Reply& reply) {
 }
 
 void JobRunner::advance(abi::Reply& reply) {
-  if (phase_ == Phase::kSockoptList) {
-    if (sockopt_.continue_list(kRecordsPerStep - listed_records(reply), reply)) return;
-    phase_ = Phase::kNext;
-    ++position_;
-    return;
+  const abi::Request& request = job_.requests[position_];
+  switch (phase_) {
+    case Phase::kProbe:
+      probe(request, reply);
+      break;
+    case Phase::kService:
+      look_for_service(request, reply);
+      break;
+    case Phase::kFamily:
+      look_for_family(request, reply);
+      break;
+    case Phase::kSockoptList:
+      if (sockopt_.continue_list(kRecordsPerStep - listed_records(reply), reply)) break;
+      phase_ = Phase::kNext;
+      ++position_;
+      break;
+    default:
+      continue_dump(reply);
+      break;
   }
+  look_at_clock();
+}
+
+void JobRunner::continue_dump(abi::Reply& reply) {
   const std::size_t before = listed_records(reply);
   const std::size_t services_before = reply.services.size();
   const std::size_t destinations_before = reply.destinations.size();
   const std::size_t local_addresses_before = reply.local_addresses.size();
   const std::size_t daemons_before = reply.daemons.size();
   NetlinkSession::End end{};
-  const Error error = netlink_.continue_dump(reply, end);
+  const Error error = netlink_.continue_dump(pause_, reply, end);
+  if (error.value == EAGAIN) return;
   seen_.drop_repeated(reply.services, services_before);
   seen_.drop_repeated(reply.destinations, destinations_before);
   seen_.drop_repeated(reply.local_addresses, local_addresses_before);
@@ -138,12 +171,15 @@ void JobRunner::advance(abi::Reply& reply) {
                      reply.services.end());
   }
   if (error.value != 0) {
+    if (error.value == ENOENT) {
+      refusal_ = netlink_.words();
+      refused_by_ = error.where;
+      phase_ = Phase::kFamily;
+      return;
+    }
     auto more = static_cast<std::uint16_t>(flags::kSent | late_flag(error));
     if (error.value == EPROTO) more |= flags::kMalformed;
     add_message(reply, static_cast<std::uint32_t>(position_), netlink_.words());
-    if (error.value == ENOENT && netlink_.family_changed(job_.requests[position_].timeout_ms)) {
-      more = flags::kFamilyChanged;
-    }
     return finish(reply, error, more);
   }
   if (end == NetlinkSession::End::kNotYet) return;
@@ -162,20 +198,29 @@ void JobRunner::end_of_dump(abi::Reply& reply) {
   const bool of_service = operation == Operation::kDestinationList || operation == Operation::kLocalAddressList;
   if (listed_ != 0 || !of_service) return finish(reply, {}, flags::kSent);
   // A list of a service that does not exist is empty and no error (ip_vs_ctl.c:ip_vs_genl_dump_dests).
-  const abi::Outcome found = look_for_service(request);
+  phase_ = Phase::kService;
+}
+
+void JobRunner::look_for_service(const abi::Request& request, abi::Reply& reply) {
+  if (netlink_.empty()) {
+    found_.clear();
+    abi::Request get = request;
+    get.operation = static_cast<std::uint16_t>(Operation::kServiceGet);
+    netlink_.add(get, static_cast<std::uint32_t>(position_), job_.dialect, found_);
+  }
+  if (!netlink_.flush(pause_, job_.dialect, found_)) return;
+  const abi::Outcome found = found_.outcomes.front();  // one request, one outcome
   std::uint16_t more = found.flags;
   if ((more & flags::kFamilyChanged) == 0) more |= flags::kSent;  // the dump was
   if (found.error == ESRCH) more |= flags::kServiceMissing;
   finish(reply, {found.error, static_cast<abi::Syscall>(found.syscall)}, more);
 }
 
-abi::Outcome JobRunner::look_for_service(const abi::Request& request) {
-  abi::Request get = request;
-  get.operation = static_cast<std::uint16_t>(Operation::kServiceGet);
-  abi::Reply answer;
-  netlink_.add(get, static_cast<std::uint32_t>(position_), job_.dialect, answer);
-  netlink_.flush(job_.dialect, answer);
-  return answer.outcomes.front();  // one request, one outcome
+void JobRunner::look_for_family(const abi::Request& request, abi::Reply& reply) {
+  const std::optional<bool> changed = netlink_.family_changed(request.timeout_ms, pause_);
+  if (!changed) return;
+  add_message(reply, static_cast<std::uint32_t>(position_), refusal_);
+  finish(reply, {ENOENT, refused_by_}, *changed ? flags::kFamilyChanged : flags::kSent);
 }
 
 void JobRunner::next_of_snapshot(abi::Reply& reply) {

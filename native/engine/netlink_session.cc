@@ -1,6 +1,7 @@
 #include "engine/netlink_session.h"
 
 #include <cerrno>
+#include <utility>
 
 #include "engine/outcome.h"
 #include "engine/read_answers.h"
@@ -17,6 +18,7 @@ template <typename ReadEntry>
 struct DumpReader {
   ReadEntry& read_entry;
   bool to_its_end;
+  bool answered = false;
   bool done = false;
   bool malformed = false;
   bool interrupted = false;
@@ -24,6 +26,7 @@ struct DumpReader {
   std::string words{};  // about the refusal
 
   void message(const netlink::Message& message, std::uint32_t /*index*/) {
+    answered = true;
     interrupted = interrupted || (message.flags & netlink::kDumpInterrupted) != 0;
     if (message.type == NLMSG_DONE) {
       // The kernel puts the error of a failed dump here (af_netlink.c:netlink_dump); some send nothing.
@@ -41,7 +44,7 @@ struct DumpReader {
     if (refused != 0) words = netlink::words_of(message);
   }
   void torn() { malformed = true; }  // something may be missing
-  [[nodiscard]] bool enough() const { return !to_its_end || done || malformed; }
+  [[nodiscard]] bool enough() const { return (answered && !to_its_end) || done || malformed; }
 };
 
 }  // namespace
@@ -62,12 +65,13 @@ sys::Error NetlinkSession::ready() {
 }
 
 template <typename ReadEntry>
-sys::Error NetlinkSession::read_dump(std::uint32_t sequence, std::uint32_t timeout_ms, bool to_its_end,
-                                     ReadEntry&& read_entry, End& end) {
+sys::Error NetlinkSession::read_dump(std::uint32_t sequence, std::uint32_t timeout_ms, const sys::Pause& pause,
+                                     bool to_its_end, ReadEntry&& read_entry, End& end) {
   DumpReader<ReadEntry> reader{read_entry, to_its_end};
-  const sys::Error error = read_answers(socket_, {sequence}, clock_, timeout_ms, reader);
+  const sys::Error error = read_answers(socket_, {sequence}, clock_, timeout_ms, pause, reader);
   words_ = std::move(reader.words);
   dump_interrupted_ = dump_interrupted_ || reader.interrupted;
+  if (error.value == EAGAIN) return error;
   end = !reader.done ? End::kNotYet : dump_interrupted_ ? End::kInterrupted : End::kWhole;
   if (reader.done || reader.malformed || (error.value != 0 && error.value != ETIMEDOUT)) clock_.stop();
   // Without its rest a dump cannot be told from the answer to the next one. EBUSY: a dump that we know nothing of still
@@ -78,43 +82,54 @@ sys::Error NetlinkSession::read_dump(std::uint32_t sequence, std::uint32_t timeo
   return {reader.refused, reader.refused == 0 ? abi::Syscall::kNone : abi::Syscall::kSendmsg};
 }
 
-sys::Error NetlinkSession::find_family(std::uint32_t timeout_ms) {
-  family_ = {};
-  netlink::Family found;
-  const auto read_entry = [&found](const netlink::Message& message) {
-    if (message.type == GENL_ID_CTRL) (void)netlink::read_family(message.payload, kernel::kFamilyName, found);
-    return true;  // the families of others are no concern of ours
-  };
-  End end = End::kInterrupted;
-  // One that is found is there, whatever changed around it.
-  for (int tries = 0; end == End::kInterrupted && found.id == 0; ++tries) {
-    if (tries == kDumpTries) return {EINTR, abi::Syscall::kRecvmsg};
-    if (const sys::Error error = ready(); error.value != 0) return error;
+sys::Error NetlinkSession::find_family(std::uint32_t timeout_ms, const sys::Pause& pause) {
+  if (lookup_.sequence == 0) {
+    if (lookup_.tries == kDumpTries) return end_lookup({EINTR, abi::Syscall::kRecvmsg});
+    family_ = {};
+    if (const sys::Error error = ready(); error.value != 0) return end_lookup(error);
     netlink::Writer writer(Window::kMaxMessage);
     const std::uint32_t sequence = next_sequence();
     netlink::write_family_dump(writer, sequence);
-    if (const sys::Error error = begin_reading(writer); error.value != 0) return error;
-    if (const sys::Error error = read_dump(sequence, timeout_ms, true, read_entry, end); error.value != 0) return error;
+    if (const sys::Error error = begin_reading(writer); error.value != 0) return end_lookup(error);
+    lookup_.sequence = sequence;
+    ++lookup_.tries;
   }
-  if (found.id == 0) return {ENOENT, abi::Syscall::kSendmsg};
-  family_ = found;
-  return {};
+  const auto read_entry = [this](const netlink::Message& message) {
+    if (message.type == GENL_ID_CTRL) (void)netlink::read_family(message.payload, kernel::kFamilyName, lookup_.found);
+    return true;  // the families of others are no concern of ours
+  };
+  End end = End::kNotYet;
+  const sys::Error error = read_dump(lookup_.sequence, timeout_ms, pause, true, read_entry, end);
+  if (error.value == EAGAIN) return error;
+  if (error.value != 0) return end_lookup(error);
+  // One that is found is there, whatever changed around it.
+  if (end == End::kInterrupted && lookup_.found.id == 0) {
+    lookup_.sequence = 0;
+    return {EAGAIN, abi::Syscall::kNone};
+  }
+  if (lookup_.found.id == 0) return end_lookup({ENOENT, abi::Syscall::kSendmsg});
+  family_ = lookup_.found;
+  return end_lookup({});
 }
 
-bool NetlinkSession::family_changed(std::uint32_t timeout_ms) {
-  const netlink::Family before = family_;
-  if (const sys::Error error = find_family(timeout_ms); error.value != 0 && error.value != ENOENT) {
-    // It could not be found out. The family is unknown from here on, and the error stays what it was.
-    return false;
-  }
-  if (family_.id == before.id && family_.commands == before.commands) return false;
+sys::Error NetlinkSession::end_lookup(sys::Error error) {
+  lookup_ = {};
+  return error;
+}
+
+std::optional<bool> NetlinkSession::family_changed(std::uint32_t timeout_ms, const sys::Pause& pause) {
+  if (lookup_.tries == 0) family_before_ = family_;
+  const sys::Error error = find_family(timeout_ms, pause);
+  if (error.value == EAGAIN) return std::nullopt;
+  // When it could not be found out, the family is unknown from here on, and the error stays what it was.
+  if (error.value != 0 && error.value != ENOENT) return false;
+  if (family_.id == family_before_.id && family_.commands == family_before_.commands) return false;
   family_ = {};
   return true;
 }
 
 void NetlinkSession::add(const abi::Request& request, std::uint32_t request_index, abi::Dialect dialect,
                          abi::Reply& reply) {
-  if (!window_.empty() && !window_.has_room(request, socket_.receive_budget())) flush(dialect, reply);
   // Now, since the answers to what stood before it may have ended a silence. Another in the same window has its fate.
   if (window_.empty() && clock_.expired(request.timeout_ms)) {
     reply.outcomes.push_back(outcome_of(request_index, {ETIMEDOUT, abi::Syscall::kNone}, flags::kTimedOut));
@@ -133,45 +148,79 @@ void NetlinkSession::add(const abi::Request& request, std::uint32_t request_inde
   sequence_ += window_.add(request, request_index, dialect, family_.id, first);
 }
 
-void NetlinkSession::flush(abi::Dialect dialect, abi::Reply& reply) {
-  if (window_.empty()) return;
-  const std::size_t first = reply.outcomes.size();
-  const std::uint32_t timeout_ms = window_.timeout_ms();
-  sys::Error broken;
-  if (clock_.expired(timeout_ms)) {
-    window_.expire(reply);
-  } else {
-    broken = window_.exchange(socket_, clock_, dialect, reply);
+bool NetlinkSession::flush(const sys::Pause& pause, abi::Dialect dialect, abi::Reply& reply) {
+  if (empty()) return true;
+  switch (look_) {
+    case Look::kNone:
+      exchange_window(pause, dialect, reply);
+      break;
+    case Look::kDaemon:
+      look_for_daemon(pause, dialect);
+      break;
+    case Look::kFamily:
+      look_for_family(pause);
+      break;
   }
-  const bool ask = window_.saw_enoent();
-  const std::uint32_t stop = window_.unanswered_stop();
+  if (flushing()) return false;
+  const auto append = [](auto& to, const auto& from) { to.insert(to.end(), from.begin(), from.end()); };
+  append(reply.outcomes, verdicts_.outcomes);
+  append(reply.messages, verdicts_.messages);
+  verdicts_.clear();
+  return true;
+}
+
+void NetlinkSession::exchange_window(const sys::Pause& pause, abi::Dialect dialect, abi::Reply& reply) {
+  window_timeout_ms_ = window_.timeout_ms();
+  sys::Error broken;
+  if (!window_.sent() && clock_.expired(window_timeout_ms_)) {
+    window_.expire(verdicts_);
+  } else {
+    broken = window_.exchange(socket_, clock_, pause, dialect, reply, verdicts_);
+    if (broken.value == EAGAIN && window_.sent()) return;
+  }
+  stopped_daemon_ = broken.value == 0 ? window_.unanswered_stop() : 0;
+  ask_for_family_ = window_.saw_enoent() && broken.value != ECANCELED;
   window_.clear();
   // A late answer must not be taken for that of a later request: sequence numbers go on, but so would the queue.
   if (broken.value != 0) replace_socket();
-  if (stop != 0 && broken.value == 0) look_for_daemon(stop, timeout_ms, dialect, reply.outcomes.back());
-  if (!ask || !family_changed(timeout_ms)) return;
-  for (std::size_t i = first; i < reply.outcomes.size(); ++i) {
-    abi::Outcome& outcome = reply.outcomes[i];
-    if (outcome.error == ENOENT) outcome.flags = flags::kFamilyChanged;
-  }
+  look_begun_ = false;
+  look_ = stopped_daemon_ != 0 ? Look::kDaemon : ask_for_family_ ? Look::kFamily : Look::kNone;
 }
 
-void NetlinkSession::look_for_daemon(std::uint32_t state, std::uint32_t timeout_ms, abi::Dialect dialect,
-                                     abi::Outcome& outcome) {
-  abi::Request list{};
-  list.operation = static_cast<std::uint16_t>(abi::Operation::kDaemonList);
-  list.timeout_ms = timeout_ms;
-  abi::Reply found;
+void NetlinkSession::look_for_daemon(const sys::Pause& pause, abi::Dialect dialect) {
+  sys::Error error;
+  if (!look_begun_) {
+    abi::Request list{};
+    list.operation = static_cast<std::uint16_t>(abi::Operation::kDaemonList);
+    list.timeout_ms = window_timeout_ms_;
+    error = begin_dump(list, {0, 0, 0, dialect});
+    look_begun_ = true;
+  }
   End end = End::kNotYet;
-  sys::Error error = begin_dump(list, {0, 0, 0, dialect});
-  while (error.value == 0 && end == End::kNotYet) error = continue_dump(found, end);
+  if (error.value == 0) {
+    error = continue_dump(pause, daemons_, end);
+    if (error.value == EAGAIN || (error.value == 0 && end == End::kNotYet)) return;
+  }
+  abi::Outcome& outcome = verdicts_.outcomes.back();
   if (error.value != 0) {
     outcome = outcome_of(outcome.request_index, error, flags::kSent | flags::kUnknown | late_flag(error));
-    return;
+  } else {
+    for (const abi::DaemonRecord& daemon : daemons_.daemons) {
+      if (daemon.config.state != stopped_daemon_) continue;
+      outcome = outcome_of(outcome.request_index, {EINTR, abi::Syscall::kSendmsg}, flags::kSent);
+    }
   }
-  for (const abi::DaemonRecord& daemon : found.daemons) {
-    if (daemon.config.state != state) continue;
-    outcome = outcome_of(outcome.request_index, {EINTR, abi::Syscall::kSendmsg}, flags::kSent);
+  daemons_.clear();
+  look_ = ask_for_family_ && error.value != ECANCELED ? Look::kFamily : Look::kNone;
+}
+
+void NetlinkSession::look_for_family(const sys::Pause& pause) {
+  const std::optional<bool> changed = family_changed(window_timeout_ms_, pause);
+  if (!changed) return;
+  look_ = Look::kNone;
+  if (!*changed) return;
+  for (abi::Outcome& outcome : verdicts_.outcomes) {
+    if (outcome.error == ENOENT) outcome.flags = flags::kFamilyChanged;
   }
 }
 
@@ -193,12 +242,12 @@ sys::Error NetlinkSession::begin_dump(const abi::Request& request, const DecodeC
   return begin_reading(writer);
 }
 
-sys::Error NetlinkSession::continue_dump(abi::Reply& reply, End& end) {
+sys::Error NetlinkSession::continue_dump(const sys::Pause& pause, abi::Reply& reply, End& end) {
   const auto read_entry = [&](const netlink::Message& message) {
     return decode_message(message.payload, dump_context_, reply);
   };
   // Of a long list, as much as waits: the caller hands it over before it asks for more.
-  return read_dump(dump_sequence_, dump_timeout_ms_, false, read_entry, end);
+  return read_dump(dump_sequence_, dump_timeout_ms_, pause, false, read_entry, end);
 }
 
 }  // namespace ipvs::engine

@@ -26,17 +26,22 @@ concept AnswerVisitor = requires(T visitor, const netlink::Message& message, std
   { visitor.enough() } -> std::same_as<bool>;  // asked after all datagrams of one recvmmsg
 };
 
+// How often is read when nothing is waited for any more: more than a receive buffer holds, one datagram at a time.
+// Anybody may send to our port id, and for ever.
+constexpr unsigned kMostReads = 4096;
+
 // Reads until the visitor has enough; each answer gives the kernel `timeout_ms` anew. What is addressed to another port
-// id or answers another sequence number is passed over. ETIMEDOUT when the kernel is silent for too long. ENOBUFS when
-// answers were dropped (af_netlink.c:netlink_overrun): what still waits is read, and nothing is waited for.
+// id or answers another sequence number is passed over. ETIMEDOUT when the kernel is silent for too long, and nothing
+// that waits is an answer. ENOBUFS when answers were dropped (af_netlink.c:netlink_overrun): what still waits is read,
+// and nothing is waited for. EAGAIN in a pause, after which it is called again with a visitor that goes on; ECANCELED
+// when it was stopped.
 template <AnswerVisitor Visitor>
 [[nodiscard]] sys::Error read_answers(sys::NetlinkSocket& socket, Asked asked, AnswerClock& clock,
-                                      std::uint32_t timeout_ms, Visitor& visitor) {
-  using Wait = sys::NetlinkSocket::Wait;
+                                      std::uint32_t timeout_ms, const sys::Pause& pause, Visitor& visitor) {
   sys::Error broken;
-  do {
+  unsigned reads = 0;  // since nothing is waited for any more
+  for (;;) {
     bool answered = false;
-    const Wait wait = broken.value == 0 ? Wait::kUntilDeadline : Wait::kNot;
     const auto read = [&](std::span<const std::byte> datagram, bool truncated) {
       netlink::MessageCursor messages(datagram);
       while (const auto message = messages.next()) {
@@ -47,15 +52,22 @@ template <AnswerVisitor Visitor>
       }
       if (truncated || messages.malformed()) visitor.torn();
     };
-    const sys::Error error = socket.receive(clock.deadline(timeout_ms), wait, read);
+    const std::uint64_t until = broken.value == 0 ? clock.deadline(timeout_ms) : 0;
+    const sys::Error error = socket.receive({until, pause}, read);
     if (answered) clock.answered();
     if (error.value == ENOBUFS) {
       broken = error;
     } else if (error.value != 0) {
       return broken.value != 0 ? broken : error;
     }
-  } while (!visitor.enough());
-  return broken;
+    if (visitor.enough()) return broken;
+    if (pause.stopped()) return {ECANCELED, abi::Syscall::kRecvmsg};
+    if (broken.value != 0 || clock.expired(timeout_ms)) {
+      if (++reads < kMostReads) continue;
+      return broken.value != 0 ? broken : sys::Error{ETIMEDOUT, abi::Syscall::kRecvmsg};
+    }
+    if (clock.source().now() >= pause.at_ms) return {EAGAIN, abi::Syscall::kRecvmsg};
+  }
 }
 
 }  // namespace ipvs::engine

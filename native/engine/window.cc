@@ -57,6 +57,7 @@ struct Window::AnswerCollector {
   Window& window;
   abi::Dialect dialect;
   abi::Reply& reply;
+  abi::Reply& verdicts;
 
   void message(const netlink::Message& message, std::uint32_t index) {
     const bool last = index + 1 == window.messages();
@@ -68,7 +69,7 @@ struct Window::AnswerCollector {
     if (message.type == NLMSG_ERROR) {
       slot.answered = true;
       slot.error = netlink::error_of(message);
-      if (slot.error != 0) add_message(reply, slot.request_index, netlink::words_of(message));
+      if (slot.error != 0) add_message(verdicts, slot.request_index, netlink::words_of(message));
       window.saw_enoent_ = window.saw_enoent_ || slot.error == ENOENT;
       window.complete_ = window.complete_ || last;
     } else if (message.type >= NLMSG_MIN_TYPE && slot.answer == AnswerKind::kRecord) {
@@ -84,34 +85,39 @@ struct Window::AnswerCollector {
   [[nodiscard]] bool enough() const { return window.complete_; }
 };
 
-sys::Error Window::exchange(sys::NetlinkSocket& socket, AnswerClock& clock, abi::Dialect dialect, abi::Reply& reply) {
-  writer_.add_flags(last_start_, NLM_F_ACK);
-  if (const sys::Error error = socket.send(writer_.bytes()); error.value != 0) {
-    fail_all(error, reply);  // netlink_sendmsg fails before the kernel has looked at a single message
-    return error;
+sys::Error Window::exchange(sys::NetlinkSocket& socket, AnswerClock& clock, const sys::Pause& pause,
+                            abi::Dialect dialect, abi::Reply& reply, abi::Reply& verdicts) {
+  if (!sent_) {
+    writer_.add_flags(last_start_, NLM_F_ACK);
+    if (const sys::Error error = socket.send(writer_.bytes()); error.value != 0) {
+      fail_all(error, verdicts);  // netlink_sendmsg fails before the kernel has looked at a single message
+      return error;
+    }
+    sent_ = true;
+    clock.sent();
   }
-  clock.sent();
-  AnswerCollector collector{*this, dialect, reply};
+  AnswerCollector collector{*this, dialect, reply, verdicts};
   const Asked asked{first_sequence_, messages()};
-  const sys::Error broken = read_answers(socket, asked, clock, timeout_ms_, collector);
+  const sys::Error broken = read_answers(socket, asked, clock, timeout_ms_, pause, collector);
+  if (broken.value == EAGAIN) return broken;
   if (broken.value != ETIMEDOUT) clock.stop();
-  report(broken, reply);
+  report(broken, verdicts);
   return broken;
 }
 
-void Window::expire(abi::Reply& reply) const {
+void Window::expire(abi::Reply& verdicts) const {
   for (const Slot& slot : slots_) {
-    reply.outcomes.push_back(outcome_of(slot.request_index, {ETIMEDOUT, abi::Syscall::kNone}, flags::kTimedOut));
+    verdicts.outcomes.push_back(outcome_of(slot.request_index, {ETIMEDOUT, abi::Syscall::kNone}, flags::kTimedOut));
   }
 }
 
-void Window::fail_all(sys::Error error, abi::Reply& reply) const {
+void Window::fail_all(sys::Error error, abi::Reply& verdicts) const {
   for (const Slot& slot : slots_) {
-    reply.outcomes.push_back(outcome_of(slot.request_index, error, 0));
+    verdicts.outcomes.push_back(outcome_of(slot.request_index, error, 0));
   }
 }
 
-void Window::report(sys::Error broken, abi::Reply& reply) const {
+void Window::report(sys::Error broken, abi::Reply& verdicts) const {
   const std::uint16_t late = late_flag(broken);
   for (const Slot& slot : slots_) {
     abi::Outcome outcome = outcome_of(slot.request_index, {}, flags::kSent);
@@ -135,7 +141,7 @@ void Window::report(sys::Error broken, abi::Reply& reply) const {
       // No answer, and it cannot be told whether there was one.
       fail(broken, flags::kUnknown | late);
     }
-    reply.outcomes.push_back(outcome);
+    verdicts.outcomes.push_back(outcome);
   }
 }
 
@@ -144,6 +150,7 @@ void Window::clear() {
   slots_.clear();
   cost_ = 0;
   stopped_daemon_ = 0;
+  sent_ = false;
   complete_ = false;
   saw_enoent_ = false;
 }

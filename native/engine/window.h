@@ -31,14 +31,16 @@ class Window {
                     std::uint16_t family, std::uint32_t sequence);
   [[nodiscard]] std::uint32_t timeout_ms() const { return timeout_ms_; }
 
-  // Sends and collects until the last message is answered or the kernel is silent for too long, then appends one
-  // outcome for each message. Returns what went wrong with the socket; it is fit for further use only when that is
-  // nothing.
-  [[nodiscard]] sys::Error exchange(sys::NetlinkSocket& socket, AnswerClock& clock, abi::Dialect dialect,
-                                    abi::Reply& reply);
+  // Sends and collects until the last message is answered or the kernel is silent for too long: records go to `reply`,
+  // and in the end one outcome for each message to `verdicts`, with the kernel's words. Returns what went wrong with
+  // the socket; it is fit for further use only when that is nothing. EAGAIN is a pause when it is sent(): nothing has
+  // gone wrong, and the next call goes on.
+  [[nodiscard]] sys::Error exchange(sys::NetlinkSocket& socket, AnswerClock& clock, const sys::Pause& pause,
+                                    abi::Dialect dialect, abi::Reply& reply, abi::Reply& verdicts);
+  [[nodiscard]] bool sent() const { return sent_; }
 
   // The kernel was given up before anything was sent.
-  void expire(abi::Reply& reply) const;
+  void expire(abi::Reply& verdicts) const;
 
   // Whether some message was refused with ENOENT, which is also what a stale family id gets.
   [[nodiscard]] bool saw_enoent() const { return saw_enoent_; }
@@ -64,8 +66,8 @@ class Window {
   [[nodiscard]] std::uint32_t messages() const {
     return static_cast<std::uint32_t>(slots_.size()) + (stopped_daemon_ != 0 ? 1 : 0);
   }
-  void fail_all(sys::Error error, abi::Reply& reply) const;
-  void report(sys::Error broken, abi::Reply& reply) const;
+  void fail_all(sys::Error error, abi::Reply& verdicts) const;
+  void report(sys::Error broken, abi::Reply& verdicts) const;
 
   netlink::Writer writer_;
   std::vector<Slot> slots_;
@@ -74,7 +76,8 @@ class Window {
   std::size_t cost_ = 0;
   std::uint32_t timeout_ms_ = 0;
   std::uint32_t stopped_daemon_ = 0;  // by the last message, and an echo follows it
-  bool complete_ = false;             // the last message is answered
+  bool sent_ = false;
+  bool complete_ = false;  // the last message is answered
   bool saw_enoent_ = false;
 };
 

@@ -15,8 +15,8 @@ namespace {
 constexpr int kReceiveBuffer = 1 << 20;
 // What a socket has when neither option is allowed: net.core.rmem_default of the 2.6.32 kernel.
 constexpr std::size_t kSmallestReceiveBuffer = 124928;
-// poll() counts in an int; a minute is a wait like any other, and then the clock is asked again.
-constexpr std::uint64_t kLongestPoll = 60000;
+// The longest sleep, then the clock and the stop are looked at again: whoever stops a wait does not wait for it.
+constexpr std::uint64_t kLongestPoll = 50;
 
 // Not in the headers of every build host: SOL_NETLINK, NETLINK_CAP_ACK (Linux 4.3) and NETLINK_EXT_ACK (4.12).
 constexpr int kNetlinkLevel = 270;
@@ -95,11 +95,9 @@ void NetlinkSocket::prepare_buffers() {
   senders_.resize(kDatagrams);
 }
 
-Result<unsigned> NetlinkSocket::receive_some(std::uint64_t deadline_ms, Wait wait) {
+Result<unsigned> NetlinkSocket::receive_some(const Deadline& deadline) {
   prepare_buffers();
   for (;;) {
-    const std::uint64_t now = clock_.now();
-    if (now >= deadline_ms) return Error{ETIMEDOUT, abi::Syscall::kRecvmsg};
     for (unsigned i = 0; i < kDatagrams; ++i) {
       vectors_[i] = {buffer_.get() + i * kDatagramSize, kDatagramSize};
       headers_[i] = {};
@@ -125,9 +123,13 @@ Result<unsigned> NetlinkSocket::receive_some(std::uint64_t deadline_ms, Wait wai
       return count_;
     }
     if (received == 0 || errno == EINTR) continue;
-    if (errno != EAGAIN || wait == Wait::kNot) return Error{errno, abi::Syscall::kRecvmsg};
-    const auto longest = static_cast<int>(std::min(deadline_ms - now, kLongestPoll));
-    if (clock_.wait(fd_.get(), longest) < 0 && errno != EINTR) {
+    if (errno != EAGAIN) return Error{errno, abi::Syscall::kRecvmsg};
+    const std::uint64_t now = clock_.now();
+    if (now >= deadline.at_ms) return Error{ETIMEDOUT, abi::Syscall::kRecvmsg};
+    if (deadline.pause.stopped()) return Error{ECANCELED, abi::Syscall::kPoll};
+    if (now >= deadline.pause.at_ms) return Error{EAGAIN, abi::Syscall::kPoll};
+    const std::uint64_t wait = std::min(deadline.at_ms, deadline.pause.at_ms) - now;
+    if (clock_.wait(fd_.get(), static_cast<int>(std::min(wait, kLongestPoll))) < 0 && errno != EINTR) {
       return Error{errno, abi::Syscall::kPoll};
     }
   }

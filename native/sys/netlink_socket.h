@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "sys/clock.h"
+#include "sys/deadline.h"
 #include "sys/namespace.h"
 #include "sys/result.h"
 #include "sys/unique_fd.h"
@@ -31,17 +32,12 @@ class NetlinkSocket {
 
   [[nodiscard]] Error send(std::span<const std::byte> data) const;
 
-  enum class Wait : std::uint8_t {
-    kUntilDeadline,
-    kNot,  // EAGAIN where nothing waits
-  };
-
-  // Calls `sink(datagram, truncated)` for each datagram that waits, up to a vector full. Waits until `deadline_ms`
-  // for the first. The error is ETIMEDOUT past the deadline, whatever waits: anybody may send to our port id, and for
-  // ever. ENOBUFS when answers were lost.
+  // Calls `sink(datagram, truncated)` for each datagram that waits, up to a vector full. Waits until the deadline for
+  // the first: what waits is read even past it. The error is ETIMEDOUT then, ENOBUFS when answers were lost, EAGAIN and
+  // ECANCELED as Pause says.
   template <typename Sink>
-  [[nodiscard]] Error receive(std::uint64_t deadline_ms, Wait wait, Sink&& sink) {
-    const Result<unsigned> count = receive_some(deadline_ms, wait);
+  [[nodiscard]] Error receive(const Deadline& deadline, Sink&& sink) {
+    const Result<unsigned> count = receive_some(deadline);
     if (!count) return count.error();
     for (unsigned i = 0; i < count_; ++i) {
       if (!from_kernel(i)) continue;
@@ -56,7 +52,7 @@ class NetlinkSocket {
   static constexpr std::size_t kDatagramSize = 32768;
   static constexpr unsigned kDatagrams = 16;
 
-  [[nodiscard]] Result<unsigned> receive_some(std::uint64_t deadline_ms, Wait wait);
+  [[nodiscard]] Result<unsigned> receive_some(const Deadline& deadline);
   [[nodiscard]] bool from_kernel(unsigned index) const;
   void prepare_buffers();
 

@@ -112,7 +112,7 @@ TEST("a step ends with 1,000 records, the next goes on where it was, and repeats
   int steps = 0;
   for (bool more = true; more; ++steps) {
     Reply reply;
-    more = client.runner().step(reply);
+    more = client.runner().step(reply, kAmple);
     total += reply.services.size();
     CHECK(reply.services.size() < 1000 + 16);  // what one receive brings on top
     CHECK_EQ(reply.outcomes.size(), more ? std::size_t{0} : std::size_t{1});

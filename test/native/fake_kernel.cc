@@ -138,8 +138,8 @@ Client::Client(sys::UniqueFd fd, std::uint32_t port_id, netlink::Family family, 
   runner_.netlink_for_tests().adopt(sys::NetlinkSocket::adopt(std::move(fd), port_id, clock), family);
 }
 
-void Client::start(std::vector<abi::Request> requests, abi::Dialect dialect) {
-  runner_.start({std::move(requests), dialect});
+void Client::start(std::vector<abi::Request> requests, abi::Dialect dialect, std::optional<std::uint64_t> handed_over) {
+  runner_.start({std::move(requests), dialect, handed_over.value_or(clock_.now())});
 }
 
 Reply Client::run(std::vector<abi::Request> requests, abi::Dialect dialect) {
@@ -149,9 +149,10 @@ Reply Client::run(std::vector<abi::Request> requests, abi::Dialect dialect) {
 
 Reply Client::finish() {
   Reply all;
-  for (bool more = true; more;) {
+  int steps = 0;
+  for (bool more = true; more; ++steps) {
     Reply reply;
-    more = runner_.step(reply);
+    more = runner_.step(reply, steps % 2 == 0 ? 0 : engine::JobRunner::kStepMs);
     const auto append = [](auto& to, const auto& from) { to.insert(to.end(), from.begin(), from.end()); };
     append(all.outcomes, reply.outcomes);
     append(all.services, reply.services);

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <functional>
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <vector>
 
@@ -79,6 +80,9 @@ class FakeKernel {
 // kFamilyId with all commands.
 [[nodiscard]] netlink::Family whole_family();
 
+// A budget of a step that only how much there is ends.
+constexpr std::uint64_t kAmple = 60000;
+
 // A runner of jobs that speaks to a fake kernel through an adopted socket.
 class Client {
  public:
@@ -86,16 +90,19 @@ class Client {
   // On a socket that the caller has made.
   Client(sys::UniqueFd fd, std::uint32_t port_id, netlink::Family family, sys::Clock clock = {});
   // One that opens its sockets itself.
-  explicit Client(sys::Clock clock = {}) : runner_(sys::Namespace{}, clock) {}
+  explicit Client(sys::Clock clock = {}) : clock_(clock), runner_(sys::Namespace{}, clock) {}
 
   [[nodiscard]] engine::JobRunner& runner() { return runner_; }
 
-  void start(std::vector<abi::Request> requests, abi::Dialect dialect = abi::Dialect::kFullnatV3);
-  // All steps of a job, joined.
+  // Handed over now, or at the time that is given.
+  void start(std::vector<abi::Request> requests, abi::Dialect dialect = abi::Dialect::kFullnatV3,
+             std::optional<std::uint64_t> handed_over = std::nullopt);
+  // All steps of a job, joined. Every second one has no time at all: what a step leaves is gone on with.
   [[nodiscard]] Reply run(std::vector<abi::Request> requests, abi::Dialect dialect = abi::Dialect::kFullnatV3);
   [[nodiscard]] Reply finish();
 
  private:
+  sys::Clock clock_;
   engine::JobRunner runner_;
 };
 

@@ -164,7 +164,7 @@ TEST("a large one goes in steps; a parent may have come in an earlier one") {
   Client client(kernel);
   client.start({snapshot(false)});
   Reply first;
-  REQUIRE(client.runner().step(first));
+  REQUIRE(client.runner().step(first, kAmple));
   const Reply rest = client.finish();
   CHECK_EQ(first.services.size(), std::size_t{3});
   CHECK(rest.services.empty());

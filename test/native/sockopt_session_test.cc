@@ -304,7 +304,7 @@ TEST("lists and snapshots are handed over in steps of 1,000 records, the outcome
     std::vector<std::uint32_t> seen;
     for (bool more = true; more;) {
       Reply reply;
-      more = client.runner().step(reply);
+      more = client.runner().step(reply, kAmple);
       const std::size_t count = reply.services.size() + reply.destinations.size() + reply.local_addresses.size();
       CHECK(count <= 1000);
       CHECK(count == 1000 || !reply.outcomes.empty());

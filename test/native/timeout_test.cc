@@ -1,9 +1,11 @@
 // A timeout is how long the kernel may be silent: it starts with what is sent, again with every answer, and what a job
 // or JavaScript does meanwhile does not count.
+#include <algorithm>
 #include <cerrno>
 
 #include "check.h"
 #include "dumps.h"
+#include "engine/read_answers.h"
 #include "outcomes.h"
 #include "requests.h"
 #include "test_clock.h"
@@ -72,19 +74,25 @@ TEST("what is no answer to the job gives no time: neither a foreign number nor a
   CHECK_EQ(waits, 2);
 }
 
-TEST("a flood of what is not ours does not keep a window, a list or a look-up past its time") {
+Bytes foreign_error(const Sent& sent) {
+  Sent foreign = sent;
+  foreign.sequence += 100;
+  return error(foreign, EPERM);
+}
+
+TEST("a flood of what is not ours does not keep a window, a list or a look-up much past its time") {
   for (std::size_t what = 0; what < 3; ++what) {
     const WithHooks hook;
     const TestClock clock;
-    FakeKernel kernel([](const Window& window) {
-      Sent foreign = window[0];
-      foreign.sequence += 100;
-      return Datagrams(200, error(foreign, EPERM));
-    });
+    FakeKernel kernel([](const Window& window) { return Datagrams(100, foreign_error(window[0])); });
     Client client(kernel, what == 2 ? netlink::Family{} : whole_family(), clock);
-    int batches = 0;
-    hook->receive = [&] {
-      if (batches++ == 0) kernel.wait_answered(1);
+    unsigned batches = 0;
+    hook->receive = [&, more = Bytes{}]() mutable {
+      if (batches++ == 0) {
+        kernel.wait_answered(1);
+        more = foreign_error(kernel.windows().at(0)[0]);
+      }
+      for (int i = 0; i < 16; ++i) kernel.send(more);
       clock.advance(kTimeout / 4);
       return 0;
     };
@@ -92,7 +100,37 @@ TEST("a flood of what is not ours does not keep a window, a list or a look-up pa
     const Reply reply = client.run({with_timeout(requests[what], kTimeout)});
     REQUIRE_EQ(reply.outcomes.size(), std::size_t{1});
     CHECK_EQ(what == 2 ? reply.probes.at(0).netlink_error : reply.outcomes[0].error, ETIMEDOUT);
-    CHECK_EQ(batches, 4);
+    CHECK(batches > 4 && batches <= 4 + engine::kMostReads);
+  }
+}
+
+TEST("an answer that has arrived when the time is over counts, behind whatever it stands") {
+  for (std::size_t what = 0; what < 3; ++what) {
+    const WithHooks hook;
+    const TestClock clock;
+    FakeKernel kernel([](const Window& window) {
+      Datagrams datagrams(200, foreign_error(window[0]));
+      if (asks_for_family(window)) return datagrams.push_back(family_dump(window[0], kFamilyId)[0]), datagrams;
+      datagrams.push_back(window[0].command == 4 ? service_reply(window[0], 1) : ack(window[0]));
+      return datagrams;
+    });
+    Client client(kernel, what == 2 ? netlink::Family{} : whole_family(), clock);
+    hook->receive = [&, calls = 0]() mutable {
+      if (calls++ != 0) return 0;
+      kernel.wait_answered(1);
+      clock.advance(2 * kTimeout);  // the thread had no processor
+      return 0;
+    };
+    // The end of what is listed comes later, within the time that begins with the answer.
+    clock.while_waiting([&] {
+      clock.advance(kTimeout - 1);
+      kernel.send(done(kernel.windows().at(0)[0]));
+    });
+    const abi::Request requests[] = {new_service(), plain(Operation::kServiceList), plain(Operation::kProbe)};
+    const Reply reply = client.run({with_timeout(requests[what], kTimeout)});
+    check_only_outcome(reply, 0, flags::kSent);
+    if (what == 1) CHECK_EQ(reply.services.size(), std::size_t{1});
+    if (what == 2) CHECK_EQ(reply.probes.at(0).family_id, kFamilyId);
   }
 }
 
@@ -164,11 +202,71 @@ TEST("an answer ends the silence for what stands behind it") {
   check_outcome(reply, 3, 0, flags::kSent);
 }
 
-TEST("the next job begins without the silence of the last") {
+// The outcome of a job that was handed over `later` than one that then timed out, and how long it took; the kernel is
+// silent to both.
+Reply behind_silence(std::uint64_t later, std::size_t& windows, std::uint64_t& took) {
+  Replaced it(deaf);
+  const sys::Clock clock = it.clock;
+  (void)it.client.run({plain(Operation::kProbe)});
+  const std::uint64_t began = clock.now();
+  check_only_outcome(it.client.run(many(1, new_service())), ETIMEDOUT,
+                     flags::kSent | flags::kUnknown | flags::kTimedOut);
+  CHECK_EQ(clock.now(), began + kTimeout);
+  it.clock.advance(77);  // JavaScript is slow
+  it.client.start(many(1, new_service()), abi::Dialect::kFullnatV3, began + later);
+  const std::uint64_t before = clock.now();
+  Reply reply = it.client.finish();
+  took = clock.now() - before;
+  windows = it.second.windows().size();
+  return reply;
+}
+
+TEST("a job that was handed over with one that timed out does not wait once more, and is not sent") {
+  std::size_t windows = 0;
+  std::uint64_t took = 0;
+  check_only_outcome(behind_silence(0, windows, took), ETIMEDOUT, flags::kTimedOut);
+  CHECK_EQ(windows, std::size_t{0});
+  CHECK_EQ(took, 0U);
+}
+
+TEST("a job that was handed over later has a silence of its own") {
+  for (const std::uint32_t later : {2000U, kTimeout - 1, kTimeout, kTimeout + 50, kTimeout + 77}) {
+    std::size_t windows = 0;
+    std::uint64_t took = 0;
+    const Reply reply = behind_silence(later, windows, took);
+    check_only_outcome(reply, ETIMEDOUT, flags::kSent | flags::kUnknown | flags::kTimedOut);
+    CHECK_EQ(windows, std::size_t{1});
+    CHECK_EQ(took, std::uint64_t{std::min(later, kTimeout)});
+  }
+}
+
+TEST("jobs that were handed over together end together, and what comes after an answer has its time") {
   Replaced it([](const Window& window) { return execute(window, succeed); });
-  const Reply first = it.client.run({plain(Operation::kProbe), with_timeout(new_service(), kTimeout)});
-  check_outcome(first, 1, ETIMEDOUT, flags::kSent | flags::kUnknown | flags::kTimedOut);
-  check_only_outcome(it.client.run(many(1, new_service())), 0, flags::kSent);
+  const sys::Clock clock = it.clock;
+  const std::uint64_t together = clock.now();
+  (void)it.client.run({plain(Operation::kProbe), with_timeout(new_service(), kTimeout)});
+  for (int i = 0; i < 3; ++i) {
+    it.client.start(many(1, new_service()), abi::Dialect::kFullnatV3, together);
+    check_only_outcome(it.client.finish(), ETIMEDOUT, flags::kTimedOut);
+  }
+  CHECK_EQ(clock.now(), together + kTimeout);
+  // One with more time asks the kernel, and hears it: the silence is over for all.
+  it.client.start(many(1, new_service(), kTimeout + 1), abi::Dialect::kFullnatV3, together);
+  check_only_outcome(it.client.finish(), 0, flags::kSent);
+  it.client.start(many(1, new_service()), abi::Dialect::kFullnatV3, together);
+  check_only_outcome(it.client.finish(), 0, flags::kSent);
+}
+
+TEST("a job that was long to wait for jobs that were answered has its time") {
+  const WithHooks hook;
+  const TestClock clock;
+  FakeKernel kernel([](const Window& window) { return execute(window, succeed); });
+  answer_in_sendmsg(hook, {&kernel});
+  Client client(kernel, whole_family(), clock);
+  check_only_outcome(client.run(many(1, new_service())), 0, flags::kSent);
+  clock.advance(10 * kTimeout);
+  client.start(many(1, new_service()), abi::Dialect::kFullnatV3, 1000);
+  check_only_outcome(client.finish(), 0, flags::kSent);
 }
 
 TEST("0 is no limit") {
@@ -201,7 +299,7 @@ TEST("what passes between the steps of a list is not the kernel's silence; what 
     Client client(kernel, whole_family(), clock);
     client.start(many(1, plain(Operation::kServiceList)));
     Reply first;
-    REQUIRE(client.runner().step(first));
+    REQUIRE(client.runner().step(first, kAmple));
     clock.advance(2 * kTimeout);
     const Reply rest = client.finish();
     CHECK_EQ(first.services.size() + rest.services.size(), std::size_t{3000});
@@ -219,6 +317,32 @@ TEST("the silence before a job is left counts when it is gone on with") {
     answers.leave();
     clock.advance(100000);
     answers.go_on();
+  }
+}
+
+TEST("time away is nobody's silence: of a job that was handed over before, during and after it") {
+  for (const std::uint64_t handed_over : {0U, 1000U, 3000U, 9000U, 12000U, 13000U, 14000U}) {
+    const TestClock clock;  // at 1000
+    engine::AnswerClock answers(clock);
+    answers.sent();
+    clock.advance(2000);
+    answers.leave();  // 3000
+    clock.advance(9000);
+    answers.go_on();  // 12000
+    clock.advance(2000);
+    answers.leave();  // 14000
+    answers.begin(handed_over);
+    clock.advance(500);
+    answers.go_on();
+    const auto silence =
+        static_cast<std::uint32_t>(handed_over < 3000 ? 14000 - 9000 - std::max<std::uint64_t>(handed_over, 1000)
+                                                      : 14000 - std::max<std::uint64_t>(handed_over, 12000));
+    if (silence == 0) {
+      CHECK_EQ(answers.deadline(kTimeout), engine::AnswerClock::kNever);
+    } else {
+      CHECK(answers.expired(silence));
+      CHECK(!answers.expired(silence + 1));
+    }
   }
 }
 

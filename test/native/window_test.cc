@@ -249,7 +249,7 @@ TEST("a step hands over after 4,096 outcomes, and the job goes on") {
   Client client(kernel);
   client.start(many(6000, new_service()));
   Reply first;
-  REQUIRE(client.runner().step(first));
+  REQUIRE(client.runner().step(first, kAmple));
   CHECK(first.outcomes.size() >= 4096 && first.outcomes.size() < 6000);
   const Reply rest = client.finish();
   CHECK_EQ(first.outcomes.size() + rest.outcomes.size(), std::size_t{6000});
