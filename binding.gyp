@@ -8,6 +8,8 @@
             "native/abi/request_checks.cc",
             "native/addon/addon.cc",
             "native/addon/connection.cc",
+            "native/addon/environment.cc",
+            "native/engine/job_queue.cc",
             "native/engine/job_runner.cc",
             "native/engine/netlink_session.cc",
             "native/engine/sockopt_session.cc",
@@ -20,7 +22,8 @@
             "native/sys/glibc_floor.cc",
             "native/sys/inet_socket.cc",
             "native/sys/namespace.cc",
-            "native/sys/netlink_socket.cc"
+            "native/sys/netlink_socket.cc",
+            "native/sys/thread.cc"
           ],
           "include_dirs": ["native", "<!(node -p \"require('node-addon-api').include_dir\")"],
           "defines!": ["_GLIBCXX_USE_CXX11_ABI=1"],

@@ -1,5 +1,5 @@
 // Builds and runs the C++ tests of test/native and the fuzzers of test/fuzz: plain programs, without Node, under
-// AddressSanitizer and UBSan.
+// AddressSanitizer and UBSan; what hands over between threads under ThreadSanitizer as well.
 //
 //   node scripts/test-native.mjs [--valgrind] [--libfuzzer SECONDS] [--seed NUMBER] [NAME...]
 //
@@ -39,6 +39,11 @@ const COMMON = [
 const SANITIZE = ['-fsanitize=address,undefined', '-fno-sanitize-recover=all', '-fno-omit-frame-pointer']
 const VARIANTS = {
   sanitize: { compiler: 'g++', flags: [...COMMON, '-O1', ...SANITIZE], link: SANITIZE },
+  threads: {
+    compiler: 'g++',
+    flags: [...COMMON, '-O1', '-fsanitize=thread', '-fno-omit-frame-pointer'],
+    link: ['-fsanitize=thread'],
+  },
   plain: { compiler: 'g++', flags: [...COMMON, '-O2'], link: [] },
   libfuzzer: {
     compiler: 'clang++',
@@ -52,6 +57,9 @@ const sources = (folder) =>
   readdirSync(inRoot(folder))
     .filter((name) => name.endsWith('.cc'))
     .map((name) => `${folder}/${name}`)
+
+/** What more than one thread of ours is in: under ThreadSanitizer, too. */
+const THREADED = ['job_queue_test', 'step_test']
 
 const isFuzzer = (name) => name.startsWith('fuzz_')
 
@@ -119,22 +127,24 @@ async function build(variant, names) {
     const parts = [source]
     if (!isFuzzer(name)) parts.push(`${tests}/check.cc`)
     const code = readFileSync(inRoot(source), 'utf8')
+    // A test that defines `__wrap_name` stands between the program and `name`.
+    const wrapped = [...code.matchAll(/\b__wrap_(\w+)\(/g)].map(([, symbol]) => `-Wl,--wrap=${symbol}`)
     for (const helper of ['fake_kernel', 'interpose']) {
       if (code.includes(`"${helper}.h"`) || code.includes('"test_clock.h"')) parts.push(`${tests}/${helper}.cc`)
     }
-    return { name, parts }
+    return { name, parts, wrapped }
   })
   const needed = [...new Set([...library, ...programs.flatMap(({ parts }) => parts)])]
   const objects = new Map()
   await parallel(needed, async (source) => objects.set(source, await compile(source, variant, folder, stamp)))
-  return parallel(programs, async ({ name, parts }) => {
+  return parallel(programs, async ({ name, parts, wrapped }) => {
     const file = `${folder}/${name}`
     const used = [...parts, ...library].map((source) => objects.get(source))
     const failed = used.find((object) => object.failed)?.failed
     if (failed) return { name, failed }
     const inputs = used.map(({ object }) => object)
     if (fresh(inRoot(file), [...inputs.map(inRoot), stamp])) return { name, file }
-    const linked = await run(compiler, [...link, '-pthread', ...inputs, '-o', file])
+    const linked = await run(compiler, [...link, ...wrapped, '-pthread', ...inputs, '-o', file])
     return linked.ok ? { name, file } : { name, failed: linked.stderr }
   })
 }
@@ -179,6 +189,7 @@ async function runAll(variant, names, command) {
 const SANITIZER_OPTIONS = {
   ASAN_OPTIONS: 'detect_leaks=1:strict_string_checks=1:detect_stack_use_after_return=1',
   UBSAN_OPTIONS: 'print_stacktrace=1',
+  TSAN_OPTIONS: 'halt_on_error=0:second_deadlock_stack=1:history_size=7',
 }
 
 async function main() {
@@ -200,6 +211,8 @@ async function main() {
   await runAll('sanitize', names, (file, name) =>
     isFuzzer(name) ? [file, '--seed', `${seed}`, inRoot(`${fuzzers}/corpus/${name}`)] : [file],
   )
+  const threaded = names.filter((name) => THREADED.includes(name))
+  if (threaded.length > 0) await runAll('threads', threaded, (file) => [file])
   if (valgrind) {
     const checked = names.filter((name) => !isFuzzer(name))
     await runAll('plain', checked, (file) => [

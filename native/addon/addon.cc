@@ -1,13 +1,18 @@
-// The module: the class, and the hash of the records' layout. No state of its own, so that every worker thread can
-// load it and be torn down.
+// The module: the class, and the hash of the records' layout. What there is of state belongs to one environment, so
+// that every worker thread can load it and be torn down.
 #include <napi.h>
 
 #include "abi/layout.gen.h"
 #include "addon/connection.h"
+#include "addon/environment.h"
 
 namespace {
 
 Napi::Object initialize(Napi::Env env, Napi::Object exports) {
+  if (!ipvs::addon::Environment::create(env)) {
+    napi_throw_error(env, nullptr, "ipvs-fullnat: the event loop takes no handle");
+    return exports;
+  }
   exports.Set("Connection", ipvs::addon::Connection::define(env));
   exports.Set("layoutHash", Napi::Number::New(env, ipvs::abi::kLayoutHash));
   return exports;
