@@ -76,19 +76,6 @@ describe('a connection', () => {
   })
 })
 
-describe('jobs that are handed over while others run', () => {
-  it('are answered in order, by one turn of the pool or by many, and before the connection closes', async () => {
-    const ended = await runFixture('pipeline', [], { threads: 1 })
-    expect(ended.stderr).toBe('')
-    expect(ended.lines).toEqual([
-      'answered: 40 of 40, in order: true',
-      'run from a callback: answered',
-      'after close: answered 3 of 3',
-    ])
-    expect(ended.status).toBe(0)
-  })
-})
-
 describe('Ipvs.open over the addon', () => {
   const { Ipvs } = createRequire(import.meta.url)('../../dist/index.js') as typeof import('../../lib/index')
   const loaded = ['ip_vs', 'ip_vs_ext_stats'].some((name) => existsSync(`/proc/net/${name}`))

@@ -9,17 +9,17 @@ describe('worker threads', () => {
   })
 
   it('are terminated with jobs pending', { timeout: TIMEOUT }, async () => {
-    expect(await runFixture('terminate', [30, 'terminate'])).toEqual(endedWell('done: 30, left open: true'))
+    expect(await runFixture('terminate', [30, 'terminate'])).toEqual(endedWell('done: 30, no socket is left'))
   })
 
   it('exit by themselves with jobs pending', { timeout: TIMEOUT }, async () => {
-    expect(await runFixture('terminate', [30, 'exit'])).toEqual(endedWell('done: 30, left open: true'))
+    expect(await runFixture('terminate', [30, 'exit'])).toEqual(endedWell('done: 30, no socket is left'))
   })
 
   it('are terminated while their jobs wait for the only thread of the pool', {
     timeout: TIMEOUT,
   }, async () => {
     const ended = await runFixture('terminate', [15, 'terminate'], { threads: 1 })
-    expect(ended).toEqual(endedWell('done: 15, left open: true'))
+    expect(ended).toEqual(endedWell('done: 15, no socket is left'))
   })
 })

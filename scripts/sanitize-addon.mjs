@@ -1,0 +1,85 @@
+// Builds the addon for a sanitizer, to be loaded into a stock Node that has the sanitizer's run-time library preloaded.
+//
+//   node scripts/sanitize-addon.mjs address|thread     prints where it is
+import { execFileSync } from 'node:child_process'
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { dirname, isAbsolute } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+
+export const SANITIZERS = {
+  address: {
+    flags: ['-fsanitize=address,undefined', '-fno-sanitize-recover=undefined'],
+    libraries: ['libasan.so', 'libubsan.so'],
+  },
+  thread: { flags: ['-fsanitize=thread'], libraries: ['libtsan.so'] },
+}
+
+/** Where node_api.h is: where node-gyp has it, or beside this Node. */
+function nodeHeaders() {
+  const configured = readFileSync(`${root}build/config.gypi`, 'utf8')
+  const nodedir = /"nodedir": "([^"]+)"/.exec(configured)?.[1]
+  const folder = [nodedir, dirname(dirname(process.execPath))]
+    .map((one) => `${one}/include/node`)
+    .find((one) => existsSync(`${one}/node_api.h`))
+  if (!folder) throw new Error('node_api.h is not found: npm run build:native first')
+  return folder
+}
+
+/** The path of a run-time library of g++. */
+export function runtimeLibrary(name) {
+  const path = execFileSync('g++', [`-print-file-name=${name}`], { encoding: 'utf8' }).trim()
+  if (!isAbsolute(path)) throw new Error(`g++ has no ${name}`)
+  return path
+}
+
+/** The folder to name in IPVS_FULLNAT_PREBUILD (node-gyp-build looks there for build/Release). */
+export function buildSanitizedAddon(sanitizer) {
+  const { flags } = SANITIZERS[sanitizer]
+  const folder = `${root}build/addon-${sanitizer}`
+  const file = `${folder}/build/Release/ipvs_fullnat.node`
+  const gyp = readFileSync(`${root}binding.gyp`, 'utf8')
+  // What replaces parts of libstdc++ for the floor is left out: the host's own is there.
+  const sources = [...gyp.matchAll(/"(native\/[\w/]+\.cc)"/g)]
+    .map(([, path]) => path)
+    .filter((path) => path !== 'native/sys/glibc_floor.cc')
+  const inputs = readdirSync(`${root}native`, { recursive: true, encoding: 'utf8' }).map(
+    (path) => `native/${path}`,
+  )
+  const newest = Math.max(
+    ...[...inputs, 'binding.gyp', 'scripts/sanitize-addon.mjs'].map(
+      (path) => statSync(`${root}${path}`).mtimeMs,
+    ),
+  )
+  if (existsSync(file) && statSync(file).mtimeMs > newest) return folder
+  mkdirSync(dirname(file), { recursive: true })
+  const napi = createRequire(import.meta.url)('node-addon-api').include_dir
+  const objects = sources.map((source) => `${folder}/${source.replaceAll('/', '_')}.o`)
+  const common = [
+    '-std=c++20',
+    '-g',
+    '-O1',
+    '-fPIC',
+    '-fno-exceptions',
+    '-fno-rtti',
+    '-fno-omit-frame-pointer',
+  ]
+  common.push('-DNAPI_VERSION=7', '-DNAPI_DISABLE_CPP_EXCEPTIONS', '-DNODE_GYP_MODULE_NAME=ipvs_fullnat')
+  common.push(
+    '-DNODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS',
+    '-Inative',
+    '-isystem',
+    isAbsolute(napi) ? napi : `${root}${napi}`,
+  )
+  common.push('-isystem', nodeHeaders())
+  const compile = (args) => execFileSync('g++', args, { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] })
+  for (const [i, source] of sources.entries()) compile([...common, ...flags, '-c', source, '-o', objects[i]])
+  compile(['-shared', ...flags, ...objects, '-o', file])
+  return folder
+}
+
+if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) {
+  console.log(buildSanitizedAddon(process.argv[2]))
+}

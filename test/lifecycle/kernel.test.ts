@@ -1,0 +1,128 @@
+/** What the program around a client notices of a kernel that is silent or hangs in a system call. */
+import { describe, expect, it } from 'vitest'
+import { nodes } from './nodes'
+import { endedWell, runFixture } from './run-fixture'
+
+const TIMEOUT = 30_000
+/** Of the jobs, in milliseconds. What must not wait for it is seen to have been before. */
+const PATIENCE = 1500
+
+const endedBy = (status: number, ...lines: string[]) => ({ ...endedWell(...lines), status })
+
+describe.each(nodes)('Node $name', ({ skip, options }) => {
+  describe.skipIf(skip)('beside a kernel that is silent', () => {
+    it.each([
+      [4, 4],
+      [1, 1],
+      [12, 2],
+    ])(
+      '%i clients leave fs and dns the pool of %i threads, and hear that the engine is alive',
+      {
+        timeout: TIMEOUT,
+      },
+      async (clients, threads) => {
+        const ended = await runFixture('silent', [clients, PATIENCE], {
+          ...options,
+          kernel: 'silent',
+          threads,
+        })
+        expect(ended).toEqual(
+          endedWell(
+            `threads: ${clients}`,
+            'read and looked up, ended before: 0',
+            'error: 110, told that the engine is alive: true',
+            `sent: ${clients}`,
+          ),
+        )
+      },
+    )
+
+    it('process.exit() does not wait', { timeout: TIMEOUT }, async () => {
+      const ended = await runFixture('stop', ['exit', 5], { ...options, kernel: 'silent', threads: 1 })
+      expect(ended).toEqual(endedBy(7, 'sent: 5'))
+    })
+
+    it('worker.terminate() does not wait, nothing more is sent and the sockets are closed', {
+      timeout: TIMEOUT,
+    }, async () => {
+      const ended = await runFixture('stop', ['terminate', 5], { ...options, kernel: 'silent', threads: 1 })
+      expect(ended).toEqual(endedBy(7, 'terminated', 'its sockets are closed', 'sent: 5'))
+    })
+  })
+
+  describe.skipIf(skip)('beside a kernel that hangs in a system call', () => {
+    it('clients leave fs and dns the pool', { timeout: TIMEOUT }, async () => {
+      const ended = await runFixture('silent', [5, PATIENCE], { ...options, kernel: 'hang', threads: 1 })
+      expect(ended).toEqual(endedWell('threads: 5', 'read and looked up, ended before: 0', 'sent: 5'))
+    })
+
+    it('process.exit() does not wait', { timeout: TIMEOUT }, async () => {
+      const ended = await runFixture('stop', ['exit', 3], { ...options, kernel: 'hang', threads: 1 })
+      expect(ended).toEqual(endedBy(7, 'sent: 3'))
+    })
+
+    it('worker.terminate() does not wait', { timeout: TIMEOUT }, async () => {
+      const ended = await runFixture('stop', ['terminate', 3], { ...options, kernel: 'hang', threads: 1 })
+      expect(ended).toEqual(endedBy(7, 'terminated', 'sent: 3'))
+    })
+  })
+
+  describe.skipIf(skip)('jobs and connections', () => {
+    it('are answered in order, and the sockets of a closed connection are closed', {
+      timeout: TIMEOUT,
+    }, async () => {
+      const lines = [
+        'answered: 40 of 40, in order: true',
+        'run from a callback: answered',
+        'after close: answered 3 of 3',
+        'its sockets are closed',
+      ]
+      expect(await runFixture('pipeline', [], { ...options, threads: 1 })).toEqual(endedWell(...lines))
+    })
+
+    it('run in workers side by side', { timeout: TIMEOUT }, async () => {
+      expect(await runFixture('workers', [4, 10], options)).toEqual(endedWell('done: 50'))
+    })
+
+    it.each(['terminate', 'exit'])('survive a worker that ends by %s', { timeout: TIMEOUT }, async (how) => {
+      const ended = await runFixture('terminate', [15, how], options)
+      expect(ended).toEqual(endedWell('done: 15, no socket is left'))
+    })
+
+    it('leave no socket of a worker that ends by itself', { timeout: TIMEOUT }, async () => {
+      expect(await runFixture('worker-sockets', [5], options)).toEqual(endedWell('no socket is left'))
+    })
+
+    it('keep the process alive while jobs are pending, and no longer', { timeout: TIMEOUT }, async () => {
+      const pending = await runFixture('pending-job', [], { ...options, threads: 1 })
+      expect(pending).toEqual(endedWell('started', 'answered'))
+      const idle = await runFixture('open-connection', [], options)
+      expect(idle).toEqual(endedWell(expect.stringMatching(/^sockets: [12]$/), 'open'))
+    })
+  })
+})
+
+describe('threads', () => {
+  it('are one for each connection with jobs, and end by themselves', { timeout: TIMEOUT }, async () => {
+    const ended = await runFixture('idle-threads')
+    expect(ended).toEqual(
+      endedWell('more threads: 3', 'ended by themselves, sockets kept: true', 'and begin again'),
+    )
+  })
+
+  it('sleep where they have let go of a lock, and more than a thousand jobs are under way', {
+    timeout: TIMEOUT,
+  }, async () => {
+    const ended = await runFixture('burst', [3000], { slowUnlock: 300, threads: 1 })
+    expect(ended).toEqual(endedWell('answered: 3000, in order: true'))
+  })
+})
+
+describe('a connection that stays', () => {
+  it('keeps nothing of the jobs that have ended', { timeout: TIMEOUT }, async () => {
+    const ended = await runFixture('leaks', [200], { node: ['--expose-gc'] })
+    expect(ended).toEqual(
+      endedWell('asynchronous contexts: 200 begun, 200 destroyed', 'callbacks are collected'),
+    )
+  })
+})
