@@ -6,15 +6,38 @@ import { readFileSync } from 'node:fs'
 import { pathToFileURL } from 'node:url'
 
 const FLOOR = { GLIBC: '2.12', GLIBCXX: '3.4.13', CXXABI: '1.3.3' }
+/** By e_machine of the file, whatever this machine is. arm64 exists since glibc 2.17: the platform began with it. */
+const FLOORS = new Map([
+  [62, FLOOR],
+  [183, { ...FLOOR, GLIBC: '2.17' }],
+])
 const SHT_GNU_VERNEED = 0x6ffffffe
+const SHT_RELR = 19
+
+function read(file) {
+  const elf = readFileSync(file)
+  if (elf.length < 64 || elf.readUInt32BE(0) !== 0x7f454c46 || elf[4] !== 2) {
+    throw new Error(`${file}: not a 64-bit ELF file`)
+  }
+  if (elf[5] !== 1) throw new Error(`${file}: not a little-endian file`)
+  return elf
+}
+
+/** The floor of the platform that a file is for. */
+export function floorOf(file) {
+  const machine = read(file).readUInt16LE(0x12)
+  const floor = FLOORS.get(machine)
+  if (!floor) throw new Error(`${file}: for a machine without a floor, e_machine ${machine}`)
+  return floor
+}
 
 /** Names of the symbol versions that an ELF64 little-endian file needs, such as `GLIBC_2.2.5`. */
 export function neededVersions(file) {
-  const elf = readFileSync(file)
-  if (elf.readUInt32BE(0) !== 0x7f454c46 || elf[4] !== 2) throw new Error(`${file}: not a 64-bit ELF file`)
+  const elf = read(file)
   const sections = Number(elf.readBigUInt64LE(0x28))
   const stride = elf.readUInt16LE(0x3a)
   const count = elf.readUInt16LE(0x3c)
+  if (count === 0) throw new Error(`${file}: without section headers it cannot be told what it needs`)
   const section = (index) => {
     const at = sections + index * stride
     return {
@@ -27,6 +50,8 @@ export function neededVersions(file) {
   const names = new Set()
   for (let i = 0; i < count; i++) {
     const needs = section(i)
+    // Read by ld.so since glibc 2.36. GNU ld adds the version to the needs, other linkers leave it out.
+    if (needs.type === SHT_RELR) names.add('GLIBC_ABI_DT_RELR')
     if (needs.type !== SHT_GNU_VERNEED) continue
     const strings = section(needs.link).offset
     let need = needs.offset
@@ -59,8 +84,14 @@ export function checkFloor(names, floor = FLOOR) {
   const highest = {}
   const above = []
   for (const name of names) {
-    const [family, version] = name.split('_')
+    const [family] = name.split('_', 1)
     if (!(family in floor)) continue
+    const version = name.slice(family.length + 1)
+    // GLIBC_ABI_DT_RELR, CXXABI_TM_1: not of the ordered ones, and all of them came after the floor.
+    if (!/^\d+(\.\d+)*$/.test(version)) {
+      above.push(name)
+      continue
+    }
     if (!(family in highest) || newer(version, highest[family])) highest[family] = version
     if (newer(version, floor[family])) above.push(name)
   }
@@ -68,10 +99,10 @@ export function checkFloor(names, floor = FLOOR) {
 }
 
 if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) {
-  if (process.platform !== 'linux') process.exit(0)
-  // arm64 exists since glibc 2.17: there the floor is what the platform began with.
-  const floor = process.arch === 'x64' ? FLOOR : { ...FLOOR, GLIBC: '2.17' }
   const file = process.argv[2] ?? 'build/Release/ipvs_fullnat.node'
+  // Elsewhere the package is built without an addon; a file that was named is looked at anywhere.
+  if (process.platform !== 'linux' && process.argv[2] === undefined) process.exit(0)
+  const floor = floorOf(file)
   const { highest, above } = checkFloor(neededVersions(file), floor)
   const text = Object.entries(highest).map(([family, version]) => `${family} ${version}`)
   console.log(`${file} needs ${text.join(', ')}`)

@@ -2,6 +2,7 @@
 // hidden. Without exceptions all of it ends in abort(); sizes are bounded before anything is allocated.
 #include <cstdlib>
 
+#ifdef __GLIBC__  // musl is never that old
 // NOLINTBEGIN(bugprone-reserved-identifier,cert-*,readability-named-parameter): the names and the signatures are those
 // of glibc and libstdc++
 
@@ -16,4 +17,5 @@ __attribute__((visibility("hidden"))) void __throw_out_of_range_fmt(const char*,
 __attribute__((visibility("hidden"))) void __throw_length_error(const char*) { std::abort(); }
 __attribute__((visibility("hidden"))) void __throw_logic_error(const char*) { std::abort(); }
 }  // namespace std
+#endif
 // NOLINTEND(bugprone-reserved-identifier,cert-*,readability-named-parameter)

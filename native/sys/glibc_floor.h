@@ -2,6 +2,8 @@
 // build host links against asks for 2.14, and FULLNAT kernels live under CentOS 6 with 2.12.
 #pragma once
 
-#if defined(__x86_64__) && defined(__GLIBC__) || defined(__x86_64__) && defined(__linux__)
+#include <features.h>  // __GLIBC__; musl has the header, and not the macro
+
+#if defined(__x86_64__) && defined(__GLIBC__)
 __asm__(".symver memcpy,memcpy@GLIBC_2.2.5");
 #endif

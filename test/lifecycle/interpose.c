@@ -4,7 +4,7 @@
 //   IPVS_NETLINK=silent        what is sent on a netlink socket goes nowhere, so nothing is answered
 //   IPVS_NETLINK=hang          sendmsg() on a netlink socket does not return
 //   IPVS_SENT=FILE             one byte is appended for each sendmsg() on a netlink socket
-//   IPVS_SLOW_UNLOCK=MICROS    threads other than the first sleep after pthread_mutex_unlock()
+//   IPVS_SLOW_UNLOCK=MICROS    threads other than the first sleep for up to so long after pthread_mutex_unlock()
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -57,7 +57,6 @@ ssize_t sendmsg(int fd, const struct msghdr *message, int flags) {
   return syscall(SYS_sendmsg, fd, message, flags);
 }
 
-// The real one by its number of the table of libc: dlsym() would lock a mutex itself.
 int pthread_mutex_unlock(pthread_mutex_t *mutex) {
   static int (*real)(pthread_mutex_t *);
   int (*unlock)(pthread_mutex_t *) = __atomic_load_n(&real, __ATOMIC_RELAXED);
@@ -66,6 +65,12 @@ int pthread_mutex_unlock(pthread_mutex_t *mutex) {
     __atomic_store_n(&real, unlock, __ATOMIC_RELAXED);
   }
   const int result = unlock(mutex);
-  if (slow_unlock > 0 && syscall(SYS_gettid) != getpid()) sleep_micros(slow_unlock);
+  if (slow_unlock > 0 && syscall(SYS_gettid) != getpid()) {
+    // Each thread its own pattern: sleeps that are all the same keep the order that there is.
+    static __thread unsigned state;
+    if (state == 0) state = (unsigned)syscall(SYS_gettid);
+    state = state * 1664525U + 1013904223U;
+    if (state >> 31) sleep_micros((long)(state >> 8) % slow_unlock);
+  }
   return result;
 }

@@ -110,12 +110,16 @@ describe('threads', () => {
     )
   })
 
-  it('sleep where they have let go of a lock, and more than a thousand jobs are under way', {
-    timeout: TIMEOUT,
-  }, async () => {
-    const ended = await runFixture('burst', [3000], { slowUnlock: 300, threads: 1 })
-    expect(ended).toEqual(endedWell('answered: 3000, in order: true'))
-  })
+  it.each([1, 2, 4])(
+    'sleep where they have let go of a lock, beside a pool of %i',
+    {
+      timeout: TIMEOUT,
+    },
+    async (threads) => {
+      const ended = await runFixture('burst', [150], { slowUnlock: 600, threads })
+      expect(ended).toEqual(endedWell('answered: 1800', 'of many at a time: 2000, in order: true'))
+    },
+  )
 })
 
 describe('a connection that stays', () => {
