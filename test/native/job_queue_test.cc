@@ -270,12 +270,17 @@ TEST("close() lets what was added end, and then the sockets are closed") {
   for (unsigned seed = 1; seed <= 20; ++seed) {
     const Sleepy sleepy(1 + seed % 3);
     Harness harness(seed % 2 == 0 ? 0 : kForever);
+    std::atomic<bool> too_early{false};
+    harness.runner.on_step = [&] {
+      if (harness.runner.closed() != 0) too_early = true;
+    };
     for (std::uint32_t number = 0; number < 10; ++number) harness.add(job_of(number));
     harness.close();
     std::vector<std::uint32_t> numbers;
     harness.take_until(10, numbers);
     harness.join();
     REQUIRE(numbers == upward(10));
+    REQUIRE(!too_early);
     REQUIRE(harness.runner.closed() > 0);
   }
 }
