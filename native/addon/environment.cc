@@ -51,7 +51,7 @@ void Environment::job_ends() {
 
 void Environment::woken(uv_async_t* async) {
   auto* const environment = static_cast<Environment*>(async->data);
-  const napi_env env = environment->env_;
+  napi_env env = environment->env_;
   napi_handle_scope scope = nullptr;
   if (napi_open_handle_scope(env, &scope) != napi_ok) return;
   napi_value function = nullptr;

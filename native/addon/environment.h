@@ -49,7 +49,7 @@ class Environment {
   static napi_value receive(napi_env env, napi_callback_info info);
   static void end(void* data);
 
-  const napi_env env_;
+  napi_env env_;
   uv_async_t* async_ = nullptr;  // null when the environment has ended
   napi_ref receive_ = nullptr;   // the function that `woken` calls: only Node enters a context
   std::set<Receiver*> receivers_;
