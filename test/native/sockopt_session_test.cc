@@ -259,6 +259,7 @@ TEST("snapshot: destinations and local addresses of each service, which may vani
   REQUIRE_EQ(reply.destinations.size(), std::size_t{6});
   CHECK_EQ(reply.local_addresses.size(), std::size_t{3});
   CHECK_EQ(reply.destinations[5].parent, 2U);
+  for (std::uint32_t i = 0; i < 3; ++i) CHECK_EQ(reply.local_addresses.at(i).parent, i);
   table.exists = false;
   reply = run(request, Dialect::kFullnatV2);
   check_only_outcome(reply, 0, flags::kSent, Syscall::kNone);
@@ -362,8 +363,12 @@ TEST("both daemons are listed, each where the kernel puts it") {
     }
     return 0;
   };
-  const Reply reply = run(plain(Operation::kDaemonList), Dialect::kMainline);
-  REQUIRE_EQ(reply.daemons.size(), std::size_t{2});
+  abi::Request list = plain(Operation::kDaemonList);
+  list.transport = static_cast<std::uint16_t>(abi::Transport::kSockopt);
+  Client client;
+  Reply reply = client.run({list, list}, Dialect::kMainline);
+  REQUIRE_EQ(reply.daemons.size(), std::size_t{4});
+  for (std::uint32_t i = 0; i < 4; ++i) CHECK_EQ(reply.daemons[i].request_index, i / 2);
   for (std::uint32_t i = 0; i < 2; ++i) {
     CHECK_EQ(reply.daemons[i].config.state, i + 1);
     CHECK_EQ(reply.daemons[i].config.sync_id, 50 + i);

@@ -109,6 +109,13 @@ TEST("the descriptor of a namespace does not outlive exec") {
   CHECK_EQ(open_namespaces(true), 0);
   where.close();
   CHECK_EQ(open_namespaces(false), 0);
+  engine::JobRunner runner(sys::Namespace("/proc/self/ns/net", run));
+  runner.start({{plain(Operation::kProbe)}, abi::Dialect::kUnknown});
+  Reply reply;
+  CHECK(!runner.step(reply));
+  CHECK_EQ(open_namespaces(false), 1);
+  runner.close();
+  CHECK_EQ(open_namespaces(false), 0);
 }
 
 struct Option {

@@ -179,6 +179,46 @@ TEST("a longer timeout behind one that passed has what is left of it") {
   check_outcome(reply, 2, ETIMEDOUT, flags::kSent | flags::kUnknown | flags::kTimedOut);
   check_outcome(reply, 3, ETIMEDOUT, flags::kTimedOut);
   CHECK_EQ(it.second.windows().size(), std::size_t{1});
+  CHECK_EQ(sys::Clock(it.clock).now(), 1000 + kTimeout + 2);  // not that of both
+}
+
+TEST("what passes while nothing is with the kernel does not count, neither behind a window nor behind a list") {
+  for (const bool list : {false, true}) {
+    const WithHooks hook;
+    const TestClock clock;
+    FakeKernel kernel([](const Window& window) {
+      return window[0].command == 4 ? Datagrams{done(window[0])} : execute(window, succeed);
+    });
+    answer_in_sendmsg(hook, {&kernel});
+    Client client(kernel, whole_family(), clock);
+    hook->send = [&clock] {
+      if (++hooks().windows_sent == 2) clock.advance(2 * kTimeout);
+      return 0;
+    };
+    const abi::Request first = list ? plain(Operation::kServiceList) : new_service();
+    const Reply reply = client.run({with_timeout(first, kTimeout), with_timeout(new_service(), kTimeout - 1)});
+    for (std::uint32_t i = 0; i < 2; ++i) check_outcome(reply, i, 0, flags::kSent);
+  }
+}
+
+TEST("after ENOBUFS nothing is waited for") {
+  const WithHooks hook;
+  const TestClock clock;
+  FakeKernel kernel([](const Window& window) { return Datagrams{error(window[0], EEXIST)}; });
+  Client client(kernel, whole_family(), clock);
+  hook->receive = [&kernel, calls = 0]() mutable {
+    kernel.wait_answered(1);
+    return calls++ == 0 ? ENOBUFS : 0;
+  };
+  int waits = 0;
+  clock.while_waiting([&] {
+    ++waits;
+    clock.advance(kTimeout);
+  });
+  const Reply reply = client.run(many(2, new_service()));
+  check_outcome(reply, 0, EEXIST, flags::kSent);
+  check_outcome(reply, 1, ENOBUFS, flags::kSent | flags::kUnknown);
+  CHECK_EQ(waits, 0);
 }
 
 TEST("a window whose time ends before it is sent is not sent") {
