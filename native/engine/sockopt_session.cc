@@ -58,6 +58,10 @@ Error list(const sys::InetSocket& socket, int option, std::uint32_t guess, std::
   return {ENOBUFS, abi::Syscall::kGetsockopt};
 }
 
+void finish(std::uint32_t request_index, Error error, std::uint16_t more, abi::Reply& reply) {
+  reply.outcomes.push_back(outcome_of(request_index, error, more));
+}
+
 }  // namespace
 
 Error SockoptSession::ready() {
@@ -80,10 +84,6 @@ void SockoptSession::probe(abi::ProbeRecord& record) {
   nowhere.service.protocol = IPPROTO_UDP;
   Bytes laddrs = sockopt::write_laddrs_query(nowhere, 0);
   record.sockopt_local_address_error = socket_.get(kernel::kSoGetLaddrs, laddrs).value;
-}
-
-void SockoptSession::finish(std::uint32_t request_index, Error error, std::uint16_t more, abi::Reply& reply) const {
-  reply.outcomes.push_back(outcome_of(request_index, error, more));
 }
 
 bool SockoptSession::run(const abi::Request& request, std::uint32_t request_index, abi::Dialect dialect,

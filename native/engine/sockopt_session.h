@@ -39,7 +39,6 @@ class SockoptSession {
   };
 
   [[nodiscard]] sys::Error ready();
-  void finish(std::uint32_t request_index, sys::Error error, std::uint16_t flags, abi::Reply& reply) const;
   [[nodiscard]] sys::Error execute(const abi::Request& request, std::uint32_t request_index,
                                    const sockopt::EntryFormat& format, abi::Reply& reply);
   void stop_daemon(const abi::Request& request, std::uint32_t request_index, abi::Reply& reply);

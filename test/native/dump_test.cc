@@ -153,6 +153,20 @@ TEST("a truncated datagram, a torn message and an undecodable record end a list:
   }
 }
 
+TEST("a datagram that was cut between two records is cut, although all that is left of it can be read") {
+  FakeKernel kernel([](const Window& window) {
+    const Sent& sent = window[0];
+    Sent foreign = sent;
+    foreign.sequence += 1000;
+    const Bytes first = service_reply(sent, 1);
+    constexpr std::size_t kWhole = 32768;  // what one receive has room for
+    const Bytes filler = reply_to(foreign, 1, Bytes(kWhole - first.size() - 20));
+    return Datagrams{join({first, filler, service_reply(sent, 2)}), done(sent)};
+  });
+  Client client(kernel);
+  check_only_outcome(client.run(list(Operation::kServiceList)), EPROTO, flags::kSent | flags::kMalformed);
+}
+
 // A kernel without destinations and local addresses, where GET_SERVICE is answered with `value`.
 Datagrams nothing_to_list(const Window& window, int value) {
   if (window[0].command != 4) return {done(window[0])};

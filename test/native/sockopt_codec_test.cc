@@ -179,6 +179,8 @@ TEST("FULLNAT service_entry: 64-bit counters from 56, the count of local address
   CHECK_EQ(record.destination_count, 4U);
   CHECK_EQ(record.local_address_count, 9U);
   CHECK_EQ(record.stats.connections, 0x100000001U);
+  CHECK_EQ(record.stats.in_packets, 0x100000002U);
+  CHECK_EQ(record.stats.in_bytes, 0x100000004U);
   CHECK_EQ(record.stats.out_packets, 0x100000003U);
   CHECK_EQ(record.stats.out_bytes, 0x100000005U);
   CHECK_EQ(record.stats.connections_per_second, 0U);
@@ -195,10 +197,14 @@ TEST("mainline service_entry: counters of 4 and 8 bytes from 48, rates, no local
   CHECK_EQ(record.presence, presence::kStats | presence::kRates | presence::kDestinationCount);
   CHECK_EQ(record.local_address_count, 0U);
   CHECK_EQ(record.stats.connections, 0xfffffff0U);
+  CHECK_EQ(record.stats.in_packets, 0xfffffff1U);
   CHECK_EQ(record.stats.out_packets, 0xfffffff2U);
   CHECK_EQ(record.stats.in_bytes, 0x100000001U);
   CHECK_EQ(record.stats.out_bytes, 0x100000002U);
   CHECK_EQ(record.stats.connections_per_second, 50U);
+  CHECK_EQ(record.stats.in_packets_per_second, 51U);
+  CHECK_EQ(record.stats.out_packets_per_second, 52U);
+  CHECK_EQ(record.stats.in_bytes_per_second, 53U);
   CHECK_EQ(record.stats.out_bytes_per_second, 54U);
 }
 
@@ -237,6 +243,7 @@ TEST("laddr_entry: conflicts of 64 bits at 8, connections at 16, padding not loo
   poke(entry, 16, std::uint32_t{77});
   abi::LocalAddressRecord record{};
   REQUIRE(sockopt::read_local_address(entry, record));
+  CHECK_EQ(record.key.address.family, AF_INET);
   CHECK_EQ(address(record.key.address.bytes), ipv4(10, 1, 1, 5));
   CHECK_EQ(record.port_conflicts, 0x100000001U);
   CHECK_EQ(record.connections, 77U);
@@ -255,6 +262,7 @@ TEST("daemons, timeouts and info") {
   CHECK_EQ(daemon.config.sync_id, 9U);
   abi::TimeoutRecord timeouts{};
   sockopt::read_timeouts(hex("5a000000 07000000 2c010000"), timeouts);
+  CHECK_EQ(timeouts.presence, presence::kTcp | presence::kTcpFin | presence::kUdp);
   CHECK_EQ(timeouts.config.tcp, 90U);
   CHECK_EQ(timeouts.config.tcp_fin, 7U);
   CHECK_EQ(timeouts.config.udp, 300U);
