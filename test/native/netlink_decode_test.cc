@@ -329,5 +329,20 @@ TEST("what a record has no value for is zero") {
   CHECK_EQ(std::memcmp(&reply.destinations[0], &empty, sizeof empty), 0);
 }
 
+TEST("each timeout, and each attribute of a tunnel, says by itself that it was sent") {
+  const std::uint32_t timeouts[] = {presence::kTcp, presence::kTcpFin, presence::kUdp};
+  for (std::uint16_t i = 0; i < 3; ++i) {
+    Reply reply;
+    REQUIRE(
+        decoded(12, attribute(static_cast<std::uint16_t>(4 + i), raw(std::uint32_t{9})), Dialect::kMainline, reply));
+    CHECK_EQ(reply.timeouts[0].presence, timeouts[i]);
+    const auto tunnel = static_cast<std::uint16_t>(13 + i);
+    REQUIRE(decoded(5, attribute(2, attribute(tunnel, raw(std::uint16_t{1}))), Dialect::kMainline, reply));
+    CHECK_EQ(reply.destinations[0].presence, presence::kTunnel);
+    REQUIRE(decoded(5, attribute(2, attribute(tunnel, raw(std::uint16_t{1}))), Dialect::kFullnatV3, reply));
+    CHECK_EQ(reply.destinations[1].presence, 0U);
+  }
+}
+
 }  // namespace
 }  // namespace ipvs::test
