@@ -115,10 +115,11 @@ async function kernelWith(
         ...service,
         ...{ key, family, fwmark: raw.fwmark, protocol, address, port },
         flags: (raw.flags | 2) >>> 0,
-        persistenceTimeout: raw.persistenceTimeout,
+        // Kept as ticks in 32 bits (ip_vs_ctl.c:ip_vs_add_service).
+        persistenceTimeout: raw.persistenceTimeout % (mainline ? 17179870 : 4294968),
         netmask: raw.netmask,
         scheduler: raw.scheduler,
-        ...(dialect === 'fullnat-v3' ? { establishedTimeout: raw.establishedTimeout } : {}),
+        ...(dialect === 'fullnat-v3' ? { establishedTimeout: raw.establishedTimeout % 4294968 } : {}),
         ...(mainline && raw.engine ? { engine: 'sip' } : {}),
         localAddresses: locals,
         destinations: [

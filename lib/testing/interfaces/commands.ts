@@ -16,6 +16,11 @@ import type { KernelState } from '../table/state'
 /** The library never sends IP_VS_SVC_F_HASHED (native/ipvs/encode.cc). */
 export const SENDABLE_FLAGS = ~SERVICE_FLAGS_HASHED
 
+/** What is left of seconds that are kept as ticks in 32 bits: ip_vs_ctl.c:ip_vs_add_service (`u->timeout * HZ`) and back. */
+export function keptSeconds({ facts: { hz } }: KernelState, seconds: number): number {
+  return Math.floor(Number(BigInt.asUintN(32, BigInt(seconds) * BigInt(hz))) / hz)
+}
+
 /** 0 and what is not named leave a timeout as it is. 2.6.32 takes every number. */
 export function setTimeouts(kernel: KernelState, { tcp, tcpFin, udp }: UnpackedRequest['timeouts']): Errno {
   const given = [tcp, tcpFin, udp].filter((seconds): seconds is number => seconds !== undefined)

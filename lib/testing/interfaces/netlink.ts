@@ -11,7 +11,7 @@ import { startDaemon, stopDaemon } from '../table/daemons'
 import { mayDiffer } from '../table/destinations'
 import { addService, editService, findService, flush, removeService } from '../table/service-table'
 import type { KernelState } from '../table/state'
-import { changeService, destinationInputs, SENDABLE_FLAGS, setTimeouts, zero } from './commands'
+import { changeService, destinationInputs, keptSeconds, SENDABLE_FLAGS, setTimeouts, zero } from './commands'
 
 /** ip_vs_ctl.c:ip_vs_genl_parse_service; the flags start from those of the service that is there. */
 function serviceInputs(
@@ -22,10 +22,12 @@ function serviceInputs(
   const mask = flagsMask & SENDABLE_FLAGS
   const tcp = key?.fwmark !== undefined || key?.protocol === PROTOCOLS.tcp
   // fullnat-v3: a TCP service without the attribute gets the current default, also on SET.
-  const established = tcp && kernel.facts.perCpu ? config.establishedTimeout || kernel.timeouts.tcp : 0
+  const given = config.establishedTimeout || kernel.timeouts.tcp
+  const established = tcp && kernel.facts.perCpu ? keptSeconds(kernel, given) : 0
   return {
     ...config,
     flags: (((found?.flags ?? 0) & ~mask) | (config.flags & mask)) >>> 0,
+    persistenceTimeout: keptSeconds(kernel, config.persistenceTimeout),
     establishedTimeout: established,
   }
 }

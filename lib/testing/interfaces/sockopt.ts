@@ -14,7 +14,7 @@ import { destinationsOf } from '../objects/table-objects'
 import { startDaemon, stopDaemon } from '../table/daemons'
 import { addService, editService, findService, flush, removeService } from '../table/service-table'
 import type { KernelState } from '../table/state'
-import { changeService, SENDABLE_FLAGS, setTimeouts, zero } from './commands'
+import { changeService, keptSeconds, SENDABLE_FLAGS, setTimeouts, zero } from './commands'
 import type { RecordContext } from './reply-records'
 import { daemonRecord, destinationRecord, localAddressRecords, serviceRecord } from './reply-records'
 
@@ -41,6 +41,7 @@ function serviceInputs(kernel: KernelState, { config }: UnpackedRequest): Servic
   return {
     ...config,
     flags: (config.flags & SENDABLE_FLAGS) >>> 0,
+    persistenceTimeout: keptSeconds(kernel, config.persistenceTimeout),
     establishedTimeout: kernel.facts.perCpu ? STACK_RESIDUE : 0,
     engine: undefined,
   }

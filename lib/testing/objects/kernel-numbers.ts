@@ -20,6 +20,8 @@ export interface DialectFacts {
   /** Bit n: the generic netlink family has command n (abi.md §2.1). */
   readonly commands: bigint
   readonly maxAttribute: number
+  /** Ticks of a second: the seconds of a service are kept as ticks in 32 bits (abi.md §0.4, §7.2). */
+  readonly hz: number
   /** Records of one datagram of a dump (abi.md §2.10); an approximation for mainline. */
   readonly chunk: {
     readonly services: number
@@ -60,6 +62,7 @@ const MAINLINE: DialectFacts = {
   connectionTableSize: 4096,
   commands: commandsOf([1, 13], [15, 17]),
   maxAttribute: 6,
+  hz: 250,
   chunk: { services: 40, destinations: 40, localAddresses: 40 },
   checksTimeouts: true,
   extStats: undefined,
@@ -77,6 +80,7 @@ const FULLNAT_V2: DialectFacts = {
   connectionTableSize: 1048576,
   commands: FULLNAT_COMMANDS,
   maxAttribute: 20,
+  hz: 1000,
   chunk: { services: 18, destinations: 17, localAddresses: 58 },
   checksTimeouts: false,
   extStats: [...COMMON_ROWS, 'defence_ip_frag_gather'],
@@ -94,6 +98,7 @@ const FULLNAT_V3: DialectFacts = {
   connectionTableSize: 1048576,
   commands: FULLNAT_COMMANDS,
   maxAttribute: 20,
+  hz: 1000,
   chunk: { services: 17, destinations: 17, localAddresses: 58 },
   checksTimeouts: false,
   extStats: [...COMMON_ROWS, 'synproxy_no_dest', 'conn_exceeded'],
