@@ -11,8 +11,8 @@ const TIMEOUT = 60_000
 const BUILD_TIMEOUT = 300_000
 const full = process.env.CI_FULL === '1'
 
-type Fixture = readonly [name: string, args: readonly (string | number)[], options?: Options]
-const ALL: readonly Fixture[] = [
+type Fixture = [name: string, args: readonly (string | number)[], options?: Options]
+const ALL: Fixture[] = [
   ['pipeline', []],
   ['burst', [60], { slowUnlock: 600 }],
   ['workers', [3, 10]],

@@ -148,6 +148,7 @@ TEST("a stop ends the step that runs, and nothing of the job is sent any more") 
   client.start({plain(Operation::kServiceList), plain(Operation::kFlush), plain(Operation::kServiceList)});
   Reply reply;
   REQUIRE(client.runner().step(reply, 0));
+  kernel.wait_answered(1);
   const std::uint64_t before = sys::now_ms();
   std::thread other([&client] { client.runner().stop(); });
   CHECK(client.runner().step(reply, kAmple));

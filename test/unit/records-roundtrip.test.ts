@@ -293,6 +293,7 @@ const sections = fc.record<ReplySections>({
       netlinkSyscall: u32,
     }),
   ),
+  messages: records(fc.record({ requestIndex, text: fc.string({ maxLength: 100, unit: 'grapheme-ascii' }) })),
 })
 
 describe('reply records', () => {

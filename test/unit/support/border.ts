@@ -17,6 +17,7 @@ import {
   readDestinationRecord,
   readInfoRecord,
   readLocalAddressRecord,
+  readMessageRecord,
   readOutcome,
   readProbeRecord,
   readRequest,
@@ -102,6 +103,7 @@ const READERS: { readonly [Name in SectionName]: (from: RecordMemory, at: number
   timeouts: readTimeoutRecord,
   infos: readInfoRecord,
   probes: readProbeRecord,
+  messages: readMessageRecord,
 }
 
 /** All records of a section; `present` is 0. */
