@@ -11,11 +11,11 @@ import type { ArgumentError } from '../errors/argument-errors'
 import { invalidValue } from '../errors/argument-errors'
 import type { IpvsError } from '../errors/ipvs-error'
 import { ownError } from '../errors/ipvs-error'
+import type { EnsureResult } from '../model/call-types'
 import type {
   DestinationChange,
   DestinationInput,
   DestinationKey,
-  EnsureResult,
   ServiceConfig,
   ServiceInput,
   ServiceKey,
@@ -27,10 +27,12 @@ import {
   setDestination,
   updateDestination,
 } from './destinations'
-import type { LocalAddressChanges } from './local-addresses'
-import { addLocalAddress, ensureLocalAddress, removeLocalAddress, setLocalAddresses } from './local-addresses'
+import type {} from './local-addresses'
+import { addLocalAddress, ensureLocalAddress, removeLocalAddress } from './local-addresses'
 import type { Context } from './operation'
 import { addService, ensureService, removeService, setService, updateService } from './services'
+import type { LocalAddressChanges } from './set-local-addresses'
+import { setLocalAddresses } from './set-local-addresses'
 import { flushTable, zeroCounters } from './whole-table'
 
 /**

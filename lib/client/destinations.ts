@@ -15,24 +15,20 @@ import {
 } from '../input'
 import { ERRNO } from '../kernel/errno'
 import { kernelError } from '../kernel/errno-meanings'
-import { ruleDestination, ruleServiceKey, ruleWrites, sameForwarding } from '../kernel/rules'
+import { ruleDestination, ruleServiceKey, ruleWrites } from '../kernel/rules'
+import type { CallOptions, EnsureResult } from '../model/call-types'
 import { destinationKeyId, serviceKeyId } from '../model/keys'
 import type {
   NormalizedDestinationConfig,
   NormalizedDestinationKey,
   NormalizedServiceKey,
-  NormalizedTunnel,
 } from '../model/normalized'
-import { copyOf, sameFields } from '../model/normalized'
-import { FORWARDING_METHODS } from '../model/numbers'
-import { DESTINATION_FIELDS } from '../model/records.gen'
+import { copyOf } from '../model/normalized'
 import type {
-  CallOptions,
   DestinationChange,
   DestinationInfo,
   DestinationInput,
   DestinationKey,
-  EnsureResult,
   ServiceKey,
 } from '../model/types'
 import type { EnsureWrite } from './ensure-loop'
@@ -40,6 +36,7 @@ import { ensureBy } from './ensure-loop'
 import { getFrom, lookUp, readList } from './look-up'
 import type { Context, Runner } from './operation'
 import { collect, forward } from './operation'
+import { sameDestinationConfig } from './same-config'
 
 const idOf = ({ address, port }: DestinationKey): string => `${address} ${port}`
 
@@ -76,24 +73,6 @@ function write(
 function sharedListOf(service: NormalizedServiceKey): SharedList<HeldDestination> {
   const name = `destinations of ${serviceKeyId(service.key)}`
   return new SharedList(name, { operation: Operation.destinationList, service }, LISTED)
-}
-
-/** Nothing named is IP-in-IP, which mainline reports as type 0. */
-const PLAIN_TUNNEL: NormalizedTunnel = { type: 0, port: 0, flags: 0 }
-
-function sameConfig(
-  { capabilities }: Context,
-  wanted: NormalizedDestinationConfig,
-  current: NormalizedDestinationConfig,
-): boolean {
-  if (!sameForwarding(capabilities.dialect, wanted.forwarding, current.forwarding)) return false
-  const tunnel = current.forwarding === FORWARDING_METHODS.tunnel
-  const comparable = (config: NormalizedDestinationConfig) => ({
-    ...config,
-    forwarding: current.forwarding,
-    tunnel: tunnel ? (config.tunnel ?? PLAIN_TUNNEL) : undefined,
-  })
-  return sameFields(comparable(wanted), comparable(current), DESTINATION_FIELDS)
 }
 
 function writeCommand(
@@ -159,7 +138,7 @@ export function ensureDestination(
       const found = sharedList.get(idOf(destination.key))
       // No second look before the add: the kernel's answer says whether the list had skipped it.
       if (!found) return follow(request(Operation.destinationAdd), 'added', 'EEXIST')
-      return sameConfig(context, config, found.config)
+      return sameDestinationConfig(context.capabilities, config, found.config)
         ? 'unchanged'
         : follow(request(Operation.destinationSet), 'changed', 'ENOENT')
     }

@@ -2,7 +2,7 @@
 
 import type { PlannedRequest } from '../dispatch/call-plan'
 import { FollowUp } from '../dispatch/call-plan'
-import type { EnsureResult } from '../model/types'
+import type { EnsureResult } from '../model/call-types'
 
 /** How often `ensure` looks, while others add and remove what it has just seen. */
 const LOOKS = 4

@@ -5,7 +5,7 @@ import { invalidType, invalidValue } from '../errors/argument-errors'
 import { checkSignal } from '../input/call-options'
 import { checkProperties, PropertyNames } from '../input/properties'
 import { checkBoolean, checkInteger, checkName, checkObject, INT_MAX } from '../input/values'
-import type { TransportKind } from '../model/types'
+import type { TransportKind } from '../model/call-types'
 
 export interface OpenOptions {
   /**

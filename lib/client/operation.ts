@@ -3,7 +3,7 @@
 import type { DataSection, RecordSink, Reply } from '../border/reply'
 import type { CallPlan, Write } from '../dispatch/call-plan'
 import type { Capabilities } from '../kernel/capabilities'
-import type { CallOptions } from '../model/types'
+import type { CallOptions } from '../model/call-types'
 
 /** What programs are made for. */
 export interface Context {

@@ -11,7 +11,6 @@ import {
   checkServiceKey,
   mergeService,
 } from '../input'
-import type { Capabilities } from '../kernel/capabilities'
 import {
   keepsEstablishedTimeout,
   removesDestinationsFirst,
@@ -21,24 +20,16 @@ import {
   ruleWrites,
   serviceFlagsMask,
 } from '../kernel/rules'
+import type { CallOptions, EnsureResult } from '../model/call-types'
 import { serviceKeyId } from '../model/keys'
 import type { NormalizedServiceConfig, NormalizedServiceKey } from '../model/normalized'
-import { sameFields } from '../model/normalized'
-import { PROTOCOLS, SERVICE_FLAGS } from '../model/numbers'
-import { SERVICE_FIELDS } from '../model/records.gen'
-import type {
-  CallOptions,
-  DestinationInfo,
-  EnsureResult,
-  ServiceConfig,
-  ServiceInfo,
-  ServiceInput,
-  ServiceKey,
-} from '../model/types'
+import { PROTOCOLS } from '../model/numbers'
+import type { DestinationInfo, ServiceConfig, ServiceInfo, ServiceInput, ServiceKey } from '../model/types'
 import type { EnsureWrite } from './ensure-loop'
 import { ensureBy } from './ensure-loop'
 import type { Context, Runner } from './operation'
 import { collect, forward } from './operation'
+import { sameServiceConfig } from './same-config'
 
 const ESRCH = 'ESRCH'
 
@@ -77,26 +68,6 @@ function mustKeepTimeout(
 ): boolean {
   if (!keepsEstablishedTimeout(capabilities.dialect) || config.establishedTimeout !== undefined) return false
   return service.kind === 'fwmark' || service.protocol === PROTOCOLS.tcp
-}
-
-/** What of a configuration makes a difference on this kernel. */
-function effective({ dialect }: Capabilities, config: NormalizedServiceConfig): NormalizedServiceConfig {
-  const flags = config.flags & serviceFlagsMask(dialect)
-  if ((flags & SERVICE_FLAGS.persistent) !== 0) return { ...config, flags }
-  return { ...config, flags, persistenceTimeout: 0, netmask: 0, engine: undefined }
-}
-
-function sameConfig(
-  { capabilities }: Context,
-  wanted: NormalizedServiceConfig,
-  current: NormalizedServiceConfig,
-): boolean {
-  const establishedTimeout = wanted.establishedTimeout ?? current.establishedTimeout
-  return sameFields(
-    effective(capabilities, { ...wanted, establishedTimeout }),
-    effective(capabilities, current),
-    SERVICE_FIELDS,
-  )
 }
 
 export function addService(context: Context, input: ServiceInput): Command {
@@ -151,7 +122,7 @@ export function ensureService(context: Context, input: ServiceInput): CallPlan<E
     const found: NormalizedServiceConfig[] = []
     const done = () => {
       const current = found[0] as NormalizedServiceConfig
-      if (sameConfig(context, config, current)) return 'unchanged'
+      if (sameServiceConfig(context.capabilities, config, current)) return 'unchanged'
       const establishedTimeout = config.establishedTimeout ?? current.establishedTimeout
       const changed = { ...config, establishedTimeout }
       return follow(write(context, Operation.serviceSet, service, changed), 'changed', ESRCH)

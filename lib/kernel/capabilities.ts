@@ -1,8 +1,9 @@
 /** What a kernel can do (abi.md §9.3). */
 
 import type { KernelFiles } from '../border/transport'
+import type { Dialect, TransportKind } from '../model/call-types'
 import { FORWARDING_METHODS } from '../model/numbers'
-import type { Dialect, Forwarding, TransportKind } from '../model/types'
+import type { Forwarding } from '../model/types'
 
 export const isFullnat = (dialect: Dialect): boolean => dialect === 'fullnat-v2' || dialect === 'fullnat-v3'
 

@@ -2,7 +2,7 @@
 
 import type { KernelFiles } from '../border/transport'
 import { IpvsErrorCodes, ownError } from '../errors/ipvs-error'
-import type { Dialect, TransportKind } from '../model/types'
+import type { Dialect, TransportKind } from '../model/call-types'
 import { ERRNO } from './errno'
 
 /** What a probe of the kernel saw. Errors are positive errno, 0 for success. */

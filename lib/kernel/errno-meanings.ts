@@ -2,7 +2,7 @@
 
 import type { ErrorSubject, Explanation } from '../errors/ipvs-error'
 import { IpvsError, IpvsErrorCodes, ownError } from '../errors/ipvs-error'
-import type { Dialect } from '../model/types'
+import type { Dialect } from '../model/call-types'
 import { errnoName } from './errno'
 
 const NO_SERVICE: Explanation = [

@@ -3,8 +3,8 @@
 import { outcomeFlags, Syscall } from '../border/layout.gen'
 import type { ErrorSubject, IpvsError } from '../errors/ipvs-error'
 import { ownError } from '../errors/ipvs-error'
+import type { Dialect } from '../model/call-types'
 import type { OutcomeRecord } from '../model/records.gen'
-import type { Dialect } from '../model/types'
 import { errnoName } from './errno'
 import { kernelError } from './errno-meanings'
 

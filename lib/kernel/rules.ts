@@ -3,6 +3,7 @@
 import type { ErrorSubject, Explanation } from '../errors/ipvs-error'
 import { IpvsErrorCodes, ownError } from '../errors/ipvs-error'
 import { AF_INET, AF_INET6 } from '../model/address'
+import type { Dialect, TransportKind } from '../model/call-types'
 import type {
   NormalizedDaemon,
   NormalizedDestinationChange,
@@ -12,7 +13,6 @@ import type {
   NormalizedServiceKey,
 } from '../model/normalized'
 import { FORWARDING_METHODS, PROTOCOLS, SCHEDULER_FLAGS_MASK, SERVICE_FLAGS } from '../model/numbers'
-import type { Dialect, TransportKind } from '../model/types'
 import type { Capabilities } from './capabilities'
 import { isFullnat, MAINLINE_SCHEDULERS } from './capabilities'
 

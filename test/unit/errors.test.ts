@@ -3,7 +3,8 @@ import { invalidType, invalidValue, outOfRange } from '../../lib/errors/argument
 import { IpvsError, IpvsErrorCodes, ownError } from '../../lib/errors/ipvs-error'
 import { errnoName } from '../../lib/kernel/errno'
 import { kernelError } from '../../lib/kernel/errno-meanings'
-import type { Dialect, ServiceKey } from '../../lib/model/types'
+import type { Dialect } from '../../lib/model/call-types'
+import type { ServiceKey } from '../../lib/model/types'
 
 const service = { protocol: 'tcp', address: '192.0.2.1', port: 80 } as const
 const destination = { address: '10.0.0.1', port: 8080 }

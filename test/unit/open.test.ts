@@ -7,7 +7,7 @@ import { Syscall } from '../../lib/border/layout.gen'
 import type { KernelFiles } from '../../lib/border/transport'
 import { Ipvs } from '../../lib/client/ipvs'
 import type { OpenOptions } from '../../lib/client/open-options'
-import type { Dialect, TransportKind } from '../../lib/model/types'
+import type { Dialect, TransportKind } from '../../lib/model/call-types'
 import { outcomeFlags, type RecordOf, type Some, writeReply } from './support/border'
 import {
   FULLNAT_COMMANDS,

@@ -23,9 +23,10 @@ import {
   sameForwarding,
   serviceFlagsMask,
 } from '../../lib/kernel/rules'
+import type { Dialect } from '../../lib/model/call-types'
 import { FORWARDING_METHODS } from '../../lib/model/numbers'
 import type { ServiceConfigRecord } from '../../lib/model/records.gen'
-import type { Dialect, Forwarding } from '../../lib/model/types'
+import type { Forwarding } from '../../lib/model/types'
 import { readJob } from './support/border'
 
 const bits = (...commands: number[]) =>

@@ -4,8 +4,9 @@ import { Operation, Transport } from '../../border/layout.gen'
 import type { RequestName } from '../../border/request-subject'
 import { requestName, requestSubject } from '../../border/request-subject'
 import type { UnpackedRequest } from '../../border/unpack-request'
+import type { TransportKind } from '../../model/call-types'
 import { DESTINATION_FIELDS, SERVICE_FIELDS, TIMEOUT_FIELDS } from '../../model/records.gen'
-import type { DestinationKey, ServiceKey, TransportKind } from '../../model/types'
+import type { DestinationKey, ServiceKey } from '../../model/types'
 
 /**
  * What the kernel is asked for. `ensure`, `update` and some others of the API are made of these: `services.ensure` is a

@@ -4,7 +4,7 @@ import { invalidValue, outOfRange } from '../../errors/argument-errors'
 import { checkProperties, PropertyNames } from '../../input/properties'
 import { checkInteger, checkName, INT_MAX } from '../../input/values'
 import { AF_INET6, parseAddress } from '../../model/address'
-import type { Dialect } from '../../model/types'
+import type { Dialect } from '../../model/call-types'
 
 export type FakeDialect = Exclude<Dialect, 'unknown'>
 
