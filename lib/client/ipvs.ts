@@ -28,7 +28,7 @@ import type { NormalizedOpenOptions, OpenOptions } from './open-options'
 import { checkOpenOptions } from './open-options'
 import type { Context, Runner } from './operation'
 import { Services } from './services'
-import { Timeouts } from './timeouts'
+import { TimeoutMethods } from './timeouts'
 import { flushTable, readInfo, snapshotIdentity, takeSnapshot, zeroCounters } from './whole-table'
 
 export interface SnapshotOptions extends CallOptions {
@@ -53,7 +53,7 @@ export class Ipvs {
   /** Rejects with `ERR_IPVS_UNSUPPORTED` where `capabilities.localAddresses` is false. */
   readonly localAddresses: LocalAddresses
   readonly daemons: Daemons
-  readonly timeouts: Timeouts
+  readonly timeouts: TimeoutMethods
   private readonly dispatcher: Dispatcher
   private readonly defaults: CallLimits
   private context: Context
@@ -108,7 +108,7 @@ export class Ipvs {
     this.destinations = new Destinations(runner)
     this.localAddresses = new LocalAddresses(runner, () => transport.readCpuState())
     this.daemons = new Daemons(runner)
-    this.timeouts = new Timeouts(runner)
+    this.timeouts = new TimeoutMethods(runner)
   }
 
   get dialect(): Dialect {

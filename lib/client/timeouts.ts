@@ -51,6 +51,3 @@ export class TimeoutMethods {
     return this.runner.send(setTimeouts, options, timeouts)
   }
 }
-
-// The name under which client/ipvs.ts still has it.
-export { TimeoutMethods as Timeouts }
