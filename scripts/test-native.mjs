@@ -130,7 +130,8 @@ async function build(variant, names) {
     // A test that defines `__wrap_name` stands between the program and `name`.
     const wrapped = [...code.matchAll(/\b__wrap_(\w+)\(/g)].map(([, symbol]) => `-Wl,--wrap=${symbol}`)
     for (const helper of ['fake_kernel', 'interpose']) {
-      if (code.includes(`"${helper}.h"`) || code.includes('"test_clock.h"')) parts.push(`${tests}/${helper}.cc`)
+      if (code.includes(`"${helper}.h"`) || code.includes('"test_clock.h"'))
+        parts.push(`${tests}/${helper}.cc`)
     }
     return { name, parts, wrapped }
   })
@@ -161,7 +162,8 @@ function report(label, { ok, killed, code, stdout, stderr }) {
   totals.failed += failed
   totals.skipped += skipped
   console.log(`${label}: ${passed} passed, ${failed} failed, ${skipped} skipped`)
-  for (const line of stdout.split('\n')) if (/^(FAILED|skipped|ok \d+ inputs|\s)/.test(line)) console.log(`  ${line}`)
+  for (const line of stdout.split('\n'))
+    if (/^(FAILED|skipped|ok \d+ inputs|\s)/.test(line)) console.log(`  ${line}`)
   if (failed > 0) {
     if (killed) console.log(`  did not end within ${RUN_TIMEOUT_MS / 1000} s`)
     else if (!counts) console.log(`  died (${code}) after: ${stdout.trimEnd().split('\n').at(-1)}`)
