@@ -2,31 +2,13 @@
 
 import { access, readFile, readFileSync } from 'fs'
 import type { CpuState, KernelFiles } from '../border/transport'
+import { parseCpuList } from '../procfs/cpu-list'
+import { parseExtStatsRows } from '../procfs/ext-stats'
 
 const SYSCTL = '/proc/sys/net/ipv4/vs'
 const EXT_STATS = '/proc/net/ip_vs_ext_stats'
 const RESERVE_CORE = `${SYSCTL}/reserve_core`
 const ONLINE = '/sys/devices/system/cpu/online'
-
-/** Row names of /proc/net/ip_vs_ext_stats (v2, v3 ip_vs_ctl.c:ip_vs_ext_stats_show); the first line is a caption. */
-export function parseExtStatsRows(text: string): string[] {
-  const rows: string[] = []
-  for (const line of text.split('\n')) {
-    const match = /^([a-z_]+)\s*:/.exec(line)
-    if (match) rows.push(match[1] as string)
-  }
-  return rows
-}
-
-/** Number of CPUs in a list such as `0-3,8`. */
-export function parseCpuList(text: string): number {
-  let count = 0
-  for (const part of text.trim().split(',')) {
-    const match = /^(\d+)(?:-(\d+))?$/.exec(part)
-    if (match) count += Number(match[2] ?? match[1]) - Number(match[1]) + 1
-  }
-  return count
-}
 
 function exists(path: string): Promise<boolean> {
   return new Promise((resolve) => access(path, (error) => resolve(error === null)))

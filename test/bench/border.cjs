@@ -2,14 +2,19 @@
 // record, the best of several runs, and for the whole crossing the part of it that is spent on the event loop.
 const { performance } = require('node:perf_hooks')
 const { Ipvs } = require('../../dist')
-const { capabilitiesOf } = require('../../dist/capabilities')
-const { addDestination } = require('../../dist/destinations')
+const { capabilitiesOf } = require('../../dist/kernel/capabilities')
+const { addDestination } = require('../../dist/client/destinations')
 const { loadAddon } = require('../../dist/host/addon')
 const { decodeDestination, decodeLocalAddress, decodeService } = require('../../dist/border/decode')
-const { Dialect, outcomeFlags, ReplyHeader, RequestHeader } = require('../../dist/border/layout.gen')
-const { packReply } = require('../../dist/border/pack-reply')
+const {
+  Dialect,
+  outcomeFlags,
+  presence,
+  ReplyHeaderLayout,
+  RequestHeaderLayout,
+} = require('../../dist/border/layout.gen')
+const { emptySections, packReply } = require('../../dist/border/pack-reply')
 const { Reply } = require('../../dist/border/reply')
-const { emptySections } = require('../../dist/border/reply-fields')
 const { packRequests, RequestBuffer } = require('../../dist/border/request')
 const { FakeKernel } = require('../../dist/testing')
 const { timed } = require('./measure.cjs')
@@ -91,13 +96,14 @@ function pack() {
   }
 }
 
-const statsFields = (counter) => ({
-  ...Object.fromEntries(
-    ['connections', 'inPackets', 'outPackets', 'inBytes', 'outBytes'].map((name) => [name, counter]),
-  ),
-  rates: undefined,
-  wide: true,
-})
+const COUNTERS = ['connections', 'inPackets', 'outPackets', 'inBytes', 'outBytes']
+const statsFields = (counter) =>
+  Object.fromEntries(
+    COUNTERS.flatMap((name) => [
+      [name, counter],
+      [`${name}PerSecond`, BigInt(0)],
+    ]),
+  )
 const packed = (i) => ({ family: 2, a: 0x0a020000 + i, b: 0, c: 0, d: 0 })
 
 /** A reply with RECORDS records of each kind. */
@@ -105,18 +111,23 @@ function reply(counter) {
   const sections = emptySections()
   for (let i = 0; i < RECORDS; i++) {
     const stats = statsFields(counter)
+    const present = presence.stats | presence.stats64
+    const target = { address: packed(i), port: 8080 }
     sections.services.push({
-      ...{ operation: 0, family: 2, fwmark: undefined, protocol: 6, address: packed(i), port: 80 },
-      ...{ scheduler: 'wrr', flags: 0x8002, persistenceTimeout: 0, netmask: 0xffffffff },
-      ...{ establishedTimeout: 90, engine: undefined, destinationCount: 1, localAddressCount: 1, stats },
+      ...{ requestIndex: 0, stats, present, destinationCount: 1, localAddressCount: 1 },
+      key: { address: packed(i), protocol: 6, port: 80, fwmark: undefined },
+      config: {
+        ...{ scheduler: 'wrr', flags: 0x8002, persistenceTimeout: 0, netmask: 0xffffffff },
+        ...{ establishedTimeout: 90, engine: undefined },
+      },
     })
     sections.destinations.push({
-      ...{ operation: 0, parent: 0, address: packed(i), port: 8080, forwarding: 5, weight: 1 },
-      ...{ upperThreshold: 0, lowerThreshold: 0, tunnel: undefined, named: false },
-      ...{ activeConnections: 5, inactiveConnections: 6, persistentConnections: 0, stats },
+      ...{ requestIndex: 0, parent: 0, stats, present, key: target },
+      config: { forwarding: 5, weight: 1, upperThreshold: 0, lowerThreshold: 0, tunnel: undefined },
+      ...{ activeConnections: 5, inactiveConnections: 6, persistentConnections: 0 },
     })
     sections.localAddresses.push({
-      ...{ operation: 0, parent: 0, address: packed(i), portConflicts: counter, connections: 3 },
+      ...{ requestIndex: 0, parent: 0, key: { ...target, port: 0 }, portConflicts: counter, connections: 3 },
     })
   }
   return new Reply(packReply(sections, false))
@@ -157,7 +168,7 @@ async function crossing() {
         for (let i = 0; i < outcomes.count; i++)
           kept[i] = numbers[(outcomes.start + i * outcomes.stride) >> 2]
         onLoop += performance.now() - came
-        if (new DataView(answer).getUint32(ReplyHeader.more, true) === 0) resolve()
+        if (new DataView(answer).getUint32(ReplyHeaderLayout.more, true) === 0) resolve()
       })
       onLoop += performance.now() - started
     })
@@ -179,9 +190,9 @@ function answeringTransport(kernel) {
         known = true
         return fake.run(job, onReply)
       }
-      const count = new DataView(job).getUint32(RequestHeader.count, true)
-      const outcomes = Array.from({ length: count }, (_, operation) => ({
-        ...{ operation, error: 0, syscall: 0, flags: outcomeFlags.sent },
+      const count = new DataView(job).getUint32(RequestHeaderLayout.count, true)
+      const outcomes = Array.from({ length: count }, (_, requestIndex) => ({
+        ...{ requestIndex, error: 0, syscall: 0, flags: outcomeFlags.sent },
       }))
       const answer = packReply({ ...emptySections(), outcomes }, false)
       return new Promise((resolve) => {

@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { parseCpuList, parseExtStatsRows, readCpuState, readKernelFiles } from '../../lib/host/kernel-files'
+import { readCpuState, readKernelFiles } from '../../lib/host/kernel-files'
 import { detect } from '../../lib/kernel/detect'
+import { parseCpuList } from '../../lib/procfs/cpu-list'
+import { parseExtStatsRows } from '../../lib/procfs/ext-stats'
 import { FULLNAT_COMMANDS } from './support/scripted-transport'
 
 const golden = (name: string) => readFileSync(new URL(`../golden/proc/${name}`, import.meta.url), 'utf8')
