@@ -62,10 +62,10 @@ export class NormalizedDestinationKey {
 /** `forwarding` 0–7. */
 export type NormalizedDestinationConfig = DestinationConfigRecord
 
-/** The properties of a destination that a caller names; `tunnel: null` is plain IP-in-IP. */
-export interface NormalizedDestinationChange extends Partial<Omit<NormalizedDestinationConfig, 'tunnel'>> {
-  readonly tunnel?: NormalizedTunnel | null
-}
+/** The properties of a destination that a caller names, the others are undefined; `tunnel: null` is plain IP-in-IP. */
+export type NormalizedDestinationChange = {
+  readonly [name in Exclude<keyof NormalizedDestinationConfig, 'tunnel'>]: number | undefined
+} & { readonly tunnel: NormalizedTunnel | null | undefined }
 
 /** `port` is 0 but for GUE. */
 export type NormalizedTunnel = TunnelRecord

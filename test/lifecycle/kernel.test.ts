@@ -1,9 +1,8 @@
 /** What the program around a client notices of a kernel that is silent or hangs in a system call. */
 import { describe, expect, it } from 'vitest'
 import { nodes } from './nodes'
-import { endedWell, runFixture } from './run-fixture'
+import { endedWell, runFixture, TIMEOUT } from './run-fixture'
 
-const TIMEOUT = 30_000
 /** Of the jobs, in milliseconds. What must not wait for it is seen to have been before. */
 const PATIENCE = 1500
 

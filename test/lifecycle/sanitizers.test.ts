@@ -5,9 +5,8 @@
 import { beforeAll, describe, expect, it } from 'vitest'
 // @ts-expect-error: a script without types
 import { buildSanitizedAddon, runtimeLibrary, SANITIZERS } from '../../scripts/sanitize-addon.mjs'
-import { type Options, runFixture } from './run-fixture'
+import { type Options, runFixture, TIMEOUT } from './run-fixture'
 
-const TIMEOUT = 60_000
 const BUILD_TIMEOUT = 300_000
 const full = process.env.CI_FULL === '1'
 

@@ -1,7 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { endedWell, runFixture } from './run-fixture'
-
-const TIMEOUT = 30_000
+import { endedWell, runFixture, TIMEOUT } from './run-fixture'
 
 describe('worker threads', () => {
   it('load the addon side by side with the main thread', { timeout: TIMEOUT }, async () => {
