@@ -95,7 +95,9 @@ export class Dispatcher {
     const { last, behind } = this
     const before = behind ? behind[behind.length - 1] : this.queue.last
     const open = last && !last.call.settled && last.call === before && !tracesCalls()
-    if (open && last.call.term === term && last.call.packed === packed) {
+    // A plan of a batch can have been staged behind it, and gone before it.
+    const next = open && last.call.packed === packed && last.call.end === packed.count - 1
+    if (next && last.call.term === term) {
       last.promises.add(resolve, reject)
       last.call.extend()
       if (!behind) {

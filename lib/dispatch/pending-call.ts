@@ -111,6 +111,11 @@ export class PendingCommands extends PendingCall {
     return this.packed.describe(index)
   }
 
+  /** Behind its last request in `packed`. */
+  get end(): number {
+    return this.at + this.count
+  }
+
   /** Takes the next command of `packed` along. */
   extend(): void {
     this.count++

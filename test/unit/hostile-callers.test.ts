@@ -1,0 +1,35 @@
+// Callers that call from where nobody calls: from a batch that is under way, from a tracing channel, from a continuation.
+import { describe, expect, it } from 'vitest'
+import { openScripted, serviceRecord } from './support/scripted-transport'
+
+const WEB = { protocol: 'tcp', address: '192.0.2.1', port: 80 } as const
+const port = (number: number) => ({ ...WEB, port: number })
+const masq = (i: number) =>
+  ({ address: `10.0.0.${i % 250}`, port: 80 + i, forwarding: 'masquerade' }) as const
+
+describe('a call made while a batch is filled', () => {
+  it('is sent as it is, also when a part of the batch went before it and had to wait', async () => {
+    const { ipvs, transport } = await openScripted('mainline', ({ operation }) =>
+      operation === 'serviceGet' ? { services: [serviceRecord('192.0.2.1', 80)] } : undefined,
+    )
+    transport.hold()
+    // A trip that may go on: nothing is handed over behind it.
+    const first = ipvs.services.update(WEB, { scheduler: 'rr' })
+    await transport.arrived(1)
+    const inside: Promise<unknown>[] = []
+    const batch = ipvs.batch((b) => {
+      inside.push(ipvs.services.add(port(1001)))
+      for (let i = 0; i < 1000; i++) b.destinations.add(WEB, masq(i))
+      b.services.update(port(2000), { scheduler: 'rr' })
+      b.destinations.add(WEB, masq(1000))
+      inside.push(ipvs.services.add(port(1002)))
+    })
+    transport.release()
+    await Promise.all([first, batch, ...inside])
+    const added = transport.jobs
+      .flatMap(({ requests }) => requests)
+      .filter(({ operation }) => operation === 'serviceAdd')
+    expect(added.map(({ service }) => service.port)).toEqual([1001, 1002])
+    await ipvs.close()
+  })
+})
