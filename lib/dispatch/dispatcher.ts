@@ -155,12 +155,14 @@ export class Dispatcher {
 
   private planned<T>(plan: CallPlan<T>, limits: CallLimits, settle: Settle<T>): PendingPlan {
     const packed = this.buffers.stage(plan.request.fields)
+    // Whoever hears of the call may make one.
+    const at = packed.count - 1
     const term = this.deadlines.termFor(limits)
     const trace = tracesCalls() ? new CallTrace(plan) : undefined
     const settling = (trace ? trace.settling(settle) : settle) as Settle<unknown>
     const call = new PendingPlan(term, packed, plan as CallPlan<unknown>, settling)
     if (trace) trace.call = call
-    call.at = packed.count - 1
+    call.at = at
     call.count = 1
     return call
   }

@@ -1,5 +1,7 @@
 // Callers that call from where nobody calls: from a batch that is under way, from a tracing channel, from a continuation.
+import { tracingChannel } from 'node:diagnostics_channel'
 import { describe, expect, it } from 'vitest'
+import type { TracedCall } from '../../lib/dispatch/tracing'
 import { openScripted, serviceRecord } from './support/scripted-transport'
 
 const WEB = { protocol: 'tcp', address: '192.0.2.1', port: 80 } as const
@@ -32,4 +34,38 @@ describe('a call made while a batch is filled', () => {
     expect(added.map(({ service }) => service.port)).toEqual([1001, 1002])
     await ipvs.close()
   })
+})
+
+describe('a subscriber of the tracing channel', () => {
+  const subscribers = { start() {}, end() {}, asyncStart() {}, asyncEnd() {}, error() {} }
+
+  it('may call the client itself when a call begins', async () => {
+    const { ipvs, transport } = await openScripted('mainline', ({ operation, service }) =>
+      operation === 'serviceGet' ? { services: [serviceRecord('192.0.2.1', service.port)] } : undefined,
+    )
+    const before: Promise<unknown>[] = []
+    const channel = tracingChannel('ipvs-fullnat:call')
+    const look = {
+      ...subscribers,
+      start(message: unknown) {
+        const { operation } = message as TracedCall
+        if (operation === 'services.update') before.push(ipvs.services.get(port(443)))
+      },
+    }
+    channel.subscribe(look)
+    try {
+      await ipvs.services.update(WEB, { scheduler: 'rr' })
+      expect(await before[0]).toMatchObject({ port: 443 })
+    } finally {
+      channel.unsubscribe(look)
+    }
+    const requests = transport.jobs.flatMap((job) => job.requests)
+    expect(requests.map(({ operation, service }) => [operation, service.port])).toEqual([
+      ['serviceGet', 443],
+      ['serviceGet', 80],
+      ['serviceSet', 80],
+    ])
+    await ipvs.close()
+  })
+
 })
