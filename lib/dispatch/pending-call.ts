@@ -84,6 +84,11 @@ export abstract class PendingCall {
 
 /** Commands: each request is a call of its own, and has no result. Nothing but its packed record is kept. */
 export class PendingCommands extends PendingCall {
+  /** So many from the first on are no longer its own: answered, or under another call. */
+  private gone = 0
+  /** Others that are not. */
+  private goneApart: Set<number> | undefined
+
   constructor(
     term: Term,
     packed: RequestBuffer,
@@ -123,24 +128,36 @@ export class PendingCommands extends PendingCall {
   }
 
   resolve(index: number, count: number): void {
-    this.open -= count
+    this.leave(index, count)
     this.settle.resolve(this.base + index - this.at, count)
   }
 
   reject(index: number, error: unknown): void {
-    this.open--
+    this.leave(index, 1)
     this.settle.reject(error, this.base + index - this.at)
   }
 
   rejectAll(error: (about: About) => unknown): void {
-    for (let i = 0; i < this.count; i++) {
-      this.settle.reject(error(this.about(this.at + i)), this.base + i)
+    for (let i = this.gone; i < this.count; i++) {
+      if (!this.goneApart?.has(i)) this.settle.reject(error(this.about(this.at + i)), this.base + i)
     }
     this.open = 0
   }
 
-  /** One of its commands as a call of its own. */
+  private leave(index: number, count: number): void {
+    this.open -= count
+    const from = index - this.at
+    if (from === this.gone) {
+      this.gone += count
+      return
+    }
+    this.goneApart ??= new Set()
+    for (let i = from; i < from + count; i++) this.goneApart.add(i)
+  }
+
+  /** One of its commands as a call of its own, which it goes on under. */
   single(index: number): PendingCommands {
+    this.leave(index, 1)
     const one = new PendingCommands(
       this.term,
       this.packed,

@@ -138,8 +138,6 @@ export class TripSettler {
     if (!outcome) {
       call.resolve(index, 1)
     } else if ((outcome.flags & outcomeFlags.familyChanged) !== 0 && !call.retried) {
-      call.open--
-      // It goes on under the call that takes its place.
       const again = call.single(index)
       this.deadlines.attach(again)
       this.stale.push(again)

@@ -2,6 +2,7 @@
 import { tracingChannel } from 'node:diagnostics_channel'
 import { describe, expect, it } from 'vitest'
 import type { TracedCall } from '../../lib/dispatch/tracing'
+import { outcomeFlags, writeReply } from './support/border'
 import { openScripted, serviceRecord } from './support/scripted-transport'
 
 const WEB = { protocol: 'tcp', address: '192.0.2.1', port: 80 } as const
@@ -68,4 +69,63 @@ describe('a subscriber of the tracing channel', () => {
     await ipvs.close()
   })
 
+  it('hears of the end of each command of a batch once, when only some were answered', async () => {
+    const { ipvs, transport } = await openScripted('mainline')
+    const controller = new AbortController()
+    transport.intercept = async (_, onReply) => {
+      onReply(writeReply({ outcomes: [{ requestIndex: 0, flags: outcomeFlags.sent }] }, true))
+      controller.abort()
+    }
+    const ends: unknown[] = []
+    const channel = tracingChannel('ipvs-fullnat:call')
+    const listen = {
+      ...subscribers,
+      asyncEnd: (message: unknown) => ends.push((message as { error?: { code: string } }).error?.code),
+    }
+    channel.subscribe(listen)
+    try {
+      const outcomes = await ipvs.batch(
+        (b) => {
+          for (let i = 0; i < 3; i++) b.destinations.add(WEB, masq(i))
+        },
+        { signal: controller.signal },
+      )
+      expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'rejected'])
+      expect(ends).toEqual([undefined, 'ABORT_ERR', 'ABORT_ERR'])
+    } finally {
+      channel.unsubscribe(listen)
+    }
+    await ipvs.close()
+  })
+})
+
+describe('commands that go together and are answered apart', () => {
+  it('have each its own end when the rest is lost, one that is sent again included', async () => {
+    const { ipvs, transport } = await openScripted('mainline')
+    transport.intercept = (_, onReply) => {
+      transport.intercept = undefined
+      const gone = { error: 2, flags: outcomeFlags.familyChanged }
+      const exists = { error: 17, syscall: 3, flags: outcomeFlags.sent }
+      const outcomes = [
+        { requestIndex: 3, ...exists },
+        { requestIndex: 0, flags: outcomeFlags.sent },
+        { requestIndex: 1, ...gone },
+      ]
+      onReply(writeReply({ outcomes }, true))
+      return Promise.reject(new Error('the thread ended'))
+    }
+    const ends = await Promise.allSettled([0, 1, 2, 3, 4].map((i) => ipvs.destinations.add(WEB, masq(i))))
+    expect(ends.map((end) => (end.status === 'rejected' ? end.reason.code : 'done'))).toEqual([
+      'done',
+      'done',
+      'ERR_IPVS_OUTCOME_UNKNOWN',
+      'EEXIST',
+      'ERR_IPVS_OUTCOME_UNKNOWN',
+    ])
+    expect(transport.jobs.map(({ requests }) => requests.map(({ target }) => target.port))).toEqual([
+      [80, 81, 82, 83, 84],
+      [81],
+    ])
+    await ipvs.close()
+  })
 })
