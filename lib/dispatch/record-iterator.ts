@@ -29,7 +29,7 @@ export class RecordIterator<T> implements AsyncIterableIterator<T> {
   constructor(
     private readonly start: StartReading<T>,
     private readonly signal?: AbortSignal,
-    aborted: (sent: boolean) => unknown = () => undefined,
+    private readonly aborted: (sent: boolean) => unknown = () => undefined,
   ) {
     this.abort = () => {
       this.chunks.length = 0
@@ -40,7 +40,7 @@ export class RecordIterator<T> implements AsyncIterableIterator<T> {
       const sent = this.started
       this.started = true
       this.ended = false
-      this.end({ error: aborted(sent) })
+      this.end({ error: this.aborted(sent) })
     }
     if (signal?.aborted) this.abort()
     else signal?.addEventListener('abort', this.abort)
@@ -84,7 +84,8 @@ export class RecordIterator<T> implements AsyncIterableIterator<T> {
   private end(failure: { readonly error: unknown } | undefined): void {
     if (this.ended) return
     this.ended = true
-    this.failure = failure
+    // The call can have been done when the abort came, before this heard of it.
+    this.failure = failure ?? (this.discards ? { error: this.aborted(true) } : undefined)
     this.serve()
   }
 

@@ -1,9 +1,11 @@
 // Callers that call from where nobody calls: from a batch that is under way, from a tracing channel, from a continuation.
 import { tracingChannel } from 'node:diagnostics_channel'
 import { describe, expect, it } from 'vitest'
+import { Ipvs } from '../../lib'
 import type { TracedCall } from '../../lib/dispatch/tracing'
+import { FakeKernel } from '../../lib/testing'
 import { outcomeFlags, writeReply } from './support/border'
-import { openScripted, serviceRecord } from './support/scripted-transport'
+import { failure, openScripted, serviceRecord } from './support/scripted-transport'
 
 const WEB = { protocol: 'tcp', address: '192.0.2.1', port: 80 } as const
 const port = (number: number) => ({ ...WEB, port: number })
@@ -97,6 +99,26 @@ describe('a subscriber of the tracing channel', () => {
     }
     await ipvs.close()
   })
+})
+
+describe('an abort', () => {
+  it('by the continuation of a call that shared the trip does not shorten a list in silence', async () => {
+    const ipvs = await Ipvs.open({ transport: new FakeKernel({ dialect: 'mainline' }).transport() })
+    for (let i = 1; i <= 3; i++) await ipvs.services.add(port(i))
+    const controller = new AbortController()
+    // Resolved by the same reply as the list, and its continuation runs first.
+    const before = ipvs.services.get(port(1)).then(() => controller.abort())
+    const services = ipvs.services.iterate({ signal: controller.signal })
+    const read = (async () => {
+      const ports: number[] = []
+      for await (const { port } of services) ports.push(port as number)
+      return ports
+    })()
+    expect(await failure(read)).toMatchObject({ code: 'ABORT_ERR', sent: true })
+    await before
+    await ipvs.close()
+  })
+
 })
 
 describe('commands that go together and are answered apart', () => {
