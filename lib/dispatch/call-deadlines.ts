@@ -68,9 +68,9 @@ export class CallDeadlines {
 
   /** Until it is detached. */
   attach(call: PendingCall): void {
-    this.attached++
     const { signal } = call.term
     if (signal) this.signals.join(signal, call)
+    this.attached++
   }
 
   detach(call: PendingCall): void {

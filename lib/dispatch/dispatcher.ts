@@ -6,6 +6,7 @@
 
 import type { RequestFields } from '../border/request'
 import { TRIP_REQUESTS } from '../border/request'
+import type { About } from '../border/request-subject'
 import type { Transport } from '../border/transport'
 import type { Admission } from '../kernel/machine-rules'
 import { BufferPool } from './buffer-pool'
@@ -173,18 +174,10 @@ export class Dispatcher {
   }
 
   private enqueue(call: PendingCall): void {
-    const { signal } = call.term
-    const error = this.closed
-      ? closedError
-      : this.verdict !== undefined
-        ? verdictError(this.verdict)
-        : signal?.aborted
-          ? abortError
-          : undefined
+    const error = this.refusal(call)
     if (error) {
       process.nextTick(() => call.rejectAll((about) => error(call, about)))
     } else {
-      this.deadlines.attach(call)
       this.queue.push(call)
       this.startFull()
     }
@@ -196,6 +189,20 @@ export class Dispatcher {
       this.deadlines.startClock()
       this.startTurn()
     })
+  }
+
+  /** Why it is not even queued; else it is attached. */
+  private refusal(call: PendingCall): ((call: PendingCall, about: About) => unknown) | undefined {
+    if (this.closed) return closedError
+    if (this.verdict !== undefined) return verdictError(this.verdict)
+    if (call.term.signal?.aborted) return abortError
+    try {
+      this.deadlines.attach(call)
+    } catch (broken) {
+      // A signal of somebody's own: no reason for other calls to fail.
+      return () => broken
+    }
+    return undefined
   }
 
   /** Behind a running trip only full ones: what comes meanwhile goes together. */

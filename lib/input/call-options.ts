@@ -13,9 +13,10 @@ export interface NormalizedCallOptions {
 /** By its shape: Node 10 has no AbortSignal, and people bring their own. */
 export function checkSignal(value: unknown, field: string): AbortSignal | undefined {
   if (value === undefined) return undefined
-  const signal = value as { aborted?: unknown; addEventListener?: unknown } | null
-  const shaped = typeof signal === 'object' && signal !== null && typeof signal.aborted === 'boolean'
-  if (!shaped || typeof signal.addEventListener !== 'function') throw invalidType(field, 'AbortSignal', value)
+  const signal = (typeof value === 'object' && value !== null ? value : {}) as Record<string, unknown>
+  const { aborted, addEventListener, removeEventListener } = signal
+  const shaped = typeof addEventListener === 'function' && typeof removeEventListener === 'function'
+  if (!shaped || typeof aborted !== 'boolean') throw invalidType(field, 'AbortSignal', value)
   return value as AbortSignal
 }
 

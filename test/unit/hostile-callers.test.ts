@@ -119,6 +119,30 @@ describe('an abort', () => {
     await ipvs.close()
   })
 
+  it('needs a signal that can be left again', async () => {
+    const { ipvs } = await openScripted('mainline')
+    const half = { aborted: false, addEventListener() {} }
+    const call = ipvs.services.list({ signal: half as unknown as AbortSignal })
+    expect(await failure(call)).toMatchObject({ code: 'ERR_INVALID_ARG_TYPE', field: 'options.signal' })
+    await ipvs.close()
+  })
+
+  it('with a signal that takes no listener fails its own call alone', async () => {
+    const { ipvs } = await openScripted('mainline')
+    const { signal } = new AbortController()
+    signal.addEventListener = () => {
+      throw new Error('no listeners')
+    }
+    let inside: Promise<unknown>[] = []
+    const outcomes = await ipvs.batch((b) => {
+      inside = [ipvs.services.list({ signal }), ipvs.services.list()]
+      b.services.add(WEB)
+    })
+    expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled'])
+    expect(String(await failure(inside[0] as Promise<unknown>))).toContain('no listeners')
+    expect(await inside[1]).toEqual([])
+    await ipvs.close()
+  })
 })
 
 describe('commands that go together and are answered apart', () => {

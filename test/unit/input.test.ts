@@ -600,7 +600,9 @@ describe('daemons and timeouts', () => {
 
 describe('options', () => {
   it('takes a signal by its shape', () => {
-    const signal = { aborted: false, addEventListener() {} }
+    const half = { aborted: false, addEventListener() {} }
+    const signal = { ...half, removeEventListener() {} }
+    expect(refusal(() => checkCallOptions({ signal: half })).code).toBe(TYPE)
     expect(checkCallOptions({ signal, timeout: 1 })).toEqual({ signal, timeout: 1 })
     expect(checkCallOptions({ signal: new AbortController().signal }).timeout).toBeUndefined()
     expect(checkCallOptions(undefined)).toEqual({ signal: undefined, timeout: undefined })
