@@ -1,7 +1,7 @@
 // Calls made in one tick come to the same as calls that are awaited one by one, whatever they share on their way.
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { Ipvs } from '../../lib'
+import { Ipvs, type ServiceKey } from '../../lib'
 import { FakeKernel } from '../../lib/testing'
 
 const services = [
@@ -21,12 +21,15 @@ const calls = [
   ...(['services.add', 'services.ensure', 'services.get', 'services.remove', 'services.update'] as const),
   ...(['destinations.add', 'destinations.set', 'destinations.update', 'destinations.ensure'] as const),
   ...(['destinations.remove', 'destinations.get', 'destinations.list', 'snapshot', 'flush'] as const),
+  ...(['localAddresses.add', 'localAddresses.set', 'localAddresses.ensure', 'localAddresses.get'] as const),
+  ...(['localAddresses.remove', 'localAddresses.list', 'zero', 'iterate', 'batch', 'everything'] as const),
 ]
 /** More of what looks into a list. */
 const weighted = [
   ...calls,
   ...(['destinations.ensure', 'destinations.ensure', 'destinations.ensure', 'destinations.update'] as const),
   ...(['destinations.update', 'destinations.get', 'destinations.get', 'services.ensure'] as const),
+  ...(['localAddresses.ensure', 'localAddresses.ensure', 'localAddresses.set', 'batch', 'batch'] as const),
 ]
 const steps: fc.Arbitrary<Step[]> = fc.array(
   fc.record({
@@ -37,6 +40,12 @@ const steps: fc.Arbitrary<Step[]> = fc.array(
   }),
   { minLength: 1, maxLength: 40 },
 )
+
+async function read<T>(items: AsyncIterable<T>): Promise<T[]> {
+  const found: T[] = []
+  for await (const item of items) found.push(item)
+  return found
+}
 
 function start(ipvs: Ipvs, { call, service, port, weight }: Step): Promise<unknown> {
   const key = services[service]
@@ -71,8 +80,43 @@ function start(ipvs: Ipvs, { call, service, port, weight }: Step): Promise<unkno
       return ipvs.snapshot()
     case 'flush':
       return ipvs.flush()
+    case 'localAddresses.add':
+      return ipvs.localAddresses.add(key, `10.1.0.${port}`)
+    case 'localAddresses.set':
+      return ipvs.localAddresses.set(key, [`10.1.0.${port}`, `10.1.0.${weight}`].slice(0, weight))
+    case 'localAddresses.ensure':
+      return ipvs.localAddresses.ensure(key, `10.1.0.${port}`)
+    case 'localAddresses.get':
+      return ipvs.localAddresses.get(key, `10.1.0.${port}`)
+    case 'localAddresses.remove':
+      return ipvs.localAddresses.remove(key, `10.1.0.${port}`)
+    case 'localAddresses.list':
+      return ipvs.localAddresses.list(key)
+    case 'zero':
+      return ipvs.zero(weight === 0 ? undefined : key)
+    case 'iterate':
+      return read<unknown>(weight === 0 ? ipvs.services.iterate() : ipvs.destinations.iterate(key))
+    case 'everything':
+      return ipvs.services.list()
+    case 'batch':
+      return ipvs
+        .batch((batch) => {
+          batch.services.ensure({ ...key, scheduler })
+          batch.destinations.add(key, input)
+          batch.destinations.ensure(key, { ...input, port: 1 + (port % 3) })
+          if (weight === 1) batch.services.remove(services[1 - service] as ServiceKey)
+          if (weight === 2) batch.destinations.update(key, target, { weight: 7 })
+          batch.localAddresses.ensure(key, `10.1.0.${port}`)
+          batch.destinations.remove(key, { ...target, port: 1 + ((port + 1) % 3) })
+          batch.zero(key)
+        })
+        .then((ends) =>
+          ends.map((end) => (end.status === 'rejected' ? [end.operation, codeOf(end.error)] : end)),
+        )
   }
 }
+
+const codeOf = ({ code }: { code: string }) => code
 
 const outcome = (promise: Promise<unknown>): Promise<unknown> =>
   promise.then(
