@@ -1,4 +1,4 @@
-/** AbortSignals of calls: one listener for all calls with the same signal, since a batch can have thousands. */
+/** AbortSignals of calls: one listener for all calls with the same signal, since a batch can have thousands, and Node warns of 11. */
 
 interface Listening<T> {
   readonly calls: Set<T>
@@ -6,7 +6,8 @@ interface Listening<T> {
 }
 
 export class AbortSignals<T> {
-  private readonly listening = new Map<AbortSignal, Listening<T>>()
+  /** An iteration can be forgotten in the middle: nothing but its signal keeps it then. */
+  private readonly listening = new WeakMap<AbortSignal, Listening<T>>()
 
   constructor(private readonly aborted: (call: T) => void) {}
 

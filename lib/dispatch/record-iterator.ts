@@ -1,5 +1,6 @@
 /** The iterator behind `iterate()`. Own code: an async generator takes several turns of the microtask queue for each item. */
 
+import { AbortSignals } from './abort-signals'
 import { failsForCaller } from './caller-stack'
 
 interface Waiter<T> {
@@ -8,6 +9,8 @@ interface Waiter<T> {
 
 /** What starts the reading: `push` takes what comes. */
 export type StartReading<T> = (push: (items: readonly T[]) => void) => Promise<void>
+
+const signals = new AbortSignals<RecordIterator<unknown>>((iterator) => iterator.abort())
 
 /**
  * Gives on what is pushed. The first `next()` starts; when that fails, so does the iteration, after the items before.
@@ -23,28 +26,13 @@ export class RecordIterator<T> implements AsyncIterableIterator<T> {
   /** It was aborted while it was read: the call ends by itself, and says whether it was sent. */
   private discards = false
   private failure: { readonly error: unknown } | undefined
-  private readonly abort: () => void
 
   /** An abort of `signal` ends the iteration at once; `aborted` is why, where nothing is being read. */
   constructor(
     private readonly start: StartReading<T>,
     private readonly signal?: AbortSignal,
     private readonly aborted: (sent: boolean) => unknown = () => undefined,
-  ) {
-    this.abort = () => {
-      this.chunks.length = 0
-      if (this.started && !this.ended) {
-        this.discards = true
-        return
-      }
-      const sent = this.started
-      this.started = true
-      this.ended = false
-      this.end({ error: this.aborted(sent) })
-    }
-    if (signal?.aborted) this.abort()
-    else signal?.addEventListener('abort', this.abort)
-  }
+  ) {}
 
   [Symbol.asyncIterator](): this {
     return this
@@ -68,9 +56,25 @@ export class RecordIterator<T> implements AsyncIterableIterator<T> {
     return Promise.resolve({ done: true, value: undefined })
   }
 
+  /** @internal */
+  abort(): void {
+    this.chunks.length = 0
+    if (!this.ended) {
+      this.discards = true
+      return
+    }
+    this.ended = false
+    this.end({ error: this.aborted(true) })
+  }
+
   private begin(): void {
     if (this.started) return
     this.started = true
+    if (this.signal?.aborted) {
+      this.end({ error: this.aborted(false) })
+      return
+    }
+    if (this.signal) signals.join(this.signal, this)
     this.start((items) => {
       if (this.ended || this.discards || items.length === 0) return
       this.chunks.push(items)
@@ -90,7 +94,7 @@ export class RecordIterator<T> implements AsyncIterableIterator<T> {
   }
 
   private serve(): void {
-    if (this.ended && this.chunks.length === 0) this.signal?.removeEventListener('abort', this.abort)
+    if (this.signal && this.ended && this.chunks.length === 0) signals.leave(this.signal, this)
     while (this.waiting.length > 0) {
       const [chunk] = this.chunks
       if (!chunk && !this.ended) return

@@ -1,6 +1,6 @@
 // Callers that call from where nobody calls: from a batch that is under way, from a tracing channel, from a continuation.
 import { tracingChannel } from 'node:diagnostics_channel'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { Ipvs } from '../../lib'
 import type { TracedCall } from '../../lib/dispatch/tracing'
 import { FakeKernel } from '../../lib/testing'
@@ -116,6 +116,25 @@ describe('an abort', () => {
     })()
     expect(await failure(read)).toMatchObject({ code: 'ABORT_ERR', sent: true })
     await before
+    await ipvs.close()
+  })
+
+  it('is listened to once by all iterations, and by none that have not begun or are over', async () => {
+    const { ipvs } = await openScripted('mainline', ({ operation }) =>
+      operation === 'serviceList' ? { services: [serviceRecord('192.0.2.1', 80)] } : undefined,
+    )
+    const { signal } = new AbortController()
+    const added = vi.spyOn(signal, 'addEventListener')
+    const removed = vi.spyOn(signal, 'removeEventListener')
+    const iterations = Array.from({ length: 20 }, () => ipvs.services.iterate({ signal }))
+    expect(added).not.toHaveBeenCalled()
+    for (const one of await Promise.all(iterations.map((items) => items.next()))) {
+      expect(one).toMatchObject({ done: false, value: { port: 80 } })
+    }
+    // One more for all the calls that read.
+    expect(added).toHaveBeenCalledTimes(2)
+    for (const items of iterations) expect((await items.next()).done).toBe(true)
+    expect(removed).toHaveBeenCalledTimes(2)
     await ipvs.close()
   })
 
