@@ -453,6 +453,80 @@ describe('deadlines', () => {
     expect(transport.operations).toEqual(['info'])
   })
 
+  const silence = { error: 110, syscall: 4, flags: outcomeFlags.sent | outcomeFlags.timedOut }
+
+  /** The next job is answered piece by piece, by what is returned. */
+  function inPieces(): { answer(requestIndex: number, more: boolean, outcome?: object): void } {
+    const job = { answer: (_: number, __: boolean, ___?: object) => {} }
+    transport.intercept = (_, onReply) =>
+      new Promise((resolve) => {
+        transport.intercept = undefined
+        job.answer = (requestIndex, more, outcome = { flags: outcomeFlags.sent }) => {
+          onReply(writeReply({ outcomes: [{ requestIndex, ...outcome }] }, more))
+          if (!more) resolve()
+        }
+      })
+    return job
+  }
+
+  it('have passed for a call that waits when the engine has found the kernel silent as long', async () => {
+    const job = inPieces()
+    const first = failure(run(simple('info', 1), 200))
+    const slow = run(simple('info', 2), 1000)
+    await transport.arrived(1)
+    const second = failure(run(simple('flush', 3, LATER), 200))
+    const third = run(simple('flush', 4, LATER), 1000)
+    await pass(201)
+    job.answer(0, true, silence)
+    expect(await first).toMatchObject({ code: 'ERR_IPVS_TIMEOUT', sent: true })
+    expect(await second).toMatchObject({ code: 'ERR_IPVS_TIMEOUT', sent: false })
+    expect(ended).toHaveLength(2)
+    job.answer(1, false)
+    expect([await slow, await third]).toEqual([2, 4])
+  })
+
+  it('are left to the engine while it gives signs of life', async () => {
+    const job = inPieces()
+    const first = failure(run(simple('info', 1), 200))
+    const second = run(simple('info', 2), 600)
+    await transport.arrived(1)
+    await pass(650)
+    job.answer(0, true, silence)
+    expect(await first).toMatchObject({ code: 'ERR_IPVS_TIMEOUT', sent: true })
+    for (let i = 0; i < 5; i++) await pass(100)
+    expect(ended).toHaveLength(1)
+    job.answer(1, false)
+    expect(await second).toBe(2)
+  })
+
+  it('do not pass for a call that waits while the kernel answers what was called before', async () => {
+    const job = inPieces()
+    const first = Promise.all([1, 2, 3].map((value) => run(simple('info', value), 200)))
+    await transport.arrived(1)
+    const second = run(simple('flush', 4, LATER), 200)
+    for (const index of [0, 1]) {
+      await pass(600)
+      job.answer(index, true)
+    }
+    await pass(600)
+    job.answer(2, false)
+    expect([await first, await second]).toEqual([[1, 2, 3], 4])
+  })
+
+  it('do not pass while the caller is at work in the tick of the call', async () => {
+    transport.hold()
+    const short = failure(run(simple('info', 1), 100))
+    const long = run(simple('info', 2), 600)
+    now += 800
+    vi.advanceTimersByTime(800)
+    await transport.arrived(1)
+    await pass(700)
+    expect(await short).toMatchObject({ code: 'ERR_IPVS_TIMEOUT', sent: true })
+    expect(ended).toEqual(['ERR_IPVS_TIMEOUT'])
+    transport.release()
+    expect(await long).toBe(2)
+  })
+
   it('leave the engine some time of grace, then give a stuck transport up', async () => {
     transport.hold()
     const stuck = failure(run(simple('info', 1), 200))
@@ -598,6 +672,28 @@ describe('a family that is gone', () => {
       expect(await two).toMatchObject({ hint: ownError(code).hint })
     },
   )
+
+  it('of another module ends what waits for it, and all that comes: nothing is sent to that one', async () => {
+    transport.script = () => ({ errno: 2, flags: outcomeFlags.familyChanged })
+    let verdict = (_: Error) => {}
+    const looked = new Promise<void>((resolve) => {
+      hooks.whenReopened = () =>
+        new Promise((_, reject) => {
+          verdict = reject
+          resolve()
+        })
+    })
+    const calls = [failure(run(simple('info', 1)))]
+    await looked
+    calls.push(failure(run(simple('flush', 2, LATER))))
+    await new Promise(setImmediate)
+    verdict(ownError('ERR_IPVS_MODULE_CHANGED', { operation: 'open' }))
+    for (const error of await Promise.all(calls)) {
+      expect(error).toMatchObject({ code: 'ERR_IPVS_MODULE_CHANGED', sent: false })
+    }
+    expect((await failure(run(simple('flush', 3, LATER)))).code).toBe('ERR_IPVS_MODULE_CHANGED')
+    expect(transport.operations).toEqual(['info'])
+  })
 
   it('keeps the outcome of what was executed', async () => {
     let jobs = 0
