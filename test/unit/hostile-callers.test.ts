@@ -165,6 +165,34 @@ describe('an abort', () => {
 })
 
 describe('commands that go together and are answered apart', () => {
+  it('keep their place among reads when the family was gone', async () => {
+    const { ipvs, transport } = await openScripted('mainline', () =>
+      transport.jobs.length === 1 ? { errno: 2, flags: outcomeFlags.familyChanged } : undefined,
+    )
+    await Promise.all([
+      ipvs.destinations.list(WEB),
+      ipvs.destinations.add(WEB, masq(1)),
+      ipvs.destinations.list(WEB),
+      ipvs.destinations.set(WEB, masq(1)),
+    ])
+    const order = ['destinationList', 'destinationAdd', 'destinationList', 'destinationSet']
+    expect(transport.trips).toEqual([order, order])
+    await ipvs.close()
+  })
+
+  it('are a thousand that go out at once, and the machine is looked at anew', async () => {
+    const { ipvs, transport } = await openScripted('fullnat-v3')
+    await ipvs.localAddresses.add(WEB, '10.1.0.1')
+    transport.cpuState = { online: 2, reserved: 2 }
+    const outcomes = await ipvs.batch((b) => {
+      for (let i = 0; i < 1000; i++) b.localAddresses.add(WEB, `10.1.${i >> 8}.${i & 255}`)
+    })
+    const codes = new Set(outcomes.map((end) => end.status === 'rejected' && end.error.code))
+    expect([...codes]).toEqual(['ERR_IPVS_RESERVE_CORE'])
+    expect(transport.operations).toEqual(['localAddressAdd'])
+    await ipvs.close()
+  })
+
   it('have each its own end when the rest is lost, one that is sent again included', async () => {
     const { ipvs, transport } = await openScripted('mainline')
     transport.intercept = (_, onReply) => {
