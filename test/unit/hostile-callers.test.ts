@@ -39,6 +39,66 @@ describe('a call made while a batch is filled', () => {
   })
 })
 
+describe('a batch', () => {
+  it('keeps commands and what reads before it writes in the order in which they were put in', async () => {
+    const { ipvs, transport } = await openScripted('mainline', ({ operation, target }) => {
+      if (operation === 'serviceGet') return { services: [serviceRecord('192.0.2.1', 80)] }
+      return target.port === 82 ? { errno: 17 } : undefined
+    })
+    const outcomes = await ipvs.batch((b) => {
+      b.destinations.add(WEB, masq(1))
+      b.services.update(WEB, { scheduler: 'rr' })
+      b.destinations.add(WEB, masq(2))
+      b.services.update(WEB, { scheduler: 'wrr' })
+      b.destinations.add(WEB, masq(3))
+    })
+    expect(outcomes.map((end) => [end.operation, end.status])).toEqual([
+      ['destinations.add', 'fulfilled'],
+      ['services.update', 'fulfilled'],
+      ['destinations.add', 'rejected'],
+      ['services.update', 'fulfilled'],
+      ['destinations.add', 'fulfilled'],
+    ])
+    expect(transport.operations).toEqual([
+      'destinationAdd',
+      ...['serviceGet', 'serviceSet', 'destinationAdd'],
+      ...['serviceGet', 'serviceSet', 'destinationAdd'],
+    ])
+    await ipvs.close()
+  })
+
+  it('that throws behind a full thousand leaves the order of calls as it was', async () => {
+    const { ipvs, transport } = await openScripted('mainline')
+    const inside: Promise<unknown>[] = []
+    const outer = ipvs.batch((b) => {
+      b.services.add(WEB)
+      inside.push(
+        failure(
+          ipvs.batch((inner) => {
+            inside.push(ipvs.services.set(port(81)))
+            for (let i = 0; i < 1001; i++) inner.destinations.add(WEB, masq(i))
+            throw Object.assign(new Error('enough'), { code: 'ENOUGH' })
+          }),
+        ),
+        ipvs.services.remove(WEB),
+      )
+      b.services.set(WEB)
+    })
+    expect(await outer).toHaveLength(2)
+    expect(await Promise.all(inside)).toMatchObject([undefined, { code: 'ENOUGH' }, undefined])
+    const { operations } = transport
+    expect(operations.filter((operation) => operation === 'destinationAdd')).toHaveLength(1000)
+    expect(operations.filter((operation) => operation !== 'destinationAdd')).toEqual([
+      'serviceAdd',
+      'serviceSet',
+      'serviceSet',
+      'serviceRemove',
+    ])
+    expect(operations.slice(0, 3)).toEqual(['serviceAdd', 'serviceSet', 'destinationAdd'])
+    await ipvs.close()
+  })
+})
+
 describe('a subscriber of the tracing channel', () => {
   const subscribers = { start() {}, end() {}, asyncStart() {}, asyncEnd() {}, error() {} }
 
