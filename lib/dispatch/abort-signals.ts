@@ -29,7 +29,11 @@ export class AbortSignals<T> {
   leave(signal: AbortSignal, call: T): void {
     const known = this.listening.get(signal)
     if (!known?.calls.delete(call) || known.calls.size > 0) return
-    known.forget()
     this.listening.delete(signal)
+    try {
+      known.forget()
+    } catch {
+      // A signal of somebody's own: it is no reason for the call not to end.
+    }
   }
 }

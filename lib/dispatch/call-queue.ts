@@ -1,5 +1,6 @@
 /** Calls that wait for a trip, in the order in which they were made. */
 
+import { TRIP_REQUESTS } from '../border/request'
 import type { PendingCall } from './pending-call'
 
 /** Settled calls are taken out of a queue of at least so many when they are half of it. */
@@ -14,6 +15,11 @@ export class CallQueue {
 
   get calls(): readonly PendingCall[] {
     return this.waiting
+  }
+
+  /** There is enough for a trip. */
+  get full(): boolean {
+    return this.requests >= TRIP_REQUESTS
   }
 
   get last(): PendingCall | undefined {

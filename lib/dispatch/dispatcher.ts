@@ -5,7 +5,6 @@
  */
 
 import type { RequestFields } from '../border/request'
-import { TRIP_REQUESTS } from '../border/request'
 import type { About } from '../border/request-subject'
 import type { Transport } from '../border/transport'
 import type { Admission } from '../kernel/machine-rules'
@@ -19,6 +18,7 @@ import type { PendingCall, Settle } from './pending-call'
 import {
   abortError,
   closedError,
+  isVerdict,
   type PendingCommands,
   PendingPlan,
   Promises,
@@ -27,7 +27,7 @@ import {
 } from './pending-call'
 import type { KernelIdentity } from './settle-trip'
 import { TripSettler } from './settle-trip'
-import { beginTrip, CallTrace, pendingCommands, tracesCalls } from './tracing'
+import { beginTrip, pendingCommands, pendingPlan, tracesCalls } from './tracing'
 import type { Trip } from './trip'
 import { fillTrip } from './trip'
 
@@ -156,16 +156,7 @@ export class Dispatcher {
 
   private planned<T>(plan: CallPlan<T>, limits: CallLimits, settle: Settle<T>): PendingPlan {
     const packed = this.buffers.stage(plan.request.fields)
-    // Whoever hears of the call may make one.
-    const at = packed.count - 1
-    const term = this.deadlines.termFor(limits)
-    const trace = tracesCalls() ? new CallTrace(plan) : undefined
-    const settling = (trace ? trace.settling(settle) : settle) as Settle<unknown>
-    const call = new PendingPlan(term, packed, plan as CallPlan<unknown>, settling)
-    if (trace) trace.call = call
-    call.at = at
-    call.count = 1
-    return call
+    return pendingPlan(this.deadlines.termFor(limits), packed, plan, settle)
   }
 
   private append(call: PendingCall, behind: PendingCall[] | undefined): void {
@@ -210,15 +201,11 @@ export class Dispatcher {
     const { length } = this.running
     if (this.reopening || this.settler.stale.length > 0 || this.queue.calls.length === 0) return false
     if (length === 0) return true
-    return this.full && length < MOST_TRIPS && !(this.running[length - 1] as Trip).holds
-  }
-
-  private get full(): boolean {
-    return this.queue.requests >= TRIP_REQUESTS
+    return this.queue.full && length < MOST_TRIPS && !(this.running[length - 1] as Trip).holds
   }
 
   private startFull(): void {
-    if (this.full) this.start()
+    if (this.queue.full) this.start()
   }
 
   private start(): void {
@@ -234,10 +221,11 @@ export class Dispatcher {
 
   private startTrip(): void {
     this.admissions ??= this.hooks.admissions()
+    const refusals: (() => void)[] = []
     const { trip, rest } = fillTrip(
       this.queue.calls,
       this.admissions,
-      (call, error) => this.deadlines.reject(call, error),
+      (call, error) => refusals.push(() => this.deadlines.reject(call, error)),
       (call, parts) => {
         for (const part of parts) this.deadlines.attach(part)
         this.deadlines.detach(call)
@@ -245,7 +233,11 @@ export class Dispatcher {
     )
     this.queue.replace(rest)
     this.buffers.startAnew(rest.length === 0 ? undefined : trip?.packed)
-    if (!trip) return
+    if (trip) this.handOver(trip)
+    for (const refuse of refusals) refuse()
+  }
+
+  private handOver(trip: Trip): void {
     this.running.push(trip)
     const traceEnd = beginTrip(trip.packed.count, trip.calls.length)
     const request = trip.packed.job(this.hooks.kernel.dialectNumber)
@@ -320,7 +312,3 @@ export class Dispatcher {
     })
   }
 }
-
-/** What stays true for as long as the client lives. */
-const isVerdict = (error: unknown): boolean =>
-  (error as { readonly code?: unknown } | undefined)?.code === 'ERR_IPVS_MODULE_CHANGED'

@@ -288,3 +288,7 @@ export const verdictError =
   (verdict: unknown) =>
   (_: PendingCall, about: About): IpvsError =>
     reopenError(verdict, about)
+
+/** What stays true for as long as the client lives. */
+export const isVerdict = (error: unknown): boolean =>
+  (error as { readonly code?: unknown } | undefined)?.code === 'ERR_IPVS_MODULE_CHANGED'

@@ -3,12 +3,14 @@
  * and `'ipvs-fullnat:trip'` for each trip to the kernel. Without a subscriber nothing is made for them.
  */
 
+import type { RequestBuffer } from '../border/request'
 import type { About } from '../border/request-subject'
 import { now } from '../model/clock'
 import type { DestinationKey, ServiceKey } from '../model/types'
+import type { CallPlan } from './call-plan'
 import type { CommandRange } from './open-batch'
 import type { PendingCall, Settle, SettleCommands, Term } from './pending-call'
-import { PendingCommands } from './pending-call'
+import { PendingCommands, PendingPlan } from './pending-call'
 
 /** What subscribers of `ipvs-fullnat:call` get; times and `requests` are there at `asyncEnd`. */
 export interface TracedCall {
@@ -85,7 +87,7 @@ const { calls, trips } = open()
 export const tracesCalls = (): boolean => calls.active
 
 /** A call that somebody watches; `call` is set when there is one. */
-export class CallTrace {
+class CallTrace {
   call: PendingCall | undefined
   private readonly context: TracedCall
   private readonly madeAt = now()
@@ -165,6 +167,24 @@ export function pendingCommands(
   const traced = traceCommands(settle, abouts, base)
   const call = new PendingCommands(term, packed, at, count, traced.settle, base)
   traced.watch(call)
+  return call
+}
+
+/** A plan whose request is the last of `packed` as a call, traced where somebody watches. */
+export function pendingPlan<T>(
+  term: Term,
+  packed: RequestBuffer,
+  plan: CallPlan<T>,
+  settle: Settle<T>,
+): PendingPlan {
+  // Whoever hears of the call may make one.
+  const at = packed.count - 1
+  const trace = tracesCalls() ? new CallTrace(plan) : undefined
+  const settling = (trace ? trace.settling(settle) : settle) as Settle<unknown>
+  const call = new PendingPlan(term, packed, plan as CallPlan<unknown>, settling)
+  if (trace) trace.call = call
+  call.at = at
+  call.count = 1
   return call
 }
 

@@ -12,7 +12,7 @@ import { PendingCommands, PendingPlan } from './pending-call'
 /** `parts` are what is left of `call`, each a call of its own. */
 export type Split = (call: PendingCall, parts: readonly PendingCall[]) => void
 
-/** Rejects everything that a call stands for. */
+/** Rejects everything that a call stands for, when the trip has been filled: whoever hears of it may call or abort. */
 export type Refuse = (call: PendingCall, error: (about: About) => unknown) => void
 
 export interface Trip {
@@ -111,8 +111,9 @@ function admitted(
   }
   const kept: PendingCall[] = []
   for (let index = call.at; index < call.at + call.count; index++) {
-    if (refused.has(index)) call.reject(index, refused.get(index))
-    else kept.push(call.single(index))
+    const single = call.single(index)
+    if (refused.has(index)) refuse(single, () => refused.get(index))
+    else kept.push(single)
   }
   split(call, kept)
   return kept

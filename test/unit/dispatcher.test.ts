@@ -159,6 +159,32 @@ describe('jobs', () => {
   })
 })
 
+describe('calls made by whoever hears of a refusal', () => {
+  it('are sent, and what waits beside the refused ones is', async () => {
+    hooks.admissions = () => [
+      {
+        operation: Operation.localAddressAdd,
+        admit: () => {
+          throw ownError('ERR_IPVS_RESERVE_CORE', {})
+        },
+      },
+    ]
+    const plan = simple('localAddresses.add', 1, { fields: { operation: Operation.localAddressAdd } })
+    const made: Promise<unknown>[] = []
+    // So many of the queue are refused that it is swept while the trip is filled.
+    for (let i = 0; i < 100; i++) {
+      const reject = () => i >= 80 && made.push(run(simple('info', `made ${i}`)))
+      dispatcher.submit(plan, { timeout: 1000, signal: undefined }, { resolve() {}, reject })
+    }
+    const beside = Array.from({ length: 10 }, (_, i) => run(simple('info', `beside ${i}`)))
+    await Promise.all(beside)
+    await Promise.all(made)
+    expect(made).toHaveLength(20)
+    expect(transport.trips.flat()).toHaveLength(30)
+    expect(dispatcher.pending).toBe(0)
+  })
+})
+
 describe('read-modify-write', () => {
   it('is not overtaken by a later call', async () => {
     const update = run(modify({ service: 'a', object: '' }))

@@ -206,6 +206,19 @@ describe('an abort', () => {
     await ipvs.close()
   })
 
+  it('ends with a signal that cannot be left', async () => {
+    const { ipvs } = await openScripted('mainline')
+    const controller = new AbortController()
+    controller.signal.removeEventListener = () => {
+      throw new Error('no leaving')
+    }
+    expect(await ipvs.services.list({ signal: controller.signal })).toEqual([])
+    const aborted = failure(ipvs.services.list({ signal: controller.signal }))
+    controller.abort()
+    expect(await aborted).toMatchObject({ code: 'ABORT_ERR' })
+    await ipvs.close()
+  })
+
   it('with a signal that takes no listener fails its own call alone', async () => {
     const { ipvs } = await openScripted('mainline')
     const { signal } = new AbortController()
