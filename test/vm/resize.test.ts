@@ -16,7 +16,7 @@ const SNAPSHOTS = 10
 /** Milliseconds; a list takes longer. */
 const RESIZED_EVERY = 10
 
-const portsOf = (list: readonly ServiceInfo[]) => list.map((one) => ('port' in one ? one.port : -1))
+const portsOf = (list: readonly ServiceInfo[]) => list.map(({ port }) => port ?? -1)
 const everyPort = Array.from({ length: SERVICES }, (_, i) => i + 1)
 const sorted = (ports: readonly number[]) => [...ports].sort((a, b) => a - b)
 

@@ -15,6 +15,7 @@ import {
   Settings,
   startLab,
   vip,
+  // @ts-expect-error: a script without types
 } from './net/lab.mjs'
 import { until } from './net/until'
 import { library, PATIENT } from './support/library'
@@ -291,7 +292,7 @@ describe.skipIf(!canFlow)(`traffic${skipped}`, () => {
       const { answer, held } = await request(web, { hold: true })
       const list = await ipvs.localAddresses.list(web)
       expect(list).toEqual(
-        localAddresses.ipv4.map((address) => ({
+        localAddresses.ipv4.map((address: string) => ({
           address,
           portConflicts: expect.any(BigInt),
           connections: address === answer.peer ? 1 : 0,

@@ -94,6 +94,7 @@ function parseService(rest: string, hasEstablished: boolean) {
   const [, scheduler, established, flags] = hasEstablished
     ? (ESTABLISHED.exec(rest) ?? [])
     : [undefined, rest.split(' ')[0], undefined, rest]
+  if (scheduler === undefined || flags === undefined) throw new Error(`no service: ${rest}`)
   const persistence = /\bpersistent (\d+)(?: mask (\S+))?/.exec(flags)
   return {
     scheduler,
@@ -182,7 +183,7 @@ const endpoint = (address: string, port: number) =>
 
 export function nameOf(service: ServiceInfo): string {
   if (service.fwmark === undefined) {
-    return `${service.String(protocol).toUpperCase()} ${endpoint(service.address, service.port)}`
+    return `${String(service.protocol).toUpperCase()} ${endpoint(service.address, service.port)}`
   }
   return `FWM ${service.fwmark}${service.family === 'ipv6' ? ' IPv6' : ''}`
 }
