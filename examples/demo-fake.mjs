@@ -6,6 +6,7 @@ import { Ipvs } from 'ipvs-fullnat'
 import { FakeKernel } from 'ipvs-fullnat/testing'
 import { configure } from './director.mjs'
 import { render } from './list.mjs'
+import { fail, say, show } from './report.mjs'
 
 const DIALECT = 'fullnat-v3'
 const REQUESTS = 6
@@ -15,14 +16,6 @@ const wanted = {
   realServers: ['10.0.0.2', '10.0.0.3'].map((address) => ({ address, port: 8080 })),
 }
 const service = { protocol: 'tcp', ...wanted.vip }
-
-let step = 0
-const say = (text) => console.log(`\n${++step}. ${text}`)
-const show = (text) => console.log(`   ${text}`.trimEnd())
-const fail = (text) => {
-  show(`FAILED: ${text}`)
-  process.exitCode = 1
-}
 
 const clientOf = (i) => `192.168.100.2:${40000 + i}`
 

@@ -5,17 +5,10 @@ import { Ipvs } from 'ipvs-fullnat'
 import { clients, localAddresses, realServers, startLab, vip } from '../test/vm/net/lab.mjs'
 import { configure } from './director.mjs'
 import { render } from './list.mjs'
+import { fail, say, show } from './report.mjs'
 
 const REQUESTS = 6
 const PORT = 80
-
-let step = 0
-const say = (text) => console.log(`\n${++step}. ${text}`)
-const show = (text) => console.log(`   ${text}`.trimEnd())
-const fail = (text) => {
-  show(`FAILED: ${text}`)
-  process.exitCode = 1
-}
 
 const wanted = {
   vip: { address: vip.ipv4, port: PORT },

@@ -49,7 +49,7 @@ export interface RequestFields {
   /** A snapshot with local addresses. */
   readonly localAddresses?: boolean
   /** `Transport` of layout.gen, where it is not that of the client (fullnat-v2 removes services over sockopt). */
-  readonly transport?: number
+  readonly transport?: number | undefined
 }
 
 /** Requests that one job takes at most, so that settling them does not hold the event loop up. */
@@ -138,7 +138,7 @@ export class RequestBuffer extends RecordMemory {
     return this.used >= TRIP_REQUESTS
   }
 
-  /** Has more room than a job needs: it was filled by a program with thousands of requests. */
+  /** Has more room than a job needs: it was filled by a plan with thousands of requests. */
   get oversized(): boolean {
     return this.buffer.byteLength > RequestHeaderLayout.size + TRIP_REQUESTS * RequestLayout.size
   }

@@ -27,7 +27,6 @@ import {
   setDestination,
   updateDestination,
 } from './destinations'
-import type {} from './local-addresses'
 import { addLocalAddress, ensureLocalAddress, removeLocalAddress } from './local-addresses'
 import type { Context } from './operation'
 import { addService, ensureService, removeService, setService, updateService } from './services'

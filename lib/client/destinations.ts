@@ -152,7 +152,7 @@ export function ensureDestination(
   }
 }
 
-export function getDestination(
+function getDestination(
   context: Context,
   key: ServiceKey,
   target: DestinationKey,

@@ -13,7 +13,7 @@ import { withinLimits } from '../dispatch/within-limits'
 import { invalidType } from '../errors/argument-errors'
 import { ownError } from '../errors/ipvs-error'
 import { openNativeTransport } from '../host/native-transport'
-import { checkBoolean, checkCallOptions, checkObject } from '../input'
+import { checkBoolean, checkCallOptions, checkProperties, PropertyNames } from '../input'
 import type { Capabilities } from '../kernel/capabilities'
 import { admissionsOf } from '../kernel/machine-rules'
 import type { CallOptions, Dialect } from '../model/call-types'
@@ -30,6 +30,8 @@ import type { Context, Runner } from './operation'
 import { Services } from './services'
 import { TimeoutMethods } from './timeouts'
 import { flushTable, readInfo, snapshotIdentity, takeSnapshot, zeroCounters } from './whole-table'
+
+const SNAPSHOT_OPTIONS = new PropertyNames(['consistent', 'signal', 'timeout'])
 
 export interface SnapshotOptions extends CallOptions {
   /**
@@ -143,13 +145,16 @@ export class Ipvs {
 
   /** Services, destinations and local addresses, in one trip. */
   async snapshot(options?: SnapshotOptions): Promise<Snapshot> {
-    const { consistent, ...call } =
-      options === undefined ? { consistent: undefined } : checkObject(options, 'options')
+    const { consistent, signal, timeout } =
+      options === undefined
+        ? ({} as SnapshotOptions)
+        : (checkProperties(options, 'options', SNAPSHOT_OPTIONS) as SnapshotOptions)
     if (consistent !== undefined) checkBoolean(consistent, 'options.consistent')
-    let services = await this.run((context) => takeSnapshot(context), call as CallOptions)
+    const call = { signal, timeout }
+    let services = await this.run((context) => takeSnapshot(context), call)
     if (consistent !== true) return { services, consistent: undefined }
     for (let i = 1; i < CONSISTENT_TRIES; i++) {
-      const again = await this.run((context) => takeSnapshot(context), call as CallOptions)
+      const again = await this.run((context) => takeSnapshot(context), call)
       const same = snapshotIdentity(services) === snapshotIdentity(again)
       services = again
       if (same) return { services, consistent: true }

@@ -94,7 +94,7 @@ export function ensureLocalAddress(
   }
 }
 
-function readProgram<T>(
+function readPlan<T>(
   { capabilities }: Context,
   operation: string,
   key: ServiceKey,
@@ -134,7 +134,7 @@ function getLocalAddress(
   }
 }
 
-function coverageProgram(
+function coveragePlan(
   context: Context,
   service: ServiceKey,
   cpuState: () => CpuState | undefined,
@@ -147,10 +147,10 @@ function coverageProgram(
       description: 'the CPUs of this machine cannot be told: /sys or /proc/sys is not readable',
     })
   }
-  return readProgram(context, operation, service, (found) => coverage(found, state))
+  return readPlan(context, operation, service, (found) => coverage(found, state))
 }
 
-function streamProgram(
+function streamPlan(
   { capabilities }: Context,
   key: ServiceKey,
   push: (items: readonly LocalAddressInfo[]) => void,
@@ -179,7 +179,7 @@ export class LocalAddresses {
   /** All local addresses of a service. Rejects with `ESRCH` where there is no such service. */
   list(service: ServiceKey, options?: CallOptions): Promise<LocalAddressInfo[]> {
     return this.runner.run(
-      (context) => readProgram(context, 'localAddresses.list', service, (found) => found),
+      (context) => readPlan(context, 'localAddresses.list', service, (found) => found),
       options,
     )
   }
@@ -187,7 +187,7 @@ export class LocalAddresses {
   /** All local addresses of a service, as they come. Rejects with `ESRCH` where there is no such service. */
   iterate(service: ServiceKey, options?: CallOptions): AsyncIterableIterator<LocalAddressInfo> {
     return this.runner.stream<LocalAddressInfo>(
-      (context, push) => streamProgram(context, service, push),
+      (context, push) => streamPlan(context, service, push),
       options,
     )
   }
@@ -240,6 +240,6 @@ export class LocalAddresses {
    * has one list for all, shown as CPU 0. Rejects with `ESRCH` where there is no such service.
    */
   coverage(service: ServiceKey, options?: CallOptions): Promise<LocalAddressCoverage> {
-    return this.runner.run((context) => coverageProgram(context, service, this.cpuState), options)
+    return this.runner.run((context) => coveragePlan(context, service, this.cpuState), options)
   }
 }

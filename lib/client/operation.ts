@@ -5,7 +5,7 @@ import type { CallPlan, Write } from '../dispatch/call-plan'
 import type { Capabilities } from '../kernel/capabilities'
 import type { CallOptions } from '../model/call-types'
 
-/** What programs are made for. */
+/** What commands and plans are made for. */
 export interface Context {
   readonly capabilities: Capabilities
   /** The client was opened with `force`. */
@@ -23,13 +23,13 @@ export interface Send {
   ): Promise<void>
 }
 
-/** Runs commands and programs: at once for a client, later for a batch. */
+/** Runs commands and plans: at once for a client, later for a batch. */
 export interface Runner {
   /** `build` validates and throws; the promise rejects then. */
   run<T>(build: (context: Context) => CallPlan<T>, options: CallOptions | undefined): Promise<T>
   /** Like `run`, for what is one request without a result, but for traps of some kernels. */
   send: Send
-  /** Like `run`, for programs that hand over what they find piece by piece. */
+  /** Like `run`, for plans that hand over what they find piece by piece. */
   stream<T>(
     build: (context: Context, push: (items: readonly T[]) => void) => CallPlan<void>,
     options: CallOptions | undefined,

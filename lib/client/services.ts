@@ -4,6 +4,7 @@ import { decodeDestination, decodeService, decodeServiceConfig } from '../border
 import { Operation, Transport } from '../border/layout.gen'
 import type { CallPlan, Command, PlannedRequest, Write } from '../dispatch/call-plan'
 import { FollowUp, nothing, startWith } from '../dispatch/call-plan'
+import { lockOfService } from '../dispatch/object-locks'
 import {
   checkDestinationKey,
   checkServiceChange,
@@ -21,7 +22,6 @@ import {
   serviceFlagsMask,
 } from '../kernel/rules'
 import type { CallOptions, EnsureResult } from '../model/call-types'
-import { serviceKeyId } from '../model/keys'
 import type { NormalizedServiceConfig, NormalizedServiceKey } from '../model/normalized'
 import { PROTOCOLS } from '../model/numbers'
 import type { DestinationInfo, ServiceConfig, ServiceInfo, ServiceInput, ServiceKey } from '../model/types'
@@ -32,8 +32,6 @@ import { collect, forward } from './operation'
 import { sameServiceConfig } from './same-config'
 
 const ESRCH = 'ESRCH'
-
-const lockOf = (service: NormalizedServiceKey) => ({ service: serviceKeyId(service.key), object: '' })
 
 function write(
   { capabilities }: Context,
@@ -70,6 +68,27 @@ function mustKeepTimeout(
   return service.kind === 'fwmark' || service.protocol === PROTOCOLS.tcp
 }
 
+/** Sets what `change` makes of the configuration that the kernel holds. */
+function rewrite(
+  context: Context,
+  operation: string,
+  service: NormalizedServiceKey,
+  change: (current: NormalizedServiceConfig) => NormalizedServiceConfig,
+): CallPlan<void> {
+  const found: NormalizedServiceConfig[] = []
+  const subject = { service: service.key }
+  return {
+    operation,
+    subject,
+    lock: lockOfService(subject),
+    request: readConfig(service, found),
+    done: () => {
+      const config = change(found[0] as NormalizedServiceConfig)
+      return new FollowUp<void>([write(context, Operation.serviceSet, service, config)], nothing)
+    },
+  }
+}
+
 export function addService(context: Context, input: ServiceInput): Command {
   const operation = 'services.add'
   const { service, config, change, listed } = checkServiceInput(input)
@@ -82,18 +101,7 @@ export function setService(context: Context, input: ServiceInput): Write {
   const { service, config, change } = checkServiceInput(input)
   ruleService(context.capabilities, service, change, operation, false)
   if (!mustKeepTimeout(context, service, config)) return write(context, Operation.serviceSet, service, config)
-  const found: NormalizedServiceConfig[] = []
-  return {
-    operation,
-    subject: { service: service.key },
-    lock: lockOf(service),
-    request: readConfig(service, found),
-    done: () => {
-      const establishedTimeout = found[0]?.establishedTimeout
-      const kept = { ...config, establishedTimeout }
-      return new FollowUp<void>([write(context, Operation.serviceSet, service, kept)], nothing)
-    },
-  }
+  return rewrite(context, operation, service, ({ establishedTimeout }) => ({ ...config, establishedTimeout }))
 }
 
 export function updateService(context: Context, key: ServiceKey, change: ServiceConfig): CallPlan<void> {
@@ -101,17 +109,7 @@ export function updateService(context: Context, key: ServiceKey, change: Service
   const service = checkServiceKey(key)
   const named = checkServiceChange(change, service)
   ruleService(context.capabilities, service, named, operation, false)
-  const found: NormalizedServiceConfig[] = []
-  return {
-    operation,
-    subject: { service: service.key },
-    lock: lockOf(service),
-    request: readConfig(service, found),
-    done: () => {
-      const config = mergeService(found[0] as NormalizedServiceConfig, named)
-      return new FollowUp<void>([write(context, Operation.serviceSet, service, config)], nothing)
-    },
-  }
+  return rewrite(context, operation, service, (current) => mergeService(current, named))
 }
 
 export function ensureService(context: Context, input: ServiceInput): CallPlan<EnsureResult> {
@@ -132,15 +130,16 @@ export function ensureService(context: Context, input: ServiceInput): CallPlan<E
       code === ESRCH ? { value: add() } : undefined,
     )
   }
+  const subject = { service: service.key }
   return {
     operation,
-    subject: { service: service.key },
-    lock: lockOf(service),
+    subject,
+    lock: lockOfService(subject),
     ...startWith(ensureBy(look)),
   }
 }
 
-export function getService(context: Context, key: ServiceKey): CallPlan<ServiceInfo | undefined> {
+function getService(context: Context, key: ServiceKey): CallPlan<ServiceInfo | undefined> {
   const operation = 'services.get'
   const service = checkServiceKey(key)
   ruleServiceKey(context.capabilities, service, operation)
@@ -190,9 +189,7 @@ export function removeService(context: Context, key: ServiceKey): Write {
     fields: {
       operation: Operation.serviceRemove,
       service,
-      ...(removesServiceBySockopt(capabilities.dialect, service, capabilities.transport)
-        ? { transport: Transport.sockopt }
-        : {}),
+      transport: removesServiceBySockopt(capabilities.dialect, service) ? Transport.sockopt : undefined,
     },
   }
   if (!removesDestinationsFirst(capabilities.dialect)) return remove
@@ -200,7 +197,7 @@ export function removeService(context: Context, key: ServiceKey): Write {
   return {
     operation,
     subject,
-    lock: lockOf(service),
+    lock: lockOfService(subject),
     request: {
       fields: { operation: Operation.destinationList, service },
       sinks: [collect('destinations', decodeDestination, found)],

@@ -2,9 +2,10 @@
 
 import { decodeDestination, decodeInfo, decodeLocalAddress, decodeService } from '../border/decode'
 import { DestinationLayout, LocalAddressLayout, Operation } from '../border/layout.gen'
-import type { Reply } from '../border/reply'
+import type { RecordSink, Reply } from '../border/reply'
 import type { CallPlan, Command, PlannedRequest, Write } from '../dispatch/call-plan'
 import { FollowUp, nothing } from '../dispatch/call-plan'
+import { lockOfService } from '../dispatch/object-locks'
 import { checkServiceKey } from '../input'
 import { expressibleBySockopt, removesDestinationsFirst, ruleWrites, ruleZero } from '../kernel/rules'
 import { serviceKeyId } from '../model/keys'
@@ -28,8 +29,20 @@ interface Building {
 
 /** Destinations and local addresses name their service by its ordinal among those of the same snapshot. */
 function snapshotRequest(services: Building[], localAddresses: boolean): PlannedRequest {
-  const parent = (reply: Reply, start: number, offset: number) =>
-    services[reply.numbers[(start + offset) >> 2] as number]
+  const intoOwner = (
+    section: 'destinations' | 'localAddresses',
+    parent: number,
+    put: (owner: Building, reply: Reply, index: number) => void,
+  ): RecordSink => ({
+    section,
+    take(reply, from, to) {
+      const { start, stride } = reply[section]
+      for (let i = from; i < to; i++) {
+        const owner = services[reply.numbers[(start + i * stride + parent) >> 2] as number]
+        if (owner) put(owner, reply, i)
+      }
+    },
+  })
   return {
     fields: { operation: Operation.snapshot, localAddresses },
     sinks: [
@@ -41,26 +54,12 @@ function snapshotRequest(services: Building[], localAddresses: boolean): Planned
           }
         },
       },
-      {
-        section: 'destinations',
-        take(reply, from, to) {
-          const { start, stride } = reply.destinations
-          for (let i = from; i < to; i++) {
-            const owner = parent(reply, start + i * stride, DestinationLayout.parent)
-            owner?.destinations.push(decodeDestination(reply, i))
-          }
-        },
-      },
-      {
-        section: 'localAddresses',
-        take(reply, from, to) {
-          const { start, stride } = reply.localAddresses
-          for (let i = from; i < to; i++) {
-            const owner = parent(reply, start + i * stride, LocalAddressLayout.parent)
-            owner?.localAddresses.push(decodeLocalAddress(reply, i))
-          }
-        },
-      },
+      intoOwner('destinations', DestinationLayout.parent, ({ destinations }, reply, index) => {
+        destinations.push(decodeDestination(reply, index))
+      }),
+      intoOwner('localAddresses', LocalAddressLayout.parent, ({ localAddresses: found }, reply, index) => {
+        found.push(decodeLocalAddress(reply, index))
+      }),
     ],
   }
 }
@@ -91,7 +90,7 @@ export function flushTable({ capabilities }: Context): Write {
   return {
     operation,
     subject: {},
-    lock: { service: '', object: '' },
+    lock: lockOfService({}),
     request: snapshotRequest(services, false),
     done: () => {
       const removals: PlannedRequest[] = []

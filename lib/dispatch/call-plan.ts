@@ -28,7 +28,10 @@ export interface PlannedRequest extends Command {
 /** Turns a failure into a result; returns undefined to let it stand. */
 export type Recover<T> = (error: IpvsError) => { readonly value: T | FollowUp<T> } | undefined
 
-/** Requests that the answers before made necessary. They go before every operation that was called later. */
+/**
+ * Requests that the answers before made necessary. With `holds` of the step before they go before every
+ * operation that was called later.
+ */
 export class FollowUp<T> {
   constructor(
     readonly requests: readonly PlannedRequest[],

@@ -10,6 +10,7 @@ export class CallQueue {
   private waiting: PendingCall[] = []
   /** Requests of the calls, those of settled ones included. */
   requests = 0
+  /** An estimate: a call that ends on its way back into the queue counts, too. */
   private settled = 0
   private order = 0
 
@@ -35,8 +36,9 @@ export class CallQueue {
   /** Calls that go on come where they were made among those that wait. */
   insert(calls: readonly PendingCall[]): void {
     if (calls.length === 0) return
+    // Commands of one call have one order; sort() is not stable before Node 11.
     const merged = calls.concat(this.waiting.filter(({ settled }) => !settled))
-    this.replace(merged.sort((one, other) => one.order - other.order))
+    this.replace(merged.sort((one, other) => one.order - other.order || one.at - other.at))
   }
 
   replace(calls: PendingCall[]): void {

@@ -303,7 +303,7 @@ export class Dispatcher {
     }
     this.reopening = true
     new Promise<void>((resolve) => resolve(this.hooks.reopen())).then(again, (cause) => {
-      for (const call of stale) this.deadlines.reject(call, (about) => reopenError(cause, about))
+      for (const call of stale) this.deadlines.reject(call, (about) => reopenError(call, cause, about))
       if (isVerdict(cause)) {
         this.verdict = cause
         this.rejectQueue(verdictError(cause))

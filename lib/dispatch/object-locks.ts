@@ -1,6 +1,6 @@
 /** What calls are about, so that those that touch each other keep their order. */
 
-import type { About } from '../border/request-subject'
+import type { ErrorSubject } from '../errors/ipvs-error'
 import { serviceKeyId } from '../model/keys'
 
 /**
@@ -18,7 +18,7 @@ const EVERYTHING: ObjectLock = Object.freeze({ service: '', object: '' })
  * What a call is about that does not read before it writes: its whole service, because the order in which its parts come
  * and go shows in the kernel's lists, and some schedulers go by it.
  */
-export function lockOfService({ subject: { service } }: About): ObjectLock {
+export function lockOfService({ service }: ErrorSubject): ObjectLock {
   return service ? { service: serviceKeyId(service), object: '' } : EVERYTHING
 }
 

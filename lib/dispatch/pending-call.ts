@@ -78,6 +78,11 @@ export abstract class PendingCall {
   abstract get sent(): boolean
   /** What request `index` of `packed` is about. */
   abstract about(index: number): About
+  /** What the error of request `index` names: a plan that adds several local addresses does not name the one. */
+  aboutRequest(index: number): About {
+    const { operation, subject } = this.about(index)
+    return { operation, subject: { ...subject, ...this.packed.describe(index).subject } }
+  }
   /** Rejects every call of it that is not settled. */
   abstract rejectAll(error: (about: About) => unknown): void
 }
@@ -184,7 +189,7 @@ export class PendingPlan extends PendingCall {
   stale = false
   /** Records of it were handed over. */
   received = false
-  /** Something of it that was to change the table reached the kernel. */
+  /** Something of it reached the kernel; what the first step read does not count. */
   reached = false
   followUp = false
 
@@ -255,6 +260,9 @@ export class PendingPlan extends PendingCall {
   }
 }
 
+/** Of a call that waits: whether something that it did before reached the kernel. */
+const reached = (call: PendingCall): boolean => call instanceof PendingPlan && call.reached
+
 export const abortError = (call: PendingCall, { operation, subject }: About): IpvsError => {
   const { sent } = call
   const description = sent ? 'aborted after it was sent' : 'aborted before it was sent'
@@ -265,29 +273,26 @@ export const timeoutError = ({ sent }: PendingCall, { operation, subject }: Abou
   ownError('ERR_IPVS_TIMEOUT', { operation, subject, sent })
 
 export const closedError = (call: PendingCall, { operation, subject }: About): IpvsError =>
-  ownError('ERR_IPVS_CLOSED', {
-    operation,
-    subject,
-    sent: call instanceof PendingPlan && call.reached,
-  })
+  ownError('ERR_IPVS_CLOSED', { operation, subject, sent: reached(call) })
 
-/** What becomes of calls when the family cannot be looked for again; they were not executed. */
-export function reopenError(cause: unknown, { operation, subject }: About): IpvsError {
+/** What becomes of calls when the family cannot be looked for again. */
+export function reopenError(call: PendingCall, cause: unknown, { operation, subject }: About): IpvsError {
+  const sent = reached(call)
   if (cause instanceof IpvsError) {
     const { code, errno, syscall, hint } = cause
     // What was said of the look itself, without its subject.
     const description = cause.message.slice(cause.message.indexOf(': ') + 2).replace(/, open$/, '')
-    return new IpvsError({ code, description, errno, syscall, hint, operation, subject, sent: false, cause })
+    return new IpvsError({ code, description, errno, syscall, hint, operation, subject, sent, cause })
   }
   const description = `the netlink family is gone, and could not be looked for again: ${String(cause)}`
-  return ownError('ERR_IPVS_NOT_LOADED', { operation, subject, sent: false, description, cause })
+  return ownError('ERR_IPVS_NOT_LOADED', { operation, subject, sent, description, cause })
 }
 
 /** Of every call after it turned out that another kernel module answers. */
 export const verdictError =
   (verdict: unknown) =>
-  (_: PendingCall, about: About): IpvsError =>
-    reopenError(verdict, about)
+  (call: PendingCall, about: About): IpvsError =>
+    reopenError(call, verdict, about)
 
 /** What stays true for as long as the client lives. */
 export const isVerdict = (error: unknown): boolean =>

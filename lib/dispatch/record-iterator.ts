@@ -74,7 +74,12 @@ export class RecordIterator<T> implements AsyncIterableIterator<T> {
       this.end({ error: this.aborted(false) })
       return
     }
-    if (this.signal) signals.join(this.signal, this)
+    try {
+      if (this.signal) signals.join(this.signal, this)
+    } catch (error) {
+      this.end({ error })
+      return
+    }
     this.start((items) => {
       if (this.ended || this.discards || items.length === 0) return
       this.chunks.push(items)

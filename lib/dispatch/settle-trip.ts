@@ -1,4 +1,4 @@
-/** What becomes of the calls of a trip: their calls are settled, go on with further requests, or are sent again. */
+/** What becomes of the calls of a trip: they are settled, go on with further requests, or are sent again. */
 
 import { outcomeFlags } from '../border/layout.gen'
 import { Reply } from '../border/reply'
@@ -27,6 +27,10 @@ export interface KernelIdentity {
 
 /** A request whose answer came has the first of these flags alone. */
 const UNANSWERED = outcomeFlags.sent | outcomeFlags.timedOut | outcomeFlags.unknown
+
+/** Everything of it is answered, and it is sent again. */
+const waitsForFamily = (call: PendingCall): boolean =>
+  call instanceof PendingPlan && call.stale && call.open === 0
 
 export class TripSettler {
   /** Calls that go on with further requests, which stand together in `packed`. */
@@ -89,6 +93,8 @@ export class TripSettler {
     const malformed = cause instanceof IpvsError && cause.code === 'ERR_IPVS_MALFORMED_REPLY'
     const code = malformed ? 'ERR_IPVS_MALFORMED_REPLY' : 'ERR_IPVS_OUTCOME_UNKNOWN'
     for (const call of trip.calls) {
+      // What has gone on, or is sent again as a whole, is not about this trip any more.
+      if (!call.onTrip || waitsForFamily(call)) continue
       this.deadlines.reject(call, (about) => ownError(code, { ...about, sent: true, cause }))
     }
   }
@@ -96,8 +102,7 @@ export class TripSettler {
   /** The trip has ended; what has no outcome then never gets one. */
   endTrip(trip: Trip): void {
     for (const call of trip.calls) {
-      const again = call instanceof PendingPlan && call.stale
-      if (call.settled || !call.onTrip || call.open === 0 || again) continue
+      if (call.settled || !call.onTrip || call.open === 0 || waitsForFamily(call)) continue
       this.deadlines.reject(call, (about) => ownError('ERR_IPVS_MALFORMED_REPLY', { ...about, sent: true }))
     }
   }
@@ -128,9 +133,11 @@ export class TripSettler {
       this.answerCommands(call, index, outcome)
       return
     }
-    const { followers } = call as PendingPlan
-    this.answerPlan(call as PendingPlan, index, outcome)
-    for (const follower of followers) this.answerPlan(follower, index, outcome)
+    const plan = call as PendingPlan
+    const { followers } = plan
+    this.answerPlan(plan, index, outcome, () => plan.aboutRequest(index))
+    // Their own requests are in no trip.
+    for (const follower of followers) this.answerPlan(follower, index, outcome, () => follower.about())
   }
 
   private answerCommands(call: PendingCommands, index: number, outcome: OutcomeRecord | undefined): void {
@@ -149,7 +156,12 @@ export class TripSettler {
     if (call.open === 0) this.deadlines.detach(call)
   }
 
-  private answerPlan(call: PendingPlan, index: number, outcome: OutcomeRecord | undefined): void {
+  private answerPlan(
+    call: PendingPlan,
+    index: number,
+    outcome: OutcomeRecord | undefined,
+    about: () => About,
+  ): void {
     call.open--
     const flags = outcome ? outcome.flags : outcomeFlags.sent
     if ((flags & outcomeFlags.sent) !== 0) call.reached = true
@@ -161,7 +173,7 @@ export class TripSettler {
       return
     }
     if (outcome && outcome.error !== 0 && !call.failed) {
-      const error = this.errorOf(outcome, call.about())
+      const error = this.errorOf(outcome, about())
       if (error.code !== call.requests[index - call.at]?.tolerate) call.failed = error
     }
     if (call.open > 0 || call.settled || call.stale) return
@@ -188,12 +200,12 @@ export class TripSettler {
       } else {
         value = call.next()
       }
+      if (value instanceof FollowUp) call.goOn(value, this.packed, this.kernel.transportNumber)
     } catch (error) {
       this.deadlines.reject(call, () => error)
       return
     }
     if (value instanceof FollowUp) {
-      call.goOn(value, this.packed, this.kernel.transportNumber)
       if (call.count > 0) this.waiting.push(call)
       else this.conclude(call)
       return

@@ -9,7 +9,7 @@ import { lockOfService, ObjectLocks } from './object-locks'
 import type { PendingCall } from './pending-call'
 import { PendingCommands, PendingPlan } from './pending-call'
 
-/** `parts` are what is left of `call`, each a call of its own. */
+/** `parts` are the commands of `call`, each a call of its own. */
 export type Split = (call: PendingCall, parts: readonly PendingCall[]) => void
 
 /** Rejects everything that a call stands for, when the trip has been filled: whoever hears of it may call or abort. */
@@ -33,12 +33,10 @@ export interface Filled {
 /** Calls beyond this many that had to wait are not looked at for something that could go along. */
 const MOST_HELD_BACK = 4 * TRIP_REQUESTS
 
-/** What a call is about; one with too many requests to look at each is about everything. */
+/** What a call is about. */
 function locksOf(call: PendingCall): ObjectLock[] {
-  if (call instanceof PendingPlan) return [call.plan.lock ?? lockOfService(call.plan)]
-  const indexes = Array.from({ length: Math.min(call.count, TRIP_REQUESTS) }, (_, i) => call.at + i)
-  if (indexes.length < call.count) return [{ service: '', object: '' }]
-  return indexes.map((index) => lockOfService(call.about(index)))
+  if (call instanceof PendingPlan) return [call.plan.lock ?? lockOfService(call.plan.subject)]
+  return Array.from({ length: call.count }, (_, i) => lockOfService(call.about(call.at + i).subject))
 }
 
 /**
@@ -72,12 +70,6 @@ class Readers {
   }
 }
 
-/** What the error of a refused request names: a plan that adds several local addresses does not name the one. */
-function aboutRequest(call: PendingCall, index: number): About {
-  const { operation, subject } = call.about(index)
-  return { operation, subject: { ...subject, ...call.packed.describe(index).subject } }
-}
-
 /** The requests of `call` that must not be sent now, with the reason. */
 function refusedOf(call: PendingCall, admissions: readonly Admission[]): Map<number, unknown> {
   const refused = new Map<number, unknown>()
@@ -86,7 +78,7 @@ function refusedOf(call: PendingCall, admissions: readonly Admission[]): Map<num
   for (const { operation, admit } of admissions) {
     for (let i = packed.find(operation, at, end); i < end; i = packed.find(operation, i + 1, end)) {
       try {
-        admit(() => aboutRequest(call, i))
+        admit(() => call.aboutRequest(i))
       } catch (error) {
         refused.set(i, error)
       }
@@ -109,14 +101,13 @@ function admitted(
     refuse(call, () => error)
     return []
   }
-  const kept: PendingCall[] = []
-  for (let index = call.at; index < call.at + call.count; index++) {
-    const single = call.single(index)
-    if (refused.has(index)) refuse(single, () => refused.get(index))
-    else kept.push(single)
-  }
-  split(call, kept)
-  return kept
+  const singles = Array.from({ length: call.count }, (_, i) => call.single(call.at + i))
+  split(call, singles)
+  return singles.filter((one) => {
+    if (!refused.has(one.at)) return true
+    refuse(one, () => refused.get(one.at))
+    return false
+  })
 }
 
 /** The requests of all calls in one buffer: where they stand together in one already, it is taken as it is. */
@@ -143,7 +134,7 @@ function gather(calls: readonly PendingCall[]): RequestBuffer {
 /**
  * In the order of the queue, but that calls which do not touch what has to wait may go before it: behind a read that may
  * lead to a write nothing about the same object goes along. `refuse` is called for what may not be sent now, `split`
- * with what is left of a call then.
+ * for a call of which that is a part.
  */
 export function fillTrip(
   queue: readonly PendingCall[],

@@ -2,8 +2,11 @@
 
 import { ownError } from '../errors/ipvs-error'
 import { now } from '../model/clock'
+import { AbortSignals } from './abort-signals'
 import type { CallLimits } from './call-deadlines'
 import { DeadlineTimer } from './deadline-timer'
+
+const signals = new AbortSignals<() => void>((abort) => abort())
 
 /**
  * Resolves to what `start` resolves to, unless `timeout` milliseconds pass or `signal` is aborted before; what was
@@ -16,9 +19,9 @@ export function withinLimits<T>(
 ): Promise<T> {
   return new Promise((resolve, reject) => {
     const end = (settle: () => void): void => {
-      timer.clear()
-      signal?.removeEventListener('abort', abort)
       settle()
+      timer.clear()
+      if (signal) signals.leave(signal, abort)
     }
     const abort = () => end(() => reject(ownError('ABORT_ERR', { operation, cause: signal?.reason })))
     const timer = new DeadlineTimer(() => end(() => reject(ownError('ERR_IPVS_TIMEOUT', { operation }))))
@@ -26,7 +29,7 @@ export function withinLimits<T>(
       abort()
       return
     }
-    signal?.addEventListener('abort', abort)
+    if (signal) signals.join(signal, abort)
     if (timeout > 0) timer.watch(now() + timeout)
     // A transport of somebody's own may throw as well as reject.
     new Promise<T>((started) => started(start())).then(

@@ -10,6 +10,7 @@ export {
   mergeDestination,
 } from './destinations'
 export { checkLocalAddress, checkLocalAddresses, checkLocalAddressKey } from './local-addresses'
+export { checkProperties, PropertyNames } from './properties'
 export { checkServiceChange, checkServiceInput, checkServiceKey, mergeService } from './services'
 export { checkTimeouts } from './timeouts'
 export { checkBoolean, checkObject } from './values'

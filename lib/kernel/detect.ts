@@ -132,8 +132,9 @@ export function chooseTransport(
   }
   // The sizes of the structures are those of the dialect, so an unknown one cannot even be read (abi.md
   // §1.4).
-  if (detect(evidence).dialect === 'unknown' && !force) {
-    const description = 'the layout of the sockopt structures of this kernel is not known'
+  const { dialect, reason } = detect(evidence)
+  if (dialect === 'unknown' && !force) {
+    const description = `the layout of the sockopt structures of this kernel is not known: ${reason}`
     throw ownError(IpvsErrorCodes.UNKNOWN_DIALECT, { operation, description })
   }
   return 'sockopt'

@@ -9,7 +9,7 @@ import type { CpuState, Transport } from '../border/transport'
 import { IpvsErrorCodes, ownError } from '../errors/ipvs-error'
 import type { Capabilities } from './capabilities'
 
-/** What the rules look at; each look is taken once for a trip. */
+/** What the rules look at; each look is taken once for a turn. */
 type Machine = Pick<Transport, 'readCpuState'>
 
 interface MachineRule {
@@ -50,7 +50,7 @@ const RULES: readonly MachineRule[] = [
 
 const NONE: readonly Admission[] = Object.freeze([])
 
-/** The rules of this kernel for one trip: whoever changes the machine meanwhile is an administrator. */
+/** The rules of this kernel for the trips of one turn: whoever changes the machine meanwhile is an administrator. */
 export function admissionsOf(capabilities: Capabilities, machine: Machine): readonly Admission[] {
   const rules = RULES.filter((rule) => rule.applies(capabilities))
   if (rules.length === 0) return NONE

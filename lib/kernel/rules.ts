@@ -3,7 +3,7 @@
 import type { ErrorSubject, Explanation } from '../errors/ipvs-error'
 import { IpvsErrorCodes, ownError } from '../errors/ipvs-error'
 import { AF_INET, AF_INET6 } from '../model/address'
-import type { Dialect, TransportKind } from '../model/call-types'
+import type { Dialect } from '../model/call-types'
 import type {
   NormalizedDaemon,
   NormalizedDestinationChange,
@@ -277,12 +277,7 @@ export function removesDestinationsFirst(dialect: Dialect): boolean {
  * DEL_SERVICE over netlink drops the use count of a service that may be freed already (abi.md §11-2); sockopt
  * does it right. Not for fwmark services: there sockopt has the lock-up of §11-1.
  */
-export function removesServiceBySockopt(
-  dialect: Dialect,
-  service: NormalizedServiceKey,
-  transport: TransportKind,
-): boolean {
-  if (transport === 'sockopt') return true
+export function removesServiceBySockopt(dialect: Dialect, service: NormalizedServiceKey): boolean {
   if (dialect !== 'fullnat-v2' || service.kind === 'fwmark' || service.family !== AF_INET) return false
   return service.protocol === PROTOCOLS.tcp || service.protocol === PROTOCOLS.udp
 }

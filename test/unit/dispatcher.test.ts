@@ -794,6 +794,20 @@ describe('a transport that is broken', () => {
     expect(await failure(run(simple('info', 2)))).toMatchObject({ operation: 'info' })
   })
 
+  it('breaks a trip, but not what has gone on from it', async () => {
+    transport.intercept = async (_, onReply) => {
+      transport.intercept = undefined
+      onReply(writeReply({ outcomes: [{ requestIndex: 0, flags: outcomeFlags.sent }] }, true))
+      throw new Error('broken pipe')
+    }
+    const goesOn = run(modify({ service: 'a', object: '' }))
+    const broken = failure(run(modify({ service: 'b', object: '' })))
+    expect(await broken).toMatchObject({ code: 'ERR_IPVS_OUTCOME_UNKNOWN', sent: true })
+    expect(await goesOn).toBe('written')
+    expect(transport.trips).toEqual([['serviceGet', 'serviceGet'], ['serviceSet']])
+    expect(dispatcher.pending).toBe(0)
+  })
+
   it('answers twice, or what nobody asked', async () => {
     transport.intercept = async (_, onReply) => {
       const outcomes = [0, 0, 7].map((requestIndex) => ({ requestIndex, flags: outcomeFlags.sent }))

@@ -5,7 +5,7 @@ import { Ipvs } from '../../lib'
 import type { TracedCall } from '../../lib/dispatch/tracing'
 import { FakeKernel } from '../../lib/testing'
 import { outcomeFlags, writeReply } from './support/border'
-import { failure, openScripted, serviceRecord } from './support/scripted-transport'
+import { failure, openScripted, ScriptedTransport, serviceRecord } from './support/scripted-transport'
 
 const WEB = { protocol: 'tcp', address: '192.0.2.1', port: 80 } as const
 const port = (number: number) => ({ ...WEB, port: number })
@@ -219,6 +219,28 @@ describe('an abort', () => {
     await ipvs.close()
   })
 
+  it('of open() by a signal that cannot be left, too', async () => {
+    const { signal } = new AbortController()
+    signal.removeEventListener = () => {
+      throw new Error('no leaving')
+    }
+    const ipvs = await Ipvs.open({ transport: new ScriptedTransport('mainline'), signal })
+    await ipvs.close({ signal })
+    expect(ipvs.closed).toBe(true)
+  })
+
+  it('with a signal that takes no listener fails an iteration, every next() of it', async () => {
+    const { ipvs } = await openScripted('mainline')
+    const { signal } = new AbortController()
+    signal.addEventListener = () => {
+      throw new Error('no listeners')
+    }
+    const items = ipvs.services.iterate({ signal })
+    expect(String(await failure(items.next()))).toContain('no listeners')
+    expect(await items.next()).toEqual({ done: true, value: undefined })
+    await ipvs.close()
+  })
+
   it('with a signal that takes no listener fails its own call alone', async () => {
     const { ipvs } = await openScripted('mainline')
     const { signal } = new AbortController()
@@ -292,6 +314,41 @@ describe('commands that go together and are answered apart', () => {
       [80, 81, 82, 83, 84],
       [81],
     ])
+    await ipvs.close()
+  })
+})
+
+describe('what is refused of a batch', () => {
+  it('ends once: deadlines pass afterwards, too', async () => {
+    const kernel = new FakeKernel({ dialect: 'fullnat-v3', cpus: 2 })
+    const transport = kernel.transport()
+    const ipvs = await Ipvs.open({ transport })
+    await ipvs.services.add(WEB)
+    kernel.reserveCore = 9
+    const outcomes = await ipvs.batch((b) => {
+      for (let i = 1; i <= 3; i++) b.localAddresses.add(WEB, `10.0.0.${i}`)
+    })
+    expect(outcomes.map(({ status }) => status)).toEqual(['rejected', 'rejected', 'rejected'])
+    transport.run = () => new Promise(() => {})
+    expect(await failure(ipvs.services.list({ timeout: 50 }))).toMatchObject({ code: 'ERR_IPVS_TIMEOUT' })
+  })
+})
+
+describe('localAddresses.set whose module goes after it has added', () => {
+  it('says that something was sent', async () => {
+    const kernel = new FakeKernel({ dialect: 'fullnat-v2' })
+    const transport = kernel.transport()
+    const ipvs = await Ipvs.open({ transport })
+    await ipvs.services.add(WEB)
+    await ipvs.localAddresses.add(WEB, '10.0.0.1')
+    const run = transport.run.bind(transport)
+    let trips = 0
+    transport.run = (request, onReply) => {
+      if (++trips === 3) kernel.unloadModule()
+      return run(request, onReply)
+    }
+    const error = await failure(ipvs.localAddresses.set(WEB, ['10.0.0.2']))
+    expect(error).toMatchObject({ code: 'ERR_IPVS_NOT_LOADED', sent: true })
     await ipvs.close()
   })
 })

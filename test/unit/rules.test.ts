@@ -463,19 +463,18 @@ describe('what is sent and how it is read', () => {
   })
 
   it('trap: DEL_SERVICE over netlink on v2 touches freed memory', () => {
-    expect(removesServiceBySockopt('fullnat-v2', tcp, 'netlink')).toBe(true)
-    expect(removesServiceBySockopt('fullnat-v2', udp, 'netlink')).toBe(true)
+    expect(removesServiceBySockopt('fullnat-v2', tcp)).toBe(true)
+    expect(removesServiceBySockopt('fullnat-v2', udp)).toBe(true)
     // sockopt cannot name these
-    expect(removesServiceBySockopt('fullnat-v2', tcp6, 'netlink')).toBe(false)
-    expect(removesServiceBySockopt('fullnat-v2', sctp, 'netlink')).toBe(false)
-    expect(removesServiceBySockopt('fullnat-v3', tcp, 'netlink')).toBe(false)
-    expect(removesServiceBySockopt('mainline', tcp, 'netlink')).toBe(false)
-    expect(removesServiceBySockopt('mainline', tcp, 'sockopt')).toBe(true)
+    expect(removesServiceBySockopt('fullnat-v2', tcp6)).toBe(false)
+    expect(removesServiceBySockopt('fullnat-v2', sctp)).toBe(false)
+    expect(removesServiceBySockopt('fullnat-v3', tcp)).toBe(false)
+    expect(removesServiceBySockopt('mainline', tcp)).toBe(false)
   })
 
   it('trap: a sockopt SET on a fwmark service with the wrong protocol locks v2 up', () => {
     // Where sockopt is the only transport, the addon takes the protocol from GET_SERVICE (sockopt_session.cc).
-    expect(removesServiceBySockopt('fullnat-v2', mark, 'netlink')).toBe(false)
+    expect(removesServiceBySockopt('fullnat-v2', mark)).toBe(false)
   })
 
   it('trap: FULLNAT kernels report local for a destination of their own', () => {
