@@ -1,6 +1,6 @@
 /** Programs the Linux kernel's layer-4 load balancer (IPVS), FULLNAT included. */
 
-export type { CpuState, KernelFiles, Transport } from './border/transport'
+export type { CpuState, KernelFile, KernelFileName, KernelFiles, Transport } from './border/transport'
 export type { BatchOperation, BatchOutcome, BatchValues } from './client/batch'
 export { Batch } from './client/batch'
 export type { Daemons } from './client/daemons'

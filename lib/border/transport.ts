@@ -1,11 +1,32 @@
-/** What can be seen of the kernel around the sockets; kernel/detect.ts decides what it means. */
+/** The text files of IPVS in /proc/net; which of them there are is up to the kernel (abi.md §7.1). */
+export type KernelFileName =
+  | 'ip_vs'
+  | 'ip_vs_app'
+  | 'ip_vs_conn'
+  | 'ip_vs_conn_sync'
+  | 'ip_vs_ext_stats'
+  | 'ip_vs_stats'
+  | 'ip_vs_stats_percpu'
+  | 'ip_vs_status'
+
+/** An open text file; it is read from its start to its end. */
+export interface KernelFile {
+  /** Fills `into` from its start, with fewer bytes than fit as often as not; 0 is the end. One read at a time. */
+  read(into: Uint8Array): Promise<number>
+  /** Idempotent; a read that runs ends first. */
+  close(): void
+}
+
+/**
+ * The text files and sysctls of the namespace that the sockets are in. What fails rejects with an error that has `code`,
+ * `errno` and `syscall`, as those of Node's `fs`: `ENOENT` where this kernel has no such file.
+ */
 export interface KernelFiles {
-  /** /proc/sys/net/ipv4/vs/conn_max_num exists (fullnat-v3 only). */
-  readonly connMaxNum: boolean
-  /** /proc/sys/net/ipv4/vs/fullnat_lport_min exists (FULLNAT kernels). */
-  readonly fullnatSysctl: boolean
-  /** Row names of /proc/net/ip_vs_ext_stats, undefined when it cannot be read (initial namespace of FULLNAT only). */
-  readonly extStats: readonly string[] | undefined
+  open(name: KernelFileName): Promise<KernelFile>
+  /** Names in /proc/sys/net/ipv4/vs. */
+  listSysctls(): Promise<readonly string[]>
+  readSysctl(name: string): Promise<string>
+  writeSysctl(name: string, text: string): Promise<void>
 }
 
 /** What decides on which CPU a local address of fullnat-v3 lives (ip_vs_ctl.c:laddr_to_cpuid). */
@@ -26,8 +47,7 @@ export interface Transport {
    * promise has settled.
    */
   run(request: ArrayBuffer, onReply: (reply: ArrayBuffer) => void): Promise<void>
-  /** Files that tell the dialects apart. Never rejects: what cannot be read is absent. */
-  readKernelFiles(): Promise<KernelFiles>
+  readonly files: KernelFiles
   /** Read right before local addresses are added on fullnat-v3; undefined where it cannot be told. */
   readCpuState(): CpuState | undefined
   /** Idempotent; a running job ends first. */

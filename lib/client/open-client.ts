@@ -4,18 +4,20 @@ import { Dialect, Operation, Syscall, Transport as TransportNumber } from '../bo
 import { readProbeRecord } from '../border/records.gen'
 import { Reply } from '../border/reply'
 import { packRequests } from '../border/request'
-import type { Transport } from '../border/transport'
+import type { KernelFiles, Transport } from '../border/transport'
 import { withinLimits } from '../dispatch/within-limits'
 import { ownError } from '../errors/ipvs-error'
 import { loadModule } from '../host/modprobe'
 import type { Capabilities } from '../kernel/capabilities'
 import { capabilitiesOf } from '../kernel/capabilities'
-import type { Evidence } from '../kernel/detect'
+import type { Evidence, FileEvidence } from '../kernel/detect'
 import { chooseTransport, detect } from '../kernel/detect'
 import { ERRNO } from '../kernel/errno'
 import { kernelError } from '../kernel/errno-meanings'
 import { outcomeError, syscallName } from '../kernel/outcome-error'
 import type { ProbeRecord } from '../model/records.gen'
+import { parseExtStatsRows } from '../procfs/ext-stats'
+import { readKernelText } from './kernel-text'
 import type { NormalizedOpenOptions } from './open-options'
 
 const DIALECTS = {
@@ -81,6 +83,22 @@ function checkNetlink({ netlinkError, netlinkSyscall }: ProbeRecord): void {
   throw kernelError({ errno: netlinkError, syscall, operation: 'open', dialect: 'unknown', sent: false })
 }
 
+/** What this kernel does not have, or does not show, is no evidence; all else is a defect of the transport. */
+function absent(error: unknown): undefined {
+  if (typeof (error as { errno?: unknown }).errno !== 'number') throw error
+  return undefined
+}
+
+async function lookAtFiles(files: KernelFiles): Promise<FileEvidence> {
+  const sysctls = (await files.listSysctls().catch(absent)) ?? []
+  const extStats = await readKernelText(files, 'ip_vs_ext_stats').catch(absent)
+  return {
+    connMaxNum: sysctls.includes('conn_max_num'),
+    fullnatSysctl: sysctls.includes('fullnat_lport_min'),
+    extStats: extStats === undefined ? undefined : parseExtStatsRows(extStats),
+  }
+}
+
 async function look(transport: Transport, options: NormalizedOpenOptions): Promise<Evidence> {
   const probe = await runProbe(transport, options.timeout)
   // Whoever asks for socket options does not care.
@@ -90,7 +108,7 @@ async function look(transport: Transport, options: NormalizedOpenOptions): Promi
     familyId: probe.familyId,
     sockoptVersionError: probe.sockoptVersionError,
     sockoptLocalAddressError: probe.sockoptLocalAddressError,
-    files: await transport.readKernelFiles(),
+    files: await lookAtFiles(transport.files),
   }
 }
 

@@ -22,6 +22,8 @@ export const IpvsErrorCodes = {
   /** The kernel is none of the known ones; writes need `force`. */
   UNKNOWN_DIALECT: 'ERR_IPVS_UNKNOWN_DIALECT',
   MALFORMED_REPLY: 'ERR_IPVS_MALFORMED_REPLY',
+  /** A line of a file of the kernel cannot be read; `file`, `line` and `text` say which. */
+  MALFORMED_FILE: 'ERR_IPVS_MALFORMED_FILE',
   /** The native addon cannot be loaded here. */
   ADDON: 'ERR_IPVS_ADDON',
   /** `reserve_core` leaves no CPU for local addresses (fullnat-v3). */
@@ -55,6 +57,9 @@ export interface IpvsErrorDetails {
   readonly sent?: boolean | undefined
   readonly hint?: string | undefined
   readonly kernelMessage?: string | undefined
+  readonly file?: string | undefined
+  readonly line?: number | undefined
+  readonly text?: string | undefined
   readonly cause?: unknown
 }
 
@@ -86,6 +91,12 @@ export class IpvsError extends Error {
   readonly hint: string | undefined
   /** What the kernel itself said beside its error number (netlink's extended acknowledgement, Linux 4.12 and newer). */
   readonly kernelMessage: string | undefined
+  /** The file it is about, `'/proc/net/ip_vs_conn'` for instance. */
+  readonly file: string | undefined
+  /** Where in `file`, from 1. */
+  readonly line: number | undefined
+  /** What stands in that line, its first 200 characters. */
+  readonly text: string | undefined
   declare readonly cause?: unknown
 
   constructor(details: IpvsErrorDetails) {
@@ -110,11 +121,14 @@ export class IpvsError extends Error {
     this.sent = details.sent ?? false
     this.hint = details.hint
     this.kernelMessage = details.kernelMessage
+    this.file = details.file
+    this.line = details.line
+    this.text = details.text
   }
 
   toJSON(): Record<string, unknown> {
     const { name, message, code, errno, syscall, operation, service, destination, localAddress, sent } = this
-    const { hint, kernelMessage } = this
+    const { hint, kernelMessage, file, line, text } = this
     const cause = this.cause instanceof Error ? this.cause.message : this.cause
     return {
       name,
@@ -129,6 +143,9 @@ export class IpvsError extends Error {
       sent,
       hint,
       kernelMessage,
+      file,
+      line,
+      text,
       cause: cause === undefined ? undefined : String(cause),
     }
   }
@@ -166,6 +183,10 @@ const OWN: Readonly<Record<IpvsErrorCode, Explanation>> = {
   ],
   ERR_IPVS_MALFORMED_REPLY: [
     'the answer of the kernel cannot be read',
+    'Please report it with the kernel version.',
+  ],
+  ERR_IPVS_MALFORMED_FILE: [
+    'a file of the kernel cannot be read',
     'Please report it with the kernel version.',
   ],
   ERR_IPVS_ADDON: [

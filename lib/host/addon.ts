@@ -8,6 +8,10 @@ import { ownError } from '../errors/ipvs-error'
 export interface NativeConnection {
   run(request: ArrayBuffer, onReply: (reply: ArrayBuffer) => void): void
   close(): void
+  /** A descriptor of the caller's, opened in the namespace of the sockets; or a negative errno. */
+  openFile(path: string, forWriting: boolean): number
+  /** The names in a folder, as it is seen from the namespace of the sockets; or a negative errno. */
+  listFolder(path: string): string[] | number
 }
 
 interface Addon {

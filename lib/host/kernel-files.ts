@@ -1,33 +1,78 @@
-/** The few files of /proc and /sys that tell the dialects apart. */
+/** The text files and sysctls of IPVS, and the CPUs of this machine. */
 
-import { access, readFile, readFileSync } from 'fs'
-import type { CpuState, KernelFiles } from '../border/transport'
+import { close, read, readFile, readFileSync, writeFile } from 'fs'
+import { promisify } from 'util'
+import type { CpuState, KernelFile, KernelFiles } from '../border/transport'
+import { fileError, PROC_NET, PROC_SYSCTL } from '../kernel/file-error'
 import { parseCpuList } from '../procfs/cpu-list'
-import { parseExtStatsRows } from '../procfs/ext-stats'
+import type { NativeConnection } from './addon'
 
-const SYSCTL = '/proc/sys/net/ipv4/vs'
-const EXT_STATS = '/proc/net/ip_vs_ext_stats'
-const RESERVE_CORE = `${SYSCTL}/reserve_core`
+const RESERVE_CORE = `${PROC_SYSCTL}/reserve_core`
 const ONLINE = '/sys/devices/system/cpu/online'
 
-function exists(path: string): Promise<boolean> {
-  return new Promise((resolve) => access(path, (error) => resolve(error === null)))
+const readAll = promisify(readFile)
+const writeAll = promisify(writeFile)
+
+/** Owns the descriptor `fd`. */
+class OpenFile implements KernelFile {
+  private reading = false
+  private closed = false
+
+  constructor(private readonly fd: number) {}
+
+  read(into: Uint8Array): Promise<number> {
+    this.reading = true
+    return new Promise((resolve, reject) => {
+      read(this.fd, into, 0, into.length, null, (error, count) => {
+        this.reading = false
+        // Whoever closed it meanwhile hears nothing of it; the number may be another file's from now on.
+        if (this.closed) close(this.fd, () => {})
+        if (error) reject(error)
+        else resolve(count)
+      })
+    })
+  }
+
+  close(): void {
+    if (this.closed) return
+    this.closed = true
+    if (!this.reading) close(this.fd, () => {})
+  }
 }
 
-function read(path: string): Promise<string | undefined> {
-  return new Promise((resolve) => readFile(path, 'utf8', (error, text) => resolve(error ? undefined : text)))
-}
-
-export async function readKernelFiles(): Promise<KernelFiles> {
-  const [connMaxNum, fullnatSysctl, extStats] = await Promise.all([
-    exists(`${SYSCTL}/conn_max_num`),
-    exists(`${SYSCTL}/fullnat_lport_min`),
-    read(EXT_STATS),
-  ])
+/**
+ * `entered`: the sockets are in another namespace than the caller. /proc/net is that of the thread that goes there
+ * (fs/proc/proc_net.c:get_proc_task_net), and its own folder is there since Linux 3.17.
+ */
+export function kernelFiles(connection: NativeConnection, entered: boolean): KernelFiles {
+  const openFile = (path: string, forWriting = false): number => {
+    const fd = connection.openFile(path, forWriting)
+    if (fd < 0) throw fileError(-fd, 'open', path)
+    return fd
+  }
+  const folder = entered ? '/proc/thread-self/net' : PROC_NET
+  // Sysctls are those of the thread that opens them (net/sysctl_net.c:net_ctl_header_lookup), so the addon opens them, too.
+  const withSysctl = async <T>(
+    name: string,
+    mode: 'read' | 'write',
+    use: (fd: number) => Promise<T>,
+  ): Promise<T> => {
+    const fd = openFile(`${PROC_SYSCTL}/${name}`, mode === 'write')
+    try {
+      return await use(fd)
+    } finally {
+      close(fd, () => {})
+    }
+  }
   return {
-    connMaxNum,
-    fullnatSysctl,
-    extStats: extStats === undefined ? undefined : parseExtStatsRows(extStats),
+    open: async (name) => new OpenFile(openFile(`${folder}/${name}`)),
+    listSysctls: async () => {
+      const names = connection.listFolder(PROC_SYSCTL)
+      if (typeof names === 'number') throw fileError(-names, 'open', PROC_SYSCTL)
+      return names
+    },
+    readSysctl: (name) => withSysctl(name, 'read', (fd) => readAll(fd, 'utf8')),
+    writeSysctl: (name, text) => withSysctl(name, 'write', (fd) => writeAll(fd, text)),
   }
 }
 

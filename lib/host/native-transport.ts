@@ -3,7 +3,7 @@
 import { ReplyHeaderLayout } from '../border/layout.gen'
 import type { Transport } from '../border/transport'
 import { loadAddon } from './addon'
-import { readCpuState, readKernelFiles } from './kernel-files'
+import { kernelFiles, readCpuState } from './kernel-files'
 
 /** `netns` is a path, undefined for the caller's own namespace. Throws ERR_IPVS_ADDON. */
 export function openNativeTransport(netns: string | undefined): Transport {
@@ -18,7 +18,7 @@ export function openNativeTransport(netns: string | undefined): Transport {
         })
       })
     },
-    readKernelFiles,
+    files: kernelFiles(connection, netns !== undefined),
     readCpuState,
     close() {
       connection.close()

@@ -1,9 +1,9 @@
 /** What a kernel can do (abi.md §9.3). */
 
-import type { KernelFiles } from '../border/transport'
 import type { Dialect, TransportKind } from '../model/call-types'
 import { FORWARDING_METHODS } from '../model/numbers'
 import type { Forwarding } from '../model/types'
+import type { FileEvidence } from './detect'
 
 export const isFullnat = (dialect: Dialect): boolean => dialect === 'fullnat-v2' || dialect === 'fullnat-v3'
 
@@ -64,7 +64,7 @@ const METHODS = Object.keys(FORWARDING_METHODS) as Forwarding[]
 export function capabilitiesOf(
   dialect: Dialect,
   transport: TransportKind,
-  files: KernelFiles,
+  files: FileEvidence,
   force = false,
 ): Capabilities {
   const mainline = dialect === 'mainline'

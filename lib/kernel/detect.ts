@@ -1,9 +1,18 @@
 /** Which kernel answers, and over which transport it is spoken to (abi.md §9). */
 
-import type { KernelFiles } from '../border/transport'
 import { IpvsErrorCodes, ownError } from '../errors/ipvs-error'
 import type { Dialect, TransportKind } from '../model/call-types'
 import { ERRNO } from './errno'
+
+/** What the files of the kernel say about its dialect. */
+export interface FileEvidence {
+  /** /proc/sys/net/ipv4/vs/conn_max_num exists (fullnat-v3 only). */
+  readonly connMaxNum: boolean
+  /** /proc/sys/net/ipv4/vs/fullnat_lport_min exists (FULLNAT kernels). */
+  readonly fullnatSysctl: boolean
+  /** Row names of /proc/net/ip_vs_ext_stats, undefined when it cannot be read (initial namespace of FULLNAT only). */
+  readonly extStats: readonly string[] | undefined
+}
 
 /** What a probe of the kernel saw. Errors are positive errno, 0 for success. */
 export interface Evidence {
@@ -15,7 +24,7 @@ export interface Evidence {
   readonly sockoptVersionError: number
   /** getsockopt IP_VS_SO_GET_LADDRS of a service that cannot exist. */
   readonly sockoptLocalAddressError: number
-  readonly files: KernelFiles
+  readonly files: FileEvidence
 }
 
 export interface Detection {
@@ -47,7 +56,7 @@ function sockoptFullnat(evidence: Evidence): boolean | undefined {
   return error === ERRNO.ENOPROTOOPT && sockoptAnswers(evidence) ? false : undefined
 }
 
-function detectFullnat({ connMaxNum, fullnatSysctl, extStats }: KernelFiles): Detection {
+function detectFullnat({ connMaxNum, fullnatSysctl, extStats }: FileEvidence): Detection {
   if (connMaxNum && !fullnatSysctl) {
     return { dialect: 'unknown', reason: 'sysctl conn_max_num exists without fullnat_lport_min' }
   }

@@ -4,7 +4,7 @@ import { Operation, outcomeFlags, Syscall, Transport as TransportNumber } from '
 import type { ReplySections } from '../border/pack-reply'
 import { emptySections, packReply } from '../border/pack-reply'
 import { requestName } from '../border/request-subject'
-import type { CpuState, KernelFiles, Transport } from '../border/transport'
+import type { CpuState, Transport } from '../border/transport'
 import type { UnpackedRequest } from '../border/unpack-request'
 import { unpackRequests } from '../border/unpack-request'
 import { ERRNO, errnoName } from '../kernel/errno'
@@ -14,6 +14,7 @@ import type { Faults } from './faults/faults'
 import type { FakeRequest } from './faults/request-log'
 import { requestInWords } from './faults/request-log'
 import { executeOne, type Result, type Session } from './interfaces/execute'
+import { fakeFiles } from './proc-files'
 import type { KernelState } from './table/state'
 
 export interface FakeTransportOptions {
@@ -153,13 +154,7 @@ export function fakeTransport(
       last = job.catch(() => {})
       await job
     },
-    async readKernelFiles(): Promise<KernelFiles> {
-      const { fullnat, perCpu, extStats } = kernel.facts
-      if (!kernel.loaded || !fullnat || foreignNamespace) {
-        return { connMaxNum: false, fullnatSysctl: false, extStats: undefined }
-      }
-      return { connMaxNum: perCpu, fullnatSysctl: true, extStats }
-    },
+    files: fakeFiles(kernel, foreignNamespace),
     readCpuState(): CpuState | undefined {
       if (!kernel.facts.perCpu) return undefined
       return { online: kernel.options.cpus, reserved: kernel.reserveCore }

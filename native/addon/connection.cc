@@ -74,6 +74,7 @@ class Connection::State : public Receiver {
       : environment_(std::move(environment)), runner_(std::move(where)) {}
 
   [[nodiscard]] bool closed() const { return closed_; }
+  [[nodiscard]] sys::Namespace& where() { return runner_.where(); }
   [[nodiscard]] engine::Job spare_job() { return queue_.spare_job(); }
 
   // False when no thread can be started for it; the job stays the caller's to release.
@@ -174,8 +175,10 @@ void Connection::State::call_back(napi_env env, const PendingJob& pending, const
 }
 
 Napi::Function Connection::define(Napi::Env env) {
-  return DefineClass(env, "Connection",
-                     {InstanceMethod("run", &Connection::run), InstanceMethod("close", &Connection::close)});
+  return DefineClass(
+      env, "Connection",
+      {InstanceMethod("run", &Connection::run), InstanceMethod("close", &Connection::close),
+       InstanceMethod("openFile", &Connection::open_file), InstanceMethod("listFolder", &Connection::list_folder)});
 }
 
 // new Connection(netnsPath: string): an empty path is the caller's own namespace.
@@ -228,6 +231,25 @@ Napi::Value Connection::run(const Napi::CallbackInfo& info) {
 Napi::Value Connection::close(const Napi::CallbackInfo& info) {
   state_->close();
   return info.Env().Undefined();
+}
+
+// openFile(path: string, forWriting: boolean): number. A descriptor that is the caller's, or a negative errno.
+Napi::Value Connection::open_file(const Napi::CallbackInfo& info) {
+  const std::string path = info[0].As<Napi::String>().Utf8Value();
+  const bool for_writing = info[1].As<Napi::Boolean>().Value();
+  sys::Result<sys::UniqueFd> opened = state_->where().open_file(path.c_str(), for_writing);
+  return Napi::Number::New(info.Env(), opened ? opened.value().release() : -opened.error().value);
+}
+
+// listFolder(path: string): string[] | number. The names in it, or a negative errno.
+Napi::Value Connection::list_folder(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const std::string path = info[0].As<Napi::String>().Utf8Value();
+  sys::Result<std::vector<std::string>> listed = state_->where().list_folder(path.c_str());
+  if (!listed) return Napi::Number::New(env, -listed.error().value);
+  Napi::Array names = Napi::Array::New(env);
+  for (const std::string& name : listed.value()) names.Set(names.Length(), Napi::String::New(env, name));
+  return names;
 }
 
 }  // namespace ipvs::addon

@@ -21,6 +21,8 @@ class Connection : public Napi::ObjectWrap<Connection> {
 
   Napi::Value run(const Napi::CallbackInfo& info);
   Napi::Value close(const Napi::CallbackInfo& info);
+  Napi::Value open_file(const Napi::CallbackInfo& info);
+  Napi::Value list_folder(const Napi::CallbackInfo& info);
 
   // Outlives the object while a thread works for it.
   std::shared_ptr<State> state_;

@@ -45,6 +45,8 @@ class JobRunner {
   // The job that has ended, for its memory.
   [[nodiscard]] Job release() { return std::exchange(job_, {}); }
   void close();
+  // For any thread: the namespace of the sockets.
+  [[nodiscard]] sys::Namespace& where() { return where_; }
 
   [[nodiscard]] NetlinkSession& netlink_for_tests() { return netlink_; }
 

@@ -1,5 +1,6 @@
 #include "sys/namespace.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <sys/socket.h>
@@ -18,22 +19,43 @@ Result<UniqueFd> make_socket(int domain, int type, int protocol) {
   return UniqueFd(fd);
 }
 
-struct SocketCall {
+Result<UniqueFd> make_file(const char* path, bool for_writing) {
+  const int fd = ::open(path, (for_writing ? O_WRONLY : O_RDONLY) | O_CLOEXEC | O_NOCTTY);
+  if (fd < 0) return Error{errno, abi::Syscall::kOpen};
+  return UniqueFd(fd);
+}
+
+Result<std::vector<std::string>> names_in(const char* path) {
+  DIR* folder = ::opendir(path);
+  if (folder == nullptr) return Error{errno, abi::Syscall::kOpen};
+  std::vector<std::string> names;
+  errno = 0;
+  while (const dirent* entry = ::readdir(folder)) {
+    if (entry->d_name[0] != '.') names.emplace_back(entry->d_name);
+  }
+  const int error = errno;
+  ::closedir(folder);
+  if (error != 0) return Error{error, abi::Syscall::kOpen};
+  return names;
+}
+
+template <typename Work>
+struct Visit {
   int namespace_fd;
-  int domain;
-  int type;
-  int protocol;
-  Result<UniqueFd> result;
+  Work& work;
+  Error error{EAGAIN, abi::Syscall::kSetns};  // stays where there is no thread
 };
 
-void open_in_namespace(void* argument) {
-  auto* call = static_cast<SocketCall*>(argument);
+template <typename Work>
+void visit(void* argument) {
+  auto* call = static_cast<Visit<Work>*>(argument);
   // By number: the setns() wrapper is GLIBC_2.14.
   if (::syscall(SYS_setns, call->namespace_fd, CLONE_NEWNET) != 0) {
-    call->result = Error{errno, abi::Syscall::kSetns};
+    call->error = Error{errno, abi::Syscall::kSetns};
     return;
   }
-  call->result = make_socket(call->domain, call->type, call->protocol);
+  call->error = {};
+  call->work();
 }
 
 }  // namespace
@@ -51,16 +73,46 @@ Error Namespace::look_up() {
   return {};
 }
 
-Result<UniqueFd> Namespace::open_socket(int domain, int type, int protocol) {
-  if (path_.empty()) return make_socket(domain, type, protocol);
+template <typename Work>
+Error Namespace::inside(Work work) {
+  if (path_.empty()) {
+    work();
+    return {};
+  }
+  const std::lock_guard<std::mutex> guard(*lock_);
   if (!kept_) {
     if (const Error error = look_up(); error.value != 0) return error;
   }
-  SocketCall call{kept_.get(), domain, type, protocol, Error{EAGAIN, abi::Syscall::kSetns}};
-  run_(open_in_namespace, &call);
-  if (call.result.error().value == EINVAL && call.result.error().where == abi::Syscall::kSetns)
-    kept_ = {};  // no namespace
-  return std::move(call.result);
+  Visit<Work> call{kept_.get(), work};
+  run_(visit<Work>, &call);
+  if (call.error.value == EINVAL) kept_ = {};  // no namespace
+  return call.error;
+}
+
+Result<UniqueFd> Namespace::open_socket(int domain, int type, int protocol) {
+  Result<UniqueFd> result = Error{};
+  const Error error = inside([&] { result = make_socket(domain, type, protocol); });
+  if (error.value != 0) return error;
+  return result;
+}
+
+Result<UniqueFd> Namespace::open_file(const char* path, bool for_writing) {
+  Result<UniqueFd> result = Error{};
+  const Error error = inside([&] { result = make_file(path, for_writing); });
+  if (error.value != 0) return error;
+  return result;
+}
+
+Result<std::vector<std::string>> Namespace::list_folder(const char* path) {
+  Result<std::vector<std::string>> result = Error{};
+  const Error error = inside([&] { result = names_in(path); });
+  if (error.value != 0) return error;
+  return result;
+}
+
+void Namespace::close() {
+  const std::lock_guard<std::mutex> guard(*lock_);
+  kept_ = {};
 }
 
 }  // namespace ipvs::sys

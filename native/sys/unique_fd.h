@@ -26,6 +26,9 @@ class UniqueFd {
   explicit operator bool() const { return fd_ >= 0; }
   [[nodiscard]] int get() const { return fd_; }
 
+  // The caller's from now on.
+  [[nodiscard]] int release() { return std::exchange(fd_, -1); }
+
   // close() is not repeated on EINTR: Linux has released the descriptor by then.
   void reset() {
     if (fd_ >= 0) ::close(fd_);

@@ -1,13 +1,21 @@
 // The kernel this runs on, without privilege and without ip_vs: nlctrl, which every kernel has, answers as IPVS would.
 #include <linux/genetlink.h>
 #include <linux/netlink.h>
+#include <sched.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <condition_variable>
 #include <cstdlib>
 #include <cstring>
+#include <mutex>
 #include <string>
+#include <thread>
+#include <vector>
 
 #include "check.h"
 #include "fake_kernel.h"
@@ -193,6 +201,61 @@ TEST("what was no namespace is looked up again") {
   REQUIRE_EQ(::unlink(scratch.name.c_str()), 0);
   REQUIRE_EQ(::symlink("/proc/self/ns/net", scratch.name.c_str()), 0);
   CHECK_EQ(sys::NetlinkSocket::open(where).error().value, 0);
+}
+
+std::string read_file(sys::Namespace& where, const char* path) {
+  sys::Result<sys::UniqueFd> file = where.open_file(path, false);
+  char text[4096];
+  const ssize_t size = file ? ::read(file.value().get(), text, sizeof text) : -1;
+  return size < 0 ? "" : std::string(text, static_cast<std::size_t>(size));
+}
+
+TEST("files and sysctls are those of the namespace that is entered") {
+  // A namespace of its own, for as long as its thread lives.
+  std::string path;
+  std::mutex lock;
+  std::condition_variable told;
+  bool over = false;
+  std::thread holder([&] {
+    std::unique_lock<std::mutex> guard(lock);
+    const bool made = ::unshare(CLONE_NEWNET) == 0;
+    path = made ? "/proc/self/task/" + std::to_string(::syscall(SYS_gettid)) + "/ns/net" : "none";
+    told.notify_all();
+    told.wait(guard, [&] { return over; });
+  });
+  {
+    std::unique_lock<std::mutex> guard(lock);
+    told.wait(guard, [&] { return !path.empty(); });
+  }
+  const auto end = [&] {
+    {
+      const std::lock_guard<std::mutex> guard(lock);
+      over = true;
+    }
+    told.notify_all();
+    holder.join();
+  };
+  if (path == "none") return end(), skip("unshare() needs CAP_SYS_ADMIN");
+  sys::Namespace here;
+  sys::Namespace there(path, run_on_thread);
+  const char* const name = "/proc/sys/net/ipv4/ip_default_ttl";
+  const std::string before = read_file(here, name);
+  {
+    sys::Result<sys::UniqueFd> file = there.open_file(name, true);
+    REQUIRE_EQ(file.error().value, 0);
+    CHECK_EQ(::write(file.value().get(), "77", 2), 2);
+  }
+  CHECK_EQ(read_file(there, name), "77\n");
+  CHECK_EQ(read_file(here, name), before);
+  // Nothing but lo, and that is not up: no address, no route.
+  CHECK_EQ(read_file(there, "/proc/thread-self/net/fib_trie"), "");
+  sys::Result<std::vector<std::string>> names = there.list_folder("/proc/sys/net/ipv4/conf");
+  REQUIRE_EQ(names.error().value, 0);
+  std::sort(names.value().begin(), names.value().end());
+  CHECK(names.value() == (std::vector<std::string>{"all", "default", "lo"}));
+  CHECK_EQ(there.open_file("/proc/thread-self/net/nothing", false).error().value, ENOENT);
+  CHECK_EQ(there.list_folder("/proc/nothing").error().value, ENOENT);
+  end();
 }
 
 }  // namespace

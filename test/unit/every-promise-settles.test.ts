@@ -52,7 +52,7 @@ describe('a look for the family that fails', () => {
 
   it("with a transport's own error does, too", async () => {
     const { ipvs, transport } = await openScripted('mainline', gone)
-    transport.readKernelFiles = () => Promise.reject(new Error('no files today'))
+    transport.files.listSysctls = () => Promise.reject(new Error('no files today'))
     const error = await failure(ipvs.services.add(WEB))
     expect(error).toMatchObject({ code: 'ERR_IPVS_NOT_LOADED', operation: 'services.add', service: WEB })
     expect(String(error.cause)).toContain('no files today')
@@ -61,7 +61,7 @@ describe('a look for the family that fails', () => {
 
   it('does not last longer than the timeout, and close() does not wait for more', async () => {
     const { ipvs, transport } = await openScripted('mainline', gone, { timeout: 20 })
-    transport.readKernelFiles = never
+    transport.files.listSysctls = never
     expect(await failure(ipvs.services.add(WEB))).toMatchObject({ code: 'ERR_IPVS_TIMEOUT', sent: false })
     await ipvs.close()
   })
@@ -71,7 +71,8 @@ describe('open', () => {
   const hanging = () => Object.assign(new ScriptedTransport('mainline'), { run: never })
 
   it('has a deadline whatever it waits for', async () => {
-    for (const hangs of [{ run: never }, { readKernelFiles: never }]) {
+    const files = { ...new ScriptedTransport('mainline').files, listSysctls: never }
+    for (const hangs of [{ run: never }, { files }]) {
       const transport = Object.assign(new ScriptedTransport('mainline'), hangs) as ScriptedTransport
       const opening = Ipvs.open({ transport, timeout: 20 })
       expect(await failure(opening)).toMatchObject({ code: 'ERR_IPVS_TIMEOUT', operation: 'open' })

@@ -1,6 +1,7 @@
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { readCpuState, readKernelFiles } from '../../lib/host/kernel-files'
+import { loadAddon } from '../../lib/host/addon'
+import { kernelFiles, readCpuState } from '../../lib/host/kernel-files'
 import { detect } from '../../lib/kernel/detect'
 import { parseCpuList } from '../../lib/procfs/cpu-list'
 import { parseExtStatsRows } from '../../lib/procfs/ext-stats'
@@ -63,11 +64,28 @@ describe('parseCpuList', () => {
 })
 
 describe('the files of this machine', () => {
-  it('are absent without IPVS, and that is no error', async () => {
-    const files = await readKernelFiles()
-    expect(files.extStats === undefined || files.extStats.length > 0).toBe(true)
-    expect(typeof files.connMaxNum).toBe('boolean')
-    // reserve_core is a file of fullnat-v3, which tests do not run on.
-    if (!files.connMaxNum) expect(readCpuState()).toBeUndefined()
+  const { Connection } = loadAddon()
+
+  it('are read, or reject as those of fs do', async () => {
+    const files = kernelFiles(new Connection(''), false)
+    for (const look of [
+      () => files.open('ip_vs_ext_stats'),
+      files.listSysctls,
+      () => files.readSysctl('x'),
+    ]) {
+      const error = await look().then(
+        () => undefined,
+        (cause) => cause,
+      )
+      if (error) expect(error).toMatchObject({ code: 'ENOENT', errno: -2, syscall: 'open' })
+    }
+    expect(await files.writeSysctl('nothing', '1').catch((error) => error)).toMatchObject({
+      code: 'ENOENT',
+      path: '/proc/sys/net/ipv4/vs/nothing',
+    })
+  })
+
+  it('tell nothing about reserve_core where there is none', () => {
+    if (!existsSync('/proc/sys/net/ipv4/vs/reserve_core')) expect(readCpuState()).toBeUndefined()
   })
 })

@@ -4,9 +4,9 @@ import { join } from 'node:path'
 import { inspect } from 'node:util'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { Syscall } from '../../lib/border/layout.gen'
-import type { KernelFiles } from '../../lib/border/transport'
 import { Ipvs } from '../../lib/client/ipvs'
 import type { OpenOptions } from '../../lib/client/open-options'
+import type { FileEvidence } from '../../lib/kernel/detect'
 import type { Dialect, TransportKind } from '../../lib/model/call-types'
 import { outcomeFlags, type RecordOf, type Some, writeReply } from './support/border'
 import {
@@ -27,13 +27,13 @@ const bits = (...commands: number[]) =>
 
 interface Seen {
   probe?: Some<RecordOf<'probes'>>
-  files?: KernelFiles
+  evidence?: FileEvidence
 }
 
-function scripted(kernel: Kernel, { probe, files }: Seen = {}): ScriptedTransport {
+function scripted(kernel: Kernel, { probe, evidence }: Seen = {}): ScriptedTransport {
   const transport = new ScriptedTransport(kernel)
   transport.probe = { ...PROBES[kernel], ...probe }
-  if (files) transport.files = files
+  if (evidence) transport.evidence = evidence
   return transport
 }
 
@@ -58,7 +58,7 @@ describe('Ipvs.open finds out which kernel answers (abi.md §9)', () => {
     [
       'the first fullnat-v2, without defence_ip_frag_gather',
       'fullnat-v2',
-      { files: { ...V2_FILES, extStats: ['fullnat_add_toa_ok'] } },
+      { evidence: { ...V2_FILES, extStats: ['fullnat_add_toa_ok'] } },
       'fullnat-v2',
       'netlink',
     ],
@@ -74,19 +74,19 @@ describe('Ipvs.open finds out which kernel answers (abi.md §9)', () => {
     [
       'fullnat-v3 by its sysctl alone',
       'fullnat-v3',
-      { files: { ...V3_FILES, extStats: undefined } },
+      { evidence: { ...V3_FILES, extStats: undefined } },
       'fullnat-v3',
       'netlink',
     ],
     [
       'fullnat-v3 by its rows alone',
       'fullnat-v3',
-      { files: { ...NO_FILES, extStats: ['conn_exceeded'] } },
+      { evidence: { ...NO_FILES, extStats: ['conn_exceeded'] } },
       'fullnat-v3',
       'netlink',
     ],
-    ['FULLNAT with /proc hidden, as v3', 'fullnat-v2', { files: NO_FILES }, 'fullnat-v3', 'netlink'],
-    ['evidence that disagree', 'mainline', { files: V2_FILES }, 'unknown', 'netlink'],
+    ['FULLNAT with /proc hidden, as v3', 'fullnat-v2', { evidence: NO_FILES }, 'fullnat-v3', 'netlink'],
+    ['evidence that disagree', 'mainline', { evidence: V2_FILES }, 'unknown', 'netlink'],
     [
       'half of the local address commands',
       'mainline',
@@ -106,7 +106,7 @@ describe('Ipvs.open finds out which kernel answers (abi.md §9)', () => {
 
   it('has UDP FULLNAT where the rows say so', async () => {
     expect((await open('fullnat-v2')).capabilities.udpFullnat).toBe(true)
-    const first = { files: { ...V2_FILES, extStats: ['fullnat_add_toa_ok'] } }
+    const first = { evidence: { ...V2_FILES, extStats: ['fullnat_add_toa_ok'] } }
     expect((await open('fullnat-v2', first)).capabilities.udpFullnat).toBe(false)
   })
 
@@ -115,21 +115,21 @@ describe('Ipvs.open finds out which kernel answers (abi.md §9)', () => {
     [
       'a foreign namespace of FULLNAT',
       'fullnat-v3',
-      { probe: noFamily, files: { ...V3_FILES, extStats: undefined } },
+      { probe: noFamily, evidence: { ...V3_FILES, extStats: undefined } },
       {},
       'ERR_IPVS_NAMESPACE',
     ],
     [
       'a foreign namespace of FULLNAT with force',
       'fullnat-v2',
-      { probe: noFamily, files: NO_FILES },
+      { probe: noFamily, evidence: NO_FILES },
       { force: true },
       'ERR_IPVS_NAMESPACE',
     ],
     [
       'sockopt to an unknown kernel',
       'mainline',
-      { probe: noFamily, files: V2_FILES },
+      { probe: noFamily, evidence: V2_FILES },
       {},
       'ERR_IPVS_UNKNOWN_DIALECT',
     ],
@@ -142,7 +142,7 @@ describe('Ipvs.open finds out which kernel answers (abi.md §9)', () => {
   })
 
   it('writes to an unknown kernel with force only', async () => {
-    const seen = { files: V2_FILES }
+    const seen = { evidence: V2_FILES }
     const service = { protocol: 'tcp', address: '192.0.2.1', port: 80 } as const
     const careful = await open('mainline', seen)
     expect((await failure(careful.services.add(service))).code).toBe('ERR_IPVS_UNKNOWN_DIALECT')
@@ -187,9 +187,9 @@ describe('Ipvs.open finds out which kernel answers (abi.md §9)', () => {
     expect(early).toMatchObject({ name: 'AbortError', code: 'ABORT_ERR', operation: 'open' })
     expect(transport.probes).toBe(0)
     const controller = new AbortController()
-    transport.readKernelFiles = async () => {
+    transport.files.listSysctls = async () => {
       controller.abort()
-      return NO_FILES
+      return []
     }
     expect((await failure(Ipvs.open({ transport, signal: controller.signal }))).code).toBe('ABORT_ERR')
     expect(transport.closed).toBe(1)
@@ -238,7 +238,7 @@ describe('loadModule', () => {
 
   it('true does not run it where it is loaded, or in a foreign namespace', async () => {
     await open('fullnat-v2', {}, { loadModule: true })
-    const foreign = { probe: noFamily, files: NO_FILES }
+    const foreign = { probe: noFamily, evidence: NO_FILES }
     expect((await failure(open('fullnat-v2', foreign, { loadModule: true }))).code).toBe('ERR_IPVS_NAMESPACE')
     expect(existsSync(called)).toBe(false)
   })
@@ -298,13 +298,13 @@ describe('a client', () => {
     expect(transport.trips).toEqual([['serviceAdd'], ['serviceAdd']])
 
     stale = true
-    transport.files = V3_FILES
+    transport.evidence = V3_FILES
     const other = await failure(ipvs.services.add({ fwmark: 1 }))
     expect(other).toMatchObject({ code: 'ERR_IPVS_MODULE_CHANGED', operation: 'services.add', sent: false })
     expect(other.service).toEqual({ fwmark: 1, family: 'ipv4' })
 
     // From then on nothing is sent, whatever is loaded.
-    transport.files = V2_FILES
+    transport.evidence = V2_FILES
     const sent = transport.operations.length
     for (const late of [ipvs.services.add({ fwmark: 2 }), ipvs.services.list(), ipvs.snapshot()]) {
       expect(await failure(late)).toMatchObject({ code: 'ERR_IPVS_MODULE_CHANGED', sent: false })

@@ -1,12 +1,18 @@
 import { describe, expect, it } from 'vitest'
 import { Operation, Transport } from '../../lib/border/layout.gen'
 import { packRequests } from '../../lib/border/request'
-import type { CpuState, KernelFiles } from '../../lib/border/transport'
+import type { CpuState } from '../../lib/border/transport'
 import { localAddressCpu } from '../../lib/client/local-address-coverage'
 import type { IpvsError } from '../../lib/errors/ipvs-error'
 import { checkDaemonInput, checkDestinationInput, checkServiceInput, checkServiceKey } from '../../lib/input'
 import { type Capabilities, capabilitiesOf } from '../../lib/kernel/capabilities'
-import { chooseTransport, detect, type Evidence, isForeignNamespace } from '../../lib/kernel/detect'
+import {
+  chooseTransport,
+  detect,
+  type Evidence,
+  type FileEvidence,
+  isForeignNamespace,
+} from '../../lib/kernel/detect'
 import { ruleReserveCore } from '../../lib/kernel/machine-rules'
 import {
   keepsEstablishedTimeout,
@@ -34,13 +40,13 @@ const bits = (...commands: number[]) =>
 const MAINLINE_OPS = bits(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 15, 16, 17)
 const FULLNAT_OPS = MAINLINE_OPS | bits(18, 19, 20)
 
-const NO_FILES: KernelFiles = { connMaxNum: false, fullnatSysctl: false, extStats: undefined }
-const V2_FILES: KernelFiles = {
+const NO_FILES: FileEvidence = { connMaxNum: false, fullnatSysctl: false, extStats: undefined }
+const V2_FILES: FileEvidence = {
   connMaxNum: false,
   fullnatSysctl: true,
   extStats: ['fullnat_add_toa_ok', 'defence_ip_frag_gather'],
 }
-const V3_FILES: KernelFiles = {
+const V3_FILES: FileEvidence = {
   connMaxNum: true,
   fullnatSysctl: true,
   extStats: ['fullnat_add_toa_ok', 'conn_exceeded'],

@@ -2,10 +2,12 @@
 
 import { presence } from '../../../lib/border/layout.gen'
 import type { DataSection, SectionName } from '../../../lib/border/reply'
-import type { CpuState, KernelFiles, Transport } from '../../../lib/border/transport'
+import type { CpuState, KernelFileName, KernelFiles, Transport } from '../../../lib/border/transport'
 import { Ipvs } from '../../../lib/client/ipvs'
 import type { OpenOptions } from '../../../lib/client/open-options'
 import type { IpvsError } from '../../../lib/errors/ipvs-error'
+import type { FileEvidence } from '../../../lib/kernel/detect'
+import { fileError } from '../../../lib/kernel/file-error'
 import { AF_INET6, type PackedAddress, parseAddress } from '../../../lib/model/address'
 import {
   outcomeFlags,
@@ -39,13 +41,13 @@ const bits = (...commands: number[]) =>
 export const MAINLINE_COMMANDS = bits(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 15, 16, 17)
 export const FULLNAT_COMMANDS = MAINLINE_COMMANDS | bits(18, 19, 20)
 
-export const NO_FILES: KernelFiles = { connMaxNum: false, fullnatSysctl: false, extStats: undefined }
-export const V2_FILES: KernelFiles = {
+export const NO_FILES: FileEvidence = { connMaxNum: false, fullnatSysctl: false, extStats: undefined }
+export const V2_FILES: FileEvidence = {
   connMaxNum: false,
   fullnatSysctl: true,
   extStats: ['fullnat_add_toa_ok', 'defence_ip_frag_gather'],
 }
-export const V3_FILES: KernelFiles = {
+export const V3_FILES: FileEvidence = {
   connMaxNum: true,
   fullnatSysctl: true,
   extStats: ['fullnat_add_toa_ok', 'conn_exceeded'],
@@ -65,7 +67,21 @@ export class ScriptedTransport implements Transport {
   readonly jobs: ReadJob[] = []
   probes = 0
   closed = 0
-  files: KernelFiles
+  evidence: FileEvidence
+  readonly files: KernelFiles = {
+    open: async (name: KernelFileName) => {
+      const { extStats } = this.evidence
+      if (name !== 'ip_vs_ext_stats' || !extStats) throw fileError(ENOENT, 'open', name)
+      const pieces = [Buffer.from(extStats.map((row) => `${row}: 0\n`).join(''))]
+      return { read: async (into) => pieces.shift()?.copy(into) ?? 0, close: () => {} }
+    },
+    listSysctls: async () => {
+      const { connMaxNum, fullnatSysctl } = this.evidence
+      return [...(connMaxNum ? ['conn_max_num'] : []), ...(fullnatSysctl ? ['fullnat_lport_min'] : [])]
+    },
+    readSysctl: async (name) => Promise.reject(fileError(ENOENT, 'open', name)),
+    writeSysctl: async (name) => Promise.reject(fileError(ENOENT, 'open', name)),
+  }
   cpuState: CpuState | undefined = { online: 4, reserved: 0 }
   probe: Some<RecordOf<'probes'>>
   /** Records of one reply at most. */
@@ -81,7 +97,7 @@ export class ScriptedTransport implements Transport {
     public script: Script = () => undefined,
   ) {
     this.probe = PROBES[kernel]
-    this.files = FILES[kernel]
+    this.evidence = FILES[kernel]
   }
 
   /** Jobs wait until `release()`. */
@@ -116,10 +132,6 @@ export class ScriptedTransport implements Transport {
     const intercepted = this.intercept?.(job, onReply)
     if (intercepted) return intercepted
     for (const reply of this.answer(job)) onReply(reply)
-  }
-
-  async readKernelFiles(): Promise<KernelFiles> {
-    return this.files
   }
 
   readCpuState(): CpuState | undefined {
