@@ -1,0 +1,105 @@
+/** Shapes of what the kernel shows in its text files: connections, statistics, helpers, sysctls. */
+
+import type { Protocol, Rates } from './types'
+
+export interface Endpoint {
+  readonly address: string
+  readonly port: number
+}
+
+/**
+ * Protocol of a connection: `'ip'` is that of the templates of fwmark services (ip_vs_core.c:ip_vs_sched_persist); a number
+ * where the kernel has no name for it (ip_vs_proto.c:ip_vs_proto_name, `IP_132`).
+ */
+export type ConnectionProtocol = Protocol | 'ah' | 'esp' | 'icmp' | 'icmpv6' | 'ip' | number | (string & {})
+
+/** The kernel's words in lower case, `_` as `-` (ip_vs_proto_tcp.c:tcp_state_name_table and the others); open to any other. */
+export type ConnectionState =
+  | 'none'
+  | 'established'
+  | 'syn-sent'
+  | 'syn-recv'
+  | 'fin-wait'
+  | 'time-wait'
+  | 'close'
+  | 'close-wait'
+  | 'last-ack'
+  | 'listen'
+  | 'synack'
+  | 'udp'
+  | (string & {})
+
+/** A connection, or a persistence template, as a line of /proc/net/ip_vs_conn shows it. */
+export interface ConnectionInfo {
+  readonly protocol: ConnectionProtocol
+  readonly client: Endpoint
+  /** Where the client sent its packets; undefined in the template of a fwmark service. */
+  readonly virtual: Endpoint | undefined
+  /** Of the service whose template it is; the connections of a fwmark service do not show it. */
+  readonly fwmark: number | undefined
+  /** What the destination sees as its client: FULLNAT only. */
+  readonly localAddress: Endpoint | undefined
+  readonly destination: Endpoint
+  readonly state: ConnectionState
+  /** Seconds until it expires without another packet; 0 where that time has passed. */
+  readonly expires: number
+  /** `'sync'`: it came from the sync daemon of another director. Only where it was asked for. */
+  readonly origin: 'local' | 'sync' | undefined
+  /** Persistence engine of a template, mainline only. */
+  readonly engine: { readonly name: string; readonly data: string } | undefined
+  /** It binds a client, or its network, to a destination, and is no connection itself. */
+  readonly template: boolean
+}
+
+/** Counters of everything that IPVS forwarded. */
+export interface TrafficTotals {
+  readonly connections: bigint
+  readonly inPackets: bigint
+  readonly outPackets: bigint
+  readonly inBytes: bigint
+  readonly outBytes: bigint
+}
+
+export interface CpuTraffic extends TrafficTotals {
+  readonly cpu: number
+}
+
+/** /proc/net/ip_vs_stats and ip_vs_stats_percpu. */
+export interface TrafficStatistics {
+  /** FULLNAT kernels: the sum of the CPUs that are online; what others counted is missing (ip_vs_ctl.c:ip_vs_stats_show). */
+  readonly total: TrafficTotals
+  /** By number. Empty where the kernel does not show them. */
+  readonly cpus: readonly CpuTraffic[]
+  /** Per second, by the kernel's estimator; undefined where there is none (FULLNAT kernels). */
+  readonly rates: Rates | undefined
+}
+
+/** A row of /proc/net/ip_vs_ext_stats. */
+export interface ExtendedCounter {
+  /** As the kernel writes it. */
+  readonly name: string
+  readonly total: bigint
+  /** In the order of `cpus` of the whole. */
+  readonly perCpu: readonly bigint[]
+  /** What it counts; undefined for a row that this library does not know. */
+  readonly meaning: string | undefined
+  /** What to do when it grows; undefined where it is no trouble. */
+  readonly advice: string | undefined
+}
+
+/** /proc/net/ip_vs_ext_stats of FULLNAT kernels. Nothing resets it; it wraps at 2^64. */
+export interface ExtendedStatistics {
+  /** Numbers of the CPUs that are online. */
+  readonly cpus: readonly number[]
+  /** In the kernel's order. */
+  readonly counters: readonly ExtendedCounter[]
+}
+
+/** A line of /proc/net/ip_vs_app: an application helper, `ftp` for instance. */
+export interface ApplicationHelper {
+  readonly protocol: Protocol | (string & {})
+  readonly port: number
+  /** Connections that use it. */
+  readonly uses: number
+  readonly name: string
+}
