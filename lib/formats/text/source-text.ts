@@ -13,8 +13,6 @@ export interface Span {
   readonly length: number
 }
 
-const LF = 10
-
 export class SourceText {
   private starts: number[] | undefined
 
@@ -55,8 +53,6 @@ export class SourceText {
     const starts = [0]
     const { text } = this
     for (let at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n', at + 1)) starts.push(at + 1)
-    // A line feed at the end begins no line.
-    if (starts.length > 1 && text.charCodeAt(text.length - 1) === LF) starts.pop()
     this.starts = starts
     return starts
   }
