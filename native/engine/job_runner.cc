@@ -94,7 +94,7 @@ void JobRunner::begin(const abi::Request& request, abi::Reply& reply) {
 
 void JobRunner::probe(const abi::Request& request, abi::Reply& reply) {
   const Error netlink = netlink_.find_family(request.timeout_ms, pause_);
-  if (netlink.value == EAGAIN) return;
+  if (netlink_.looking_up()) return;
   abi::ProbeRecord record{};
   record.request_index = static_cast<std::uint32_t>(position_);
   record.netlink_error = netlink.value;
