@@ -1,9 +1,10 @@
 // Builds and runs the C++ tests of test/native and the fuzzers of test/fuzz: plain programs, without Node, under
 // AddressSanitizer and UBSan; what hands over between threads under ThreadSanitizer as well.
 //
-//   node scripts/test-native.mjs [--valgrind] [--libfuzzer SECONDS [--corpus FOLDER]] [--seed NUMBER] [NAME...]
+//   node scripts/test-native.mjs [--valgrind] [--arm64] [--libfuzzer SECONDS [--corpus FOLDER]] [--seed NUMBER] [NAME...]
 //
 //   --valgrind    then once more, optimized, under valgrind (the fuzzers are left out: too slow to say anything)
+//   --arm64       then once more for arm64, emulated (Debian: g++-aarch64-linux-gnu and qemu-user)
 //   --libfuzzer   then the fuzzers with clang's libFuzzer for so long each (Debian: clang and libclang-rt-dev), from the
 //                 same seeds and corpus and from what --corpus has; an input that fails is named and kept there
 //   --corpus      a folder with one for each fuzzer, where what is new to it is kept for the next time
@@ -42,6 +43,7 @@ const VARIANTS = {
     link: ['-fsanitize=thread'],
   },
   plain: { compiler: 'g++', flags: [...COMMON, '-O2'], link: [] },
+  arm64: { compiler: 'aarch64-linux-gnu-g++', flags: [...COMMON, '-O2'], link: [] },
   libfuzzer: {
     compiler: 'clang++',
     flags: [...COMMON, '-O1', ...SANITIZE, '-fsanitize=fuzzer-no-link', '-DIPVS_LIBFUZZER'],
@@ -176,6 +178,7 @@ async function main() {
     allowPositionals: true,
     options: {
       valgrind: { type: 'boolean', default: false },
+      arm64: { type: 'boolean', default: false },
       libfuzzer: { type: 'string', default: '0' },
       corpus: { type: 'string', default: inRoot(`${target}/corpus`) },
       seed: { type: 'string', default: `${Math.floor(Date.now() / DAY_MS)}` },
@@ -201,6 +204,14 @@ async function main() {
       '--error-exitcode=9',
       '--leak-check=full',
       file,
+    ])
+  }
+  if (values.arm64) {
+    const emulated = ['qemu-aarch64', '-L', '/usr/aarch64-linux-gnu']
+    await runAll('arm64', names, (file, name) => [
+      ...emulated,
+      file,
+      ...(isFuzzer(name) ? [inRoot(`${fuzzers}/corpus/${name}`)] : []),
     ])
   }
   if (seconds > 0) await fuzz(names.filter(isFuzzer), seconds, values.seed, resolve(values.corpus))
