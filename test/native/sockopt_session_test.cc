@@ -5,12 +5,10 @@
 #include <functional>
 
 #include "check.h"
-#include "engine/held_records.h"
 #include "fake_kernel.h"
 #include "interpose.h"
 #include "ipvs/sockopt_structs.h"
 #include "outcomes.h"
-#include "records.h"
 #include "requests.h"
 #include "test_clock.h"
 
@@ -341,23 +339,6 @@ TEST("lists and snapshots are handed over in steps of 1,000 records, the outcome
     CHECK_EQ(records, 2 * (operation == Operation::kServiceList ? 2500U : of_service ? 1100U : 5 + 5 * 1103U));
     for (std::size_t i = 0; i < seen.size(); ++i) CHECK_EQ(seen[i], i % 1100);
   }
-}
-
-TEST("what was held of a long list is let go of") {
-  engine::HeldRecords held;
-  held.records().services.resize(3);
-  held.records().destinations.resize(2);
-  held.records().local_addresses.resize(2);
-  Reply reply;
-  for (std::size_t step = 0; step < 4; ++step) {
-    reply.clear();
-    CHECK(held.hand_over(2, reply));
-    CHECK_EQ(listed(reply), step == 3 ? std::size_t{1} : std::size_t{2});
-  }
-  CHECK_EQ(held.records().services.capacity(), std::size_t{0});
-  reply.clear();
-  CHECK(!held.hand_over(2, reply));
-  CHECK_EQ(listed(reply), std::size_t{0});
 }
 
 TEST("a service of protocol 0 does not end the list") {
