@@ -4,47 +4,19 @@
 //
 // lib: lines of lib/ that the unit and contract suites reach, by V8. native: lines of native/ that the programs of
 // test/native and test/fuzz reach, by gcov. The addon's own files are not among them: only Node can run those.
-import { execFile, spawnSync } from 'node:child_process'
+import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
-import { availableParallelism, tmpdir } from 'node:os'
+import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { gunzipSync } from 'node:zlib'
+import { CPP_FLAGS, library, parallel, programNames, programOf, root, run } from './native-programs.mjs'
 
-const root = fileURLToPath(new URL('..', import.meta.url))
-const tests = 'test/native'
-const fuzzers = 'test/fuzz'
 const RUN_TIMEOUT_MS = 300_000
-const FLAGS = [
-  '-std=c++20',
-  '-g',
-  '-O0',
-  '-fno-exceptions',
-  '-fno-rtti',
-  '--coverage',
-  '-Inative',
-  `-I${tests}`,
-]
+const FLAGS = [...CPP_FLAGS, '-O0', '--coverage']
 
-function run(command, args, options = {}) {
-  return new Promise((resolve, reject) => {
-    const settings = { cwd: root, maxBuffer: 1 << 28, encoding: 'utf8', ...options }
-    execFile(command, args, settings, (error, stdout, stderr) => {
-      if (error) reject(new Error(`${command} ${args.slice(-1)}: ${error.message}\n${stdout}${stderr}`))
-      else resolve(stdout)
-    })
-  })
-}
-
-/** Runs `work` on all items, as many at a time as there are processors. */
-async function parallel(items, work) {
-  const waiting = items.map((item, index) => ({ item, index }))
-  const results = []
-  const worker = async () => {
-    for (let next = waiting.shift(); next; next = waiting.shift()) results[next.index] = await work(next.item)
-  }
-  await Promise.all(Array.from({ length: availableParallelism() }, worker))
-  return results
+async function must(command, args, options) {
+  const { ok, stdout, stderr } = await run(command, args, options)
+  if (!ok) throw new Error(`${command} ${args.slice(-1)} failed\n${stdout}${stderr}`)
 }
 
 function say(what, covered, total, least) {
@@ -86,25 +58,12 @@ function coverLib() {
   }
 }
 
-const sources = (folder) =>
-  readdirSync(join(root, folder))
-    .filter((name) => name.endsWith('.cc'))
-    .map((name) => `${folder}/${name}`)
-
-/** A program with the helpers of test/native that it includes. */
-function partsOf(source) {
-  const code = readFileSync(join(root, source), 'utf8')
-  const helpers = ['fake_kernel', 'interpose'].filter((name) => code.includes(`"${name}.h"`))
-  const main = source.startsWith(fuzzers) ? [] : [`${tests}/check.cc`]
-  return [source, ...main, ...helpers.map((name) => `${tests}/${name}.cc`)]
-}
-
 /** gcov's JSON of each object: a line counts once, run by whichever program. */
 async function gcov(objects, target) {
   const lines = new Map()
   const read = async (object) => {
     const folder = mkdtempSync(join(target, 'gcov-'))
-    await run('gcov', ['--json-format', object], { cwd: folder })
+    await must('gcov', ['--json-format', object], { cwd: folder })
     for (const name of readdirSync(folder)) {
       const report = JSON.parse(gunzipSync(readFileSync(join(folder, name))).toString())
       for (const { file, lines: found } of report.files) {
@@ -122,21 +81,19 @@ async function gcov(objects, target) {
 }
 
 async function coverNativeIn(target) {
-  // What replaces parts of libstdc++ for the floor of the addon is of no use in a program.
-  const library = ['abi', 'engine', 'ipvs', 'netlink', 'sys']
-    .flatMap((folder) => sources(`native/${folder}`))
-    .filter((path) => path !== 'native/sys/glibc_floor.cc')
-  const programs = [...sources(tests).filter((path) => path.endsWith('_test.cc')), ...sources(fuzzers)].map(
-    (source) => ({ file: `${target}/${source.replace(/^.*\/|\.cc$/g, '')}`, parts: partsOf(source) }),
-  )
+  const programs = programNames
+    .map(programOf)
+    .map((program) => ({ ...program, file: `${target}/${program.name}` }))
   const objectOf = (source) => `${target}/${source.replaceAll('/', '_')}.o`
   const needed = [...new Set([...library, ...programs.flatMap(({ parts }) => parts)])]
-  await parallel(needed, (source) => run('g++', [...FLAGS, '-c', source, '-o', objectOf(source)]))
-  for (const { file, parts } of programs) {
-    await run('g++', ['--coverage', '-pthread', ...[...parts, ...library].map(objectOf), '-o', file])
-  }
-  await parallel(programs, ({ file }) => run(file, [], { timeout: RUN_TIMEOUT_MS }))
-  const lines = await gcov(library.map(objectOf), target)
+  await parallel(needed, (source) => must('g++', [...FLAGS, '-c', source, '-o', objectOf(source)]))
+  await parallel(programs, ({ file, parts, wrapped }) => {
+    const objects = [...parts, ...library].map(objectOf)
+    return must('g++', ['--coverage', '-pthread', ...wrapped, ...objects, '-o', file])
+  })
+  await parallel(programs, ({ file }) => must(file, [], { timeout: RUN_TIMEOUT_MS }))
+  // Of the programs' own objects, too: an inline function of a header is counted in the one that the linker took.
+  const lines = await gcov(needed.map(objectOf), target)
   const each = [...lines].map(([path, counts]) => {
     const all = [...counts.values()]
     return { path, covered: all.filter((count) => count > 0).length, total: all.length }

@@ -8,8 +8,8 @@ import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { nodeHeaders } from './node-headers.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const TIDY_JOBS = 2
@@ -69,18 +69,6 @@ async function clangFormat() {
   if (missing) return skipped(missing)
   const sources = CPP.flatMap((folder) => files(folder, /\.(cc|h)$/))
   return judged(await run('clang-format', ['--dry-run', '-Werror', ...sources]))
-}
-
-/** Where node_api.h is: of this Node, or what node-gyp was configured with. */
-function nodeHeaders() {
-  const configured = 'build/config.gypi'
-  const nodedir = existsSync(inRoot(configured))
-    ? /"nodedir": "([^"]+)"/.exec(read(configured))?.[1]
-    : undefined
-  const folders = [nodedir, dirname(dirname(process.execPath)), '/usr', '/usr/local']
-  return folders
-    .map((folder) => `${folder}/include/node`)
-    .find((folder) => existsSync(`${folder}/node_api.h`))
 }
 
 // A file that was found clean is looked at again when it, a header, the checks or the tool have changed.

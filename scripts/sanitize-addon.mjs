@@ -6,6 +6,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node
 import { createRequire } from 'node:module'
 import { dirname, isAbsolute } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
+import { needNodeHeaders } from './node-headers.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 
@@ -17,16 +18,9 @@ export const SANITIZERS = {
   thread: { flags: ['-fsanitize=thread'], libraries: ['libtsan.so'] },
 }
 
-/** Where node_api.h is: where node-gyp has it, or beside this Node. */
-function nodeHeaders() {
-  const configured = readFileSync(`${root}build/config.gypi`, 'utf8')
-  const nodedir = /"nodedir": "([^"]+)"/.exec(configured)?.[1]
-  const folder = [nodedir, dirname(dirname(process.execPath))]
-    .map((one) => `${one}/include/node`)
-    .find((one) => existsSync(`${one}/node_api.h`))
-  if (!folder) throw new Error('node_api.h is not found: npm run build:native first')
-  return folder
-}
+// As binding.gyp has it: Node calls dlclose() at the end of a worker, which a thread of ours may outlast. And a sanitizer
+// names the frames of what is loaded: a leak that is reported at the end of the process would have none of ours.
+const LINK = ['-Wl,-z,nodelete']
 
 /** The path of a run-time library of g++. */
 export function runtimeLibrary(name) {
@@ -54,6 +48,7 @@ export function buildSanitizedAddon(sanitizer) {
     ),
   )
   if (existsSync(file) && statSync(file).mtimeMs > newest) return folder
+  const headers = needNodeHeaders()
   mkdirSync(dirname(file), { recursive: true })
   const napi = createRequire(import.meta.url)('node-addon-api').include_dir
   const objects = sources.map((source) => `${folder}/${source.replaceAll('/', '_')}.o`)
@@ -73,10 +68,10 @@ export function buildSanitizedAddon(sanitizer) {
     '-isystem',
     isAbsolute(napi) ? napi : `${root}${napi}`,
   )
-  common.push('-isystem', nodeHeaders())
+  common.push('-isystem', headers)
   const compile = (args) => execFileSync('g++', args, { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] })
   for (const [i, source] of sources.entries()) compile([...common, ...flags, '-c', source, '-o', objects[i]])
-  compile(['-shared', ...flags, ...objects, '-o', file])
+  compile(['-shared', ...flags, ...LINK, ...objects, '-o', file])
   return folder
 }
 

@@ -1,41 +1,39 @@
 // Builds and runs the C++ tests of test/native and the fuzzers of test/fuzz: plain programs, without Node, under
 // AddressSanitizer and UBSan; what hands over between threads under ThreadSanitizer as well.
 //
-//   node scripts/test-native.mjs [--valgrind] [--libfuzzer SECONDS] [--seed NUMBER] [NAME...]
+//   node scripts/test-native.mjs [--valgrind] [--arm64] [--libfuzzer SECONDS [--corpus FOLDER]] [--seed NUMBER] [NAME...]
 //
 //   --valgrind    then once more, optimized, under valgrind (the fuzzers are left out: too slow to say anything)
-//   --libfuzzer   then the fuzzers with clang's libFuzzer for so long each, from the same seeds and corpus; what it finds
-//                 that is new goes to build/native-tests/corpus
-//   --seed        of the half of each fuzzer's own 2 seconds that is not the same on every run (default: the day)
+//   --arm64       then once more for arm64, emulated (Debian: g++-aarch64-linux-gnu and qemu-user)
+//   --libfuzzer   then the fuzzers with clang's libFuzzer for so long each (Debian: clang and libclang-rt-dev), from the
+//                 same seeds and corpus and from what --corpus has; an input that fails is named and kept there
+//   --corpus      a folder with one for each fuzzer, where what is new to it is kept for the next time
+//                 (default: build/native-tests/corpus)
+//   --seed        of libFuzzer, and of the half of each fuzzer's own 2 seconds that is not the same on every run
+//                 (default: the day)
 //   NAME          only programs whose name contains one of these
 //
 // Objects are kept in build/native-tests and made anew when a file they were made of is newer.
-import { execFile } from 'node:child_process'
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
-import { availableParallelism } from 'node:os'
-import { basename } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { parseArgs } from 'node:util'
+import {
+  CPP_FLAGS,
+  fuzzers,
+  inRoot,
+  isFuzzer,
+  library,
+  parallel,
+  programNames,
+  programOf,
+  run,
+  tests,
+} from './native-programs.mjs'
 
-const root = fileURLToPath(new URL('..', import.meta.url))
-const tests = 'test/native'
-const fuzzers = 'test/fuzz'
 const target = 'build/native-tests'
 const RUN_TIMEOUT_MS = 180_000
 
-const COMMON = [
-  '-std=c++20',
-  '-g',
-  '-fno-exceptions',
-  '-fno-rtti',
-  '-Wall',
-  '-Wextra',
-  '-Wconversion',
-  '-Wsign-conversion',
-  '-Wshadow',
-  '-Werror',
-  '-Inative',
-  `-I${tests}`,
-]
+const COMMON = [...CPP_FLAGS, '-Wall', '-Wextra', '-Wconversion', '-Wsign-conversion', '-Wshadow', '-Werror']
 const SANITIZE = ['-fsanitize=address,undefined', '-fno-sanitize-recover=all', '-fno-omit-frame-pointer']
 const VARIANTS = {
   sanitize: { compiler: 'g++', flags: [...COMMON, '-O1', ...SANITIZE], link: SANITIZE },
@@ -45,6 +43,7 @@ const VARIANTS = {
     link: ['-fsanitize=thread'],
   },
   plain: { compiler: 'g++', flags: [...COMMON, '-O2'], link: [] },
+  arm64: { compiler: 'aarch64-linux-gnu-g++', flags: [...COMMON, '-O2'], link: [] },
   libfuzzer: {
     compiler: 'clang++',
     flags: [...COMMON, '-O1', ...SANITIZE, '-fsanitize=fuzzer-no-link', '-DIPVS_LIBFUZZER'],
@@ -52,40 +51,8 @@ const VARIANTS = {
   },
 }
 
-const inRoot = (path) => `${root}${path}`
-const sources = (folder) =>
-  readdirSync(inRoot(folder))
-    .filter((name) => name.endsWith('.cc'))
-    .map((name) => `${folder}/${name}`)
-
 /** What more than one thread of ours is in: under ThreadSanitizer, too. */
 const THREADED = ['job_queue_test', 'step_test']
-
-const isFuzzer = (name) => name.startsWith('fuzz_')
-
-// Everything but the addon, which needs Node, and what replaces parts of libstdc++ for the floor of the addon.
-const library = ['abi', 'engine', 'ipvs', 'netlink', 'sys']
-  .flatMap((folder) => sources(`native/${folder}`))
-  .filter((path) => path !== 'native/sys/glibc_floor.cc')
-
-function run(command, args, options = {}) {
-  return new Promise((resolve) => {
-    execFile(command, args, { cwd: root, maxBuffer: 1 << 26, ...options }, (error, stdout, stderr) => {
-      resolve({ ok: !error, killed: error?.killed === true, code: error?.code, stdout, stderr })
-    })
-  })
-}
-
-/** Runs `work` on all items, as many at a time as there are processors. */
-async function parallel(items, work) {
-  const waiting = items.map((item, index) => ({ item, index }))
-  const results = []
-  const worker = async () => {
-    for (let next = waiting.shift(); next; next = waiting.shift()) results[next.index] = await work(next.item)
-  }
-  await Promise.all(Array.from({ length: availableParallelism() }, worker))
-  return results
-}
 
 const newest = (paths) =>
   Math.max(...paths.map((path) => (existsSync(path) ? statSync(path).mtimeMs : Infinity)))
@@ -122,19 +89,7 @@ async function build(variant, names) {
   const stamp = inRoot(`${folder}/flags`)
   const text = [compiler, ...flags, ...link].join(' ')
   if (!existsSync(stamp) || readFileSync(stamp, 'utf8') !== text) writeFileSync(stamp, text)
-  const programs = names.map((name) => {
-    const source = `${isFuzzer(name) ? fuzzers : tests}/${name}.cc`
-    const parts = [source]
-    if (!isFuzzer(name)) parts.push(`${tests}/check.cc`)
-    const code = readFileSync(inRoot(source), 'utf8')
-    // A test that defines `__wrap_name` stands between the program and `name`.
-    const wrapped = [...code.matchAll(/\b__wrap_(\w+)\(/g)].map(([, symbol]) => `-Wl,--wrap=${symbol}`)
-    for (const helper of ['fake_kernel', 'interpose']) {
-      if (code.includes(`"${helper}.h"`) || code.includes('"test_clock.h"'))
-        parts.push(`${tests}/${helper}.cc`)
-    }
-    return { name, parts, wrapped }
-  })
+  const programs = names.map(programOf)
   const needed = [...new Set([...library, ...programs.flatMap(({ parts }) => parts)])]
   const objects = new Map()
   await parallel(needed, async (source) => objects.set(source, await compile(source, variant, folder, stamp)))
@@ -152,7 +107,7 @@ async function build(variant, names) {
 
 const totals = { passed: 0, failed: 0, skipped: 0 }
 
-function report(label, { ok, killed, code, stdout, stderr }) {
+function report(label, { ok, killed, code, stdout, stderr }, timeout) {
   const counts = /(\d+) passed, (\d+) failed(?:, (\d+) skipped)?\s*$/.exec(stdout)
   const passed = Number(counts?.[1] ?? 0)
   // A program that dies, by a sanitizer for instance, has failed whatever it had printed.
@@ -165,13 +120,13 @@ function report(label, { ok, killed, code, stdout, stderr }) {
   for (const line of stdout.split('\n'))
     if (/^(FAILED|skipped|ok \d+ inputs|\s)/.test(line)) console.log(`  ${line}`)
   if (failed > 0) {
-    if (killed) console.log(`  did not end within ${RUN_TIMEOUT_MS / 1000} s`)
+    if (killed) console.log(`  did not end within ${timeout / 1000} s`)
     else if (!counts) console.log(`  died (${code}) after: ${stdout.trimEnd().split('\n').at(-1)}`)
     if (stderr) console.log(stderr.trimEnd().replace(/^/gm, '  '))
   }
 }
 
-async function runAll(variant, names, command) {
+async function runAll(variant, names, command, timeout = RUN_TIMEOUT_MS) {
   const programs = await build(variant, names)
   await parallel(programs, async ({ name, file, failed }) => {
     const label = `${variant} ${name}`
@@ -181,10 +136,14 @@ async function runAll(variant, names, command) {
     }
     const [first, ...args] = command(inRoot(file), name)
     const env = { ...process.env, ...SANITIZER_OPTIONS }
-    const result = await run(first, args, { timeout: RUN_TIMEOUT_MS, env })
-    // libFuzzer ends without a line of ours.
-    if (variant === 'libfuzzer' && result.ok) result.stdout += '1 passed, 0 failed'
-    report(label, result)
+    const result = await run(first, args, { timeout, env })
+    // libFuzzer ends without a line of ours, and says what it has done on stderr.
+    if (variant === 'libfuzzer' && result.ok) {
+      const [, inputs] = /^Done (\d+) runs/m.exec(result.stderr) ?? []
+      const [, features, kept] = /.*ft: (\d+) corp: (\d+)/s.exec(result.stderr) ?? []
+      result.stdout += `ok ${inputs} inputs, ${features} features, a corpus of ${kept}\n1 passed, 0 failed`
+    }
+    report(label, result, timeout)
   })
 }
 
@@ -194,28 +153,50 @@ const SANITIZER_OPTIONS = {
   TSAN_OPTIONS: 'halt_on_error=0:second_deadlock_stack=1:history_size=7',
 }
 
+/** Starts from the fuzzer's own seeds, the project's corpus and what was kept before. */
+async function fuzz(names, seconds, seed, corpus) {
+  for (const name of names) {
+    const { ok, stderr } = await run(inRoot(`${target}/sanitize/${name}`), ['--seeds', `${corpus}/${name}`])
+    if (!ok) throw new Error(`${name} writes no seeds: ${stderr}`)
+  }
+  const command = (file, name) => [
+    file,
+    `${corpus}/${name}`,
+    inRoot(`${fuzzers}/corpus/${name}`),
+    `-artifact_prefix=${corpus}/${name}/`,
+    `-max_total_time=${seconds}`,
+    '-max_len=8192',
+    `-seed=${seed}`,
+  ]
+  await runAll('libfuzzer', names, command, RUN_TIMEOUT_MS + seconds * 1000)
+}
+
+const DAY_MS = 86_400_000
+
 async function main() {
-  const args = process.argv.slice(2)
-  const valgrind = args.includes('--valgrind')
-  const at = args.indexOf('--libfuzzer')
-  const seconds = at < 0 ? 0 : Number(args[at + 1])
-  if (at >= 0) args.splice(at, 2)
-  const DAY_MS = 86_400_000
-  const seedAt = args.indexOf('--seed')
-  const [, seed] = seedAt < 0 ? [undefined, Math.floor(Date.now() / DAY_MS)] : args.splice(seedAt, 2)
-  const wanted = args.filter((arg) => !arg.startsWith('--'))
-  const names = [...sources(tests), ...sources(fuzzers)]
-    .map((path) => basename(path, '.cc'))
-    .filter((name) => name.endsWith('_test') || isFuzzer(name))
-    .filter((name) => wanted.length === 0 || wanted.some((part) => name.includes(part)))
+  const { values, positionals: wanted } = parseArgs({
+    allowPositionals: true,
+    options: {
+      valgrind: { type: 'boolean', default: false },
+      arm64: { type: 'boolean', default: false },
+      libfuzzer: { type: 'string', default: '0' },
+      corpus: { type: 'string', default: inRoot(`${target}/corpus`) },
+      seed: { type: 'string', default: `${Math.floor(Date.now() / DAY_MS)}` },
+    },
+  })
+  const seconds = Number(values.libfuzzer)
+  if (!Number.isInteger(seconds)) throw new Error(`--libfuzzer takes seconds, not ${values.libfuzzer}`)
+  const names = programNames.filter(
+    (name) => wanted.length === 0 || wanted.some((part) => name.includes(part)),
+  )
   if (names.length === 0)
     throw new Error(`no program of ${tests} or ${fuzzers} is called ${wanted.join(' or ')}`)
   await runAll('sanitize', names, (file, name) =>
-    isFuzzer(name) ? [file, '--seed', `${seed}`, inRoot(`${fuzzers}/corpus/${name}`)] : [file],
+    isFuzzer(name) ? [file, '--seed', values.seed, inRoot(`${fuzzers}/corpus/${name}`)] : [file],
   )
   const threaded = names.filter((name) => THREADED.includes(name))
   if (threaded.length > 0) await runAll('threads', threaded, (file) => [file])
-  if (valgrind) {
+  if (values.valgrind) {
     const checked = names.filter((name) => !isFuzzer(name))
     await runAll('plain', checked, (file) => [
       'valgrind',
@@ -225,21 +206,15 @@ async function main() {
       file,
     ])
   }
-  if (seconds > 0) {
-    for (const name of names.filter(isFuzzer)) {
-      const seeds = inRoot(`${target}/corpus/${name}`)
-      const { ok, stderr } = await run(inRoot(`${target}/sanitize/${name}`), ['--seeds', seeds])
-      if (!ok) throw new Error(`${name} writes no seeds: ${stderr}`)
-    }
-    await runAll('libfuzzer', names.filter(isFuzzer), (file, name) => [
+  if (values.arm64) {
+    const emulated = ['qemu-aarch64', '-L', '/usr/aarch64-linux-gnu']
+    await runAll('arm64', names, (file, name) => [
+      ...emulated,
       file,
-      inRoot(`${target}/corpus/${name}`),
-      inRoot(`${fuzzers}/corpus/${name}`),
-      `-max_total_time=${seconds}`,
-      '-max_len=8192',
-      '-seed=1',
+      ...(isFuzzer(name) ? [inRoot(`${fuzzers}/corpus/${name}`)] : []),
     ])
   }
+  if (seconds > 0) await fuzz(names.filter(isFuzzer), seconds, values.seed, resolve(values.corpus))
   console.log(`${totals.passed} passed, ${totals.failed} failed, ${totals.skipped} skipped`)
   process.exitCode = totals.failed > 0 || totals.passed === 0 ? 1 : 0
 }

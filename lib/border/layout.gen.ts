@@ -2,7 +2,7 @@
 
 // Records: `size` is the stride, everything else an offset. Enums and bit sets: numbers.
 
-export const LAYOUT_HASH = 551255059
+export const LAYOUT_HASH = 1870993070
 
 export const Border = {
   addressSize: 16,
@@ -292,7 +292,6 @@ export const outcomeFlags = {
   malformed: 16,
   serviceMissing: 32,
   unencodable: 64,
-  interrupted: 128,
 } as const
 
 /** The sections of a reply in their order: where the header counts each, and its records. */

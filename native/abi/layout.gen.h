@@ -10,7 +10,7 @@
 
 namespace ipvs::abi {
 
-constexpr std::uint32_t kLayoutHash = 551255059U;
+constexpr std::uint32_t kLayoutHash = 1870993070U;
 
 // NOLINTBEGIN(readability-magic-numbers)
 static_assert(sizeof(Address) == 18);
@@ -223,7 +223,6 @@ static_assert(outcome_flags::kFamilyChanged == 8);
 static_assert(outcome_flags::kMalformed == 16);
 static_assert(outcome_flags::kServiceMissing == 32);
 static_assert(outcome_flags::kUnencodable == 64);
-static_assert(outcome_flags::kInterrupted == 128);
 
 // Every field of every record, for tests that must not forget one.
 struct Field {

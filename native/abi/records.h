@@ -99,7 +99,6 @@ constexpr std::uint16_t kFamilyChanged = 1U << 3;   // not executed: the generic
 constexpr std::uint16_t kMalformed = 1U << 4;       // the kernel's answer (or the request record) cannot be decoded
 constexpr std::uint16_t kServiceMissing = 1U << 5;  // an empty list, because the service does not exist
 constexpr std::uint16_t kUnencodable = 1U << 6;     // this transport cannot carry the request
-constexpr std::uint16_t kInterrupted = 1U << 7;     // a list that changed whenever it was read: entries may be missing
 }  // namespace outcome_flags
 
 struct Address {

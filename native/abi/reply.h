@@ -23,10 +23,6 @@ struct Reply {
   std::vector<ProbeRecord> probes;
   std::vector<MessageRecord> messages;
 
-  [[nodiscard]] std::size_t records() const {
-    return outcomes.size() + services.size() + destinations.size() + local_addresses.size();
-  }
-
   [[nodiscard]] std::size_t size() const {
     std::size_t total = sizeof(ReplyHeader);
     each(*this, [&total](const auto& section) { total += section.size() * sizeof(section[0]); });

@@ -67,7 +67,7 @@ struct Connection::PendingJob {
   }
 };
 
-// Everything but work() and thread() belongs to the event loop.
+// Everything but thread() runs on the event loop.
 class Connection::State : public Receiver {
  public:
   State(std::shared_ptr<Environment> environment, sys::Namespace where)
@@ -77,7 +77,7 @@ class Connection::State : public Receiver {
   [[nodiscard]] sys::Namespace& where() { return runner_.where(); }
   [[nodiscard]] engine::Job spare_job() { return queue_.spare_job(); }
 
-  // False when no thread can be started for it; the job stays the caller's to release.
+  // False when no thread can be started for it: the job is dropped, and `pending` stays the caller's to release.
   [[nodiscard]] bool add(const std::shared_ptr<State>& self, engine::Job job, PendingJob& pending) {
     if (queue_.add(std::move(job))) {
       auto argument = std::make_unique<std::shared_ptr<State>>(self);

@@ -13,8 +13,6 @@ namespace ipvs::engine {
 
 class AnswerClock {
  public:
-  static constexpr std::uint64_t kNever = ~std::uint64_t{0};
-
   explicit AnswerClock(sys::Clock clock) : clock_(clock) {}
   [[nodiscard]] sys::Clock source() const { return clock_; }
 
@@ -55,11 +53,11 @@ class AnswerClock {
 
   // When the silence has lasted for `timeout_ms`; 0 is no limit.
   [[nodiscard]] std::uint64_t deadline(std::uint32_t timeout_ms) const {
-    return running_ && timeout_ms != 0 ? since_ + timeout_ms : kNever;
+    return running_ && timeout_ms != 0 ? since_ + timeout_ms : sys::kNever;
   }
   [[nodiscard]] bool expired(std::uint32_t timeout_ms) const {
     const std::uint64_t at = deadline(timeout_ms);
-    return at != kNever && clock_.now() >= at;
+    return at != sys::kNever && clock_.now() >= at;
   }
 
  private:

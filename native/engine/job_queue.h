@@ -20,7 +20,9 @@ class JobQueue {
  public:
   // So much may wait for the owner; then the thread waits for it.
   static constexpr std::size_t kMostReplies = 16;
-  static constexpr std::size_t kMostBytes = 1 << 20;  // five steps of a list, or 64 full jobs of commands
+  // Six steps of 1,000 services, seven of 1,000 destinations. Full jobs of commands (kSpareRequests) are small: 16 of
+  // them are a quarter of it.
+  static constexpr std::size_t kMostBytes = 1 << 20;
   // Jobs and replies whose memory is kept for the next ones: to get it anew costs more than to fill it.
   static constexpr std::size_t kSpares = 16;
   // Larger jobs are rare (lib/border/request.ts: TRIP_REQUESTS).

@@ -94,7 +94,7 @@ void JobRunner::begin(const abi::Request& request, abi::Reply& reply) {
 
 void JobRunner::probe(const abi::Request& request, abi::Reply& reply) {
   const Error netlink = netlink_.find_family(request.timeout_ms, pause_);
-  if (netlink.value == EAGAIN) return;
+  if (netlink_.looking_up()) return;
   abi::ProbeRecord record{};
   record.request_index = static_cast<std::uint32_t>(position_);
   record.netlink_error = netlink.value;
@@ -183,11 +183,8 @@ void JobRunner::continue_dump(abi::Reply& reply) {
     return finish(reply, error, more);
   }
   if (end == NetlinkSession::End::kNotYet) return;
-  if (end == NetlinkSession::End::kInterrupted) {
-    // Once more, for what was skipped: what has been listed is not listed again.
-    if (tries_ < NetlinkSession::kDumpTries) return send_dump(reply);
-    interrupted_ = true;
-  }
+  // Once more, for what was skipped: what has been listed is not listed again.
+  if (end == NetlinkSession::End::kInterrupted && tries_ < NetlinkSession::kDumpTries) return send_dump(reply);
   end_of_dump(reply);
 }
 
@@ -213,6 +210,7 @@ void JobRunner::look_for_service(const abi::Request& request, abi::Reply& reply)
   std::uint16_t more = found.flags;
   if ((more & flags::kFamilyChanged) == 0) more |= flags::kSent;  // the dump was
   if (found.error == ESRCH) more |= flags::kServiceMissing;
+  reply.messages.insert(reply.messages.end(), found_.messages.begin(), found_.messages.end());
   finish(reply, {found.error, static_cast<abi::Syscall>(found.syscall)}, more);
 }
 
@@ -240,8 +238,6 @@ void JobRunner::next_of_snapshot(abi::Reply& reply) {
 }
 
 void JobRunner::finish(abi::Reply& reply, Error error, std::uint16_t more) {
-  if (interrupted_ && error.value == 0) more |= flags::kInterrupted;
-  interrupted_ = false;
   reply.outcomes.push_back(outcome_of(static_cast<std::uint32_t>(position_), error, more));
   phase_ = Phase::kNext;
   ++position_;

@@ -97,7 +97,6 @@ class JobRunner {
   abi::Request dump_{};  // that runs
   std::uint32_t parent_of_dump_ = 0;
   int tries_ = 0;                             // how often it was sent
-  bool interrupted_ = false;                  // a dump of the running request was, each time it was read
   std::size_t listed_ = 0;                    // records of the running dump so far
   Seen seen_;                                 // and what they are
   std::vector<abi::ServiceRecord> services_;  // of the running snapshot

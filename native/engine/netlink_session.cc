@@ -118,9 +118,9 @@ sys::Error NetlinkSession::end_lookup(sys::Error error) {
 }
 
 std::optional<bool> NetlinkSession::family_changed(std::uint32_t timeout_ms, const sys::Pause& pause) {
-  if (lookup_.tries == 0) family_before_ = family_;
+  if (!looking_up()) family_before_ = family_;
   const sys::Error error = find_family(timeout_ms, pause);
-  if (error.value == EAGAIN) return std::nullopt;
+  if (looking_up()) return std::nullopt;
   // When it could not be found out, the family is unknown from here on, and the error stays what it was.
   if (error.value != 0 && error.value != ENOENT) return false;
   if (family_.id == family_before_.id && family_.commands == family_before_.commands) return false;

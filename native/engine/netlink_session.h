@@ -27,8 +27,10 @@ class NetlinkSession {
   // What takes its time can be left in a pause, and the next call of the same goes on; nothing else may be said on the
   // socket meanwhile.
 
-  // Looks the family up again. ENOENT when there is none, EINTR when the families never stood still, EAGAIN in a pause.
+  // Looks the family up again. ENOENT when there is none, EINTR when the families never stood still, EAGAIN in a pause,
+  // looking_up() then: without that it is what a system call said, as of a thread or a socket that cannot be had.
   [[nodiscard]] sys::Error find_family(std::uint32_t timeout_ms, const sys::Pause& pause);
+  [[nodiscard]] bool looking_up() const { return lookup_.tries != 0; }
   [[nodiscard]] const netlink::Family& family() const { return family_; }
 
   // Whether one more message fits into the window; else it is flushed first.

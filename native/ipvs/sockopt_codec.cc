@@ -51,13 +51,7 @@ Bytes targets_query(const abi::Request& request, std::uint32_t count, std::size_
   bytes.reserve(get_targets::kEntries + count * stride);
   bytes.assign(get_targets::kEntries, std::byte{0});
   bytes.resize(get_targets::kEntries + count * stride, kUntouched);
-  store(bytes, get_targets::kProtocol, request.service.protocol);
-  if (has(request, abi::presence::kFwmark)) {
-    store(bytes, get_targets::kFwmark, request.service.fwmark);
-  } else {
-    std::memcpy(bytes.data() + get_targets::kAddress, request.service.address.bytes, kIpv4Size);
-    store(bytes, get_targets::kPort, htons(request.service.port));
-  }
+  store_identity(bytes, request, request.service.protocol);
   store(bytes, get_targets::kCount, count);
   return bytes;
 }

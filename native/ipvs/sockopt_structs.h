@@ -59,9 +59,9 @@ constexpr std::size_t kAddress = 0, kPortConflict = 8, kConnections = 16, kSize 
 namespace get_services {
 constexpr std::size_t kCount = 0, kEntries = 8;
 }
-// struct ip_vs_get_dests and ip_vs_get_laddrs
+// struct ip_vs_get_dests and ip_vs_get_laddrs start like a service_user, up to its fwmark
 namespace get_targets {
-constexpr std::size_t kProtocol = 0, kAddress = 4, kPort = 8, kFwmark = 12, kCount = 16, kEntries = 24;
+constexpr std::size_t kCount = 16, kEntries = 24;
 }
 // struct ip_vs_getinfo
 namespace getinfo {

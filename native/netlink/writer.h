@@ -20,11 +20,6 @@ class Writer {
     size_ = 0;
     overflow_ = false;
   }
-  // Drops everything after `size`: a message that did not fit.
-  void rewind(std::size_t size) {
-    size_ = size;
-    overflow_ = false;
-  }
 
   // Starts a message and returns where it starts. The port id stays 0: the kernel fills in the sender.
   std::size_t begin_message(std::uint16_t type, std::uint16_t flags, std::uint32_t sequence, std::uint8_t command) {

@@ -2,8 +2,12 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 
 namespace ipvs::sys {
+
+// A time that does not come.
+constexpr std::uint64_t kNever = std::numeric_limits<std::uint64_t>::max();
 
 // CLOCK_MONOTONIC in milliseconds.
 [[nodiscard]] std::uint64_t now_ms();

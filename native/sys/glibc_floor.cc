@@ -7,7 +7,8 @@
 // of glibc and libstdc++
 
 extern "C" {
-// std::shared_ptr asks whether it may skip atomic operations (glibc 2.32). The pool runs our jobs: it may not.
+// std::shared_ptr asks whether it may skip atomic operations (glibc 2.32). A thread of ours shares them
+// with the event loop: it may not.
 __attribute__((visibility("hidden"))) char __libc_single_threaded = 0;
 }
 

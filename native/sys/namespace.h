@@ -21,9 +21,9 @@ class Namespace {
   Namespace() = default;
   Namespace(std::string path, RunOnFreshThread run) : path_(std::move(path)), run_(run) {}
 
-  // socket(2) with SOCK_CLOEXEC, inside the namespace. setns() changes only the thread that calls it, and a pool
-  // thread serves other people afterwards, so the call has a thread of its own. The name is looked up the first time,
-  // and what it named then is kept: later it may be another namespace's (a pid, or a file that was made anew).
+  // socket(2) with SOCK_CLOEXEC, inside the namespace. setns() changes the thread that calls it, and for good, so the
+  // call has a thread of its own, which ends with it: whoever calls stays where he is. The name is looked up the first
+  // time, and what it named then is kept: later it may be another namespace's (a pid, or a file that was made anew).
   [[nodiscard]] Result<UniqueFd> open_socket(int domain, int type, int protocol);
   // open(2) with O_CLOEXEC: files of /proc belong to the namespace of the thread that opens them.
   [[nodiscard]] Result<UniqueFd> open_file(const char* path, bool for_writing);

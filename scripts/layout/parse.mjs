@@ -2,7 +2,6 @@
 // namespaces. Anything else is an error, so that the file stays what both sides can read.
 
 const INTEGERS = {
-  'std::uint8_t': { kind: 'u8', size: 1 },
   'std::uint16_t': { kind: 'u16', size: 2 },
   'std::int32_t': { kind: 'i32', size: 4 },
   'std::uint32_t': { kind: 'u32', size: 4 },
@@ -27,6 +26,8 @@ function fieldOf(line, structs, constants) {
     throw new Error(`records.h: an array of ${type}`)
   }
   if (type in INTEGERS) return { ...base, ...INTEGERS[type], align: INTEGERS[type].size }
+  if (type === 'std::uint8_t')
+    throw new Error(`records.h: ${cpp} is a single std::uint8_t, which TypeScript has no reader for`)
   const struct = structs.find(({ name }) => name === type)
   if (!struct) throw new Error(`records.h: unknown type ${type}`)
   return { ...base, kind: 'struct', struct, size: struct.size, align: struct.align }
@@ -67,7 +68,9 @@ function enumOf(lines) {
       .map((text) => text.trim())
       .filter(Boolean)
     return entries.map((entry) => {
-      const [, cpp, value] = /^(k\w+)(?: = (\d+))?$/.exec(entry)
+      const match = /^(k\w+)(?: = (\d+))?$/.exec(entry)
+      if (!match) throw new Error(`records.h: not an enumerator: ${entry}`)
+      const [, cpp, value] = match
       const number = value === undefined ? next : Number(value)
       next = number + 1
       return { cpp, name: plain(cpp), value: number }
@@ -77,9 +80,25 @@ function enumOf(lines) {
 
 const bitsOf = (lines) =>
   lines.filter(uncommented).map((line) => {
-    const [, cpp, shift] = /^constexpr std::uint\d+_t (k\w+) = 1U << (\d+);$/.exec(uncommented(line))
+    const match = /^constexpr std::uint\d+_t (k\w+) = 1U << (\d+);$/.exec(uncommented(line))
+    if (!match) throw new Error(`records.h: not a bit: ${line.trim()}`)
+    const [, cpp, shift] = match
     return { cpp, name: plain(cpp), value: 2 ** Number(shift) }
   })
+
+const CONSTANT = /^constexpr std::\w+ (k\w+) = (0x[0-9a-f]+|\d+);/gm
+const BLOCK =
+  /^(?:enum class (\w+) : std::uint16_t|struct (\w+)|namespace (presence|outcome_flags)) \{(.*?)\};?/gms
+
+/** What is neither a constant nor a block that was read would be missing in the generated files, in silence. */
+function refuseTheRest(source) {
+  const rest = source.replace(BLOCK, '').replace(CONSTANT, '')
+  const lines = rest
+    .split('\n')
+    .filter((line) => !line.startsWith('#') && !/^(?:namespace ipvs::abi \{|\})/.test(line))
+  const [first] = lines.map(uncommented).filter(Boolean)
+  if (first) throw new Error(`records.h: neither a record, an enum, bits nor a number: ${first}`)
+}
 
 /** { constants: Map, enums, bits, structs }, each entry in the order of the file. */
 export function parseRecords(source) {
@@ -87,18 +106,15 @@ export function parseRecords(source) {
   const enums = []
   const bits = []
   const structs = []
-  for (const [, name, value] of source.matchAll(/^constexpr std::\w+ (k\w+) = (0x[0-9a-f]+|\d+);/gm)) {
-    constants.set(name, Number(value))
-  }
-  const blocks =
-    /^(?:enum class (\w+) : std::uint16_t|struct (\w+)|namespace (presence|outcome_flags)) \{(.*?)\}/gms
-  for (const [, enumeration, struct, namespace, body] of source.matchAll(blocks)) {
+  for (const [, name, value] of source.matchAll(CONSTANT)) constants.set(name, Number(value))
+  for (const [, enumeration, struct, namespace, body] of source.matchAll(BLOCK)) {
     const lines = body.split('\n')
     if (enumeration) enums.push({ name: enumeration, entries: enumOf(lines) })
     else if (namespace) bits.push({ cpp: namespace, name: camel(namespace), entries: bitsOf(lines) })
     else structs.push(structOf(struct, lines, structs, constants))
   }
   refuseOddStrides(structs)
+  refuseTheRest(source)
   return { constants, enums, bits, structs }
 }
 

@@ -116,6 +116,13 @@ export function recordTypes(records) {
 const READ = { u16: 'u16', u32: 'u32', i32: 'i32', u64: 'u64', name: 'name' }
 const WRITE = { u16: 'putU16', u32: 'putU32', i32: 'putI32', u64: 'putU64', name: 'putName' }
 
+/** The method of RecordMemory for a field. */
+function methodOf(methods, struct, { cpp, kind }) {
+  const method = methods[kind]
+  if (!method) throw new Error(`records.h: ${struct.name}.${cpp} is ${kind}, which TypeScript cannot read`)
+  return method
+}
+
 function guardedStructs(described) {
   return new Map(described.map((struct) => [struct.name, struct]))
 }
@@ -124,7 +131,7 @@ function readExpression(struct, field, known) {
   const at = `at + ${layoutName(struct.name)}.${field.name}`
   let value
   if (field.kind === 'text') value = `from.text(${at}, ${field.size})`
-  else if (field.kind !== 'struct') value = `from.${READ[field.kind]}(${at})`
+  else if (field.kind !== 'struct') value = `from.${methodOf(READ, struct, field)}(${at})`
   else if (field.struct.name in VALUES) value = `from.${VALUES[field.struct.name].read}(${at})`
   else
     value = `read${field.struct.name}(from, ${at}${known.get(field.struct.name).guarded ? ', present' : ''})`
@@ -146,7 +153,7 @@ function writeStatement(struct, field, known) {
   const value = `record.${field.name}`
   let statement
   if (field.kind === 'text') statement = `to.putText(${at}, ${field.size}, ${value})`
-  else if (field.kind !== 'struct') statement = `to.${WRITE[field.kind]}(${at}, ${value})`
+  else if (field.kind !== 'struct') statement = `to.${methodOf(WRITE, struct, field)}(${at}, ${value})`
   else if (field.struct.name in VALUES) statement = `to.${VALUES[field.struct.name].write}(${at}, ${value})`
   else {
     const call = `write${field.struct.name}(to, ${at}, ${value})`

@@ -1,8 +1,9 @@
 // The test suite on one kernel: everything on one CPU, then the tests that need several. On kernels beside the usual one of
 // their dialect what may differ between kernels: the contract, opening, and a comparison with the fake at random.
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { bootJob } from './boot-job.mjs'
+import { run } from './command.mjs'
 import { oldestNode } from './nodes.mjs'
 import { addResults, cycleResults, guestResults, noResults, releaseOf, vitestResults } from './results.mjs'
 
@@ -10,7 +11,14 @@ const config = 'test/vm/vitest.config.mjs'
 const cycle = 'test/vm/cycle-node10.cjs'
 const smpFolder = 'test/vm/smp'
 const manyCpus = 4
-const differing = ['contract', 'contract-sockopt', 'contract-open', 'differential', 'resize']
+const differing = [
+  'contract',
+  'contract-sockopt',
+  'contract-open',
+  'differential',
+  'kernel-message',
+  'resize',
+]
 const differingFiles = differing.map((name) => `test/vm/${name}.test.ts`)
 /** Sequences per interface; the usual kernels have as many as the test says. */
 const fewSequences = { IPVS_DIFFERENTIAL_RUNS: '6' }
@@ -50,6 +58,17 @@ function smpTests(project, filter) {
     .filter((path) => /\.test\.[cm]?[jt]s$/.test(path) && (!filter || path.includes(filter)))
 }
 
+/** What a test in the guest preloads, built here: a guest has no compiler. */
+function preloaded(project) {
+  const source = join(project, 'test/vm/support/shorten.c')
+  if (!existsSync(source)) return {}
+  const folder = join(project, 'build/vm')
+  mkdirSync(folder, { recursive: true })
+  const library = join(folder, 'shorten.so')
+  run('gcc', ['-shared', '-fPIC', '-O1', '-Wall', '-Werror', '-o', library, source])
+  return { 'preload/shorten.so': library }
+}
+
 /**
  * The boots to make: { smp, vitest?: string[] (files, all where there are none), cycle: boolean, env }. A filter has its way
  * on every kernel.
@@ -72,6 +91,7 @@ export function plan({ project, filter, whole }) {
 export async function testKernel(kernel, options) {
   const { project, filter, testName, limitSeconds, keep, onLine, memory } = options
   const sum = { ...noResults(), release: undefined, seconds: 0, boots: [] }
+  const files = preloaded(project)
   for (const one of plan({ project, filter, whole: kernel.whole })) {
     const { smp, vitest, cycle: withCycle, env } = one
     const commands = []
@@ -84,6 +104,7 @@ export async function testKernel(kernel, options) {
       script,
       smp,
       env: { ...env, ...handedOn() },
+      files,
       limitSeconds,
       keep,
       onLine: (line) => {

@@ -89,7 +89,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   // The family is asked for again after ENOENT; nobody answers that.
   const ipvs::sys::Clock fast = fast_clock();
   ipvs::test::Client client(ipvs::sys::UniqueFd(ends[0]), ipvs::test::kPortId, ipvs::test::whole_family(), fast);
-  const std::vector<ipvs::abi::Request> job = requests(data[0]);
+  std::vector<ipvs::abi::Request> job = requests(data[0]);
+  // A long silence is the same as a short one, of which an input has several: fifty times as many inputs.
+  for (ipvs::abi::Request& request : job) request.timeout_ms = ipvs::test::kShort;
   std::vector<int> outcomes(job.size());
   for (const ipvs::abi::Outcome& outcome : client.run(job).outcomes) ++outcomes.at(outcome.request_index);
   for (const int count : outcomes) {

@@ -2,6 +2,7 @@
  * The fixtures with an addon that was built for a sanitizer, in a stock Node that has the sanitizer's library preloaded.
  * With CI_FULL=1 all of them with pools of 1, 2 and 4 threads, else one of each kind.
  */
+import { execFileSync } from 'node:child_process'
 import { beforeAll, describe, expect, it } from 'vitest'
 // @ts-expect-error: a script without types
 import { buildSanitizedAddon, runtimeLibrary, SANITIZERS } from '../../scripts/sanitize-addon.mjs'
@@ -55,6 +56,11 @@ describe.each(Object.keys(SANITIZERS))('the addon under the %s sanitizer', (sani
     prebuild = buildSanitizedAddon(sanitizer)
     libraries = SANITIZERS[sanitizer].libraries.map(runtimeLibrary)
   }, BUILD_TIMEOUT)
+
+  it('stays loaded when a worker that had it ends, as the one that is shipped does', () => {
+    const file = `${prebuild}/build/Release/ipvs_fullnat.node`
+    expect(execFileSync('readelf', ['--dynamic', file], { encoding: 'utf8' })).toContain('NODELETE')
+  })
 
   for (const threads of POOLS) {
     it.each(chosen)(

@@ -91,6 +91,7 @@ class Client {
   Client(sys::UniqueFd fd, std::uint32_t port_id, netlink::Family family, sys::Clock clock = {});
   // One that opens its sockets itself.
   explicit Client(sys::Clock clock = {}) : clock_(clock), runner_(sys::Namespace{}, clock) {}
+  explicit Client(sys::Namespace where) : runner_(std::move(where)) {}
 
   [[nodiscard]] engine::JobRunner& runner() { return runner_; }
 

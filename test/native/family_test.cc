@@ -148,5 +148,37 @@ TEST("a look-up that the kernel calls interrupted is made again, unless the fami
   CHECK_EQ(questions, engine::NetlinkSession::kDumpTries);
 }
 
+TEST("a socket that cannot be had for now is an answer to the probe, and no pause to come back from") {
+  const auto no_thread = [](void (*)(void*), void*) { return false; };
+  Client elsewhere(sys::Namespace("/proc/self/ns/net", no_thread));
+  elsewhere.start({plain(Operation::kProbe)});
+  Reply reply;
+  REQUIRE(!elsewhere.runner().step(reply, kAmple));
+  REQUIRE_EQ(reply.probes.size(), std::size_t{1});
+  CHECK_EQ(reply.probes[0].netlink_error, EAGAIN);
+  CHECK_EQ(reply.probes[0].netlink_syscall, static_cast<unsigned>(abi::Syscall::kSetns));
+  CHECK_EQ(reply.probes[0].sockopt_version_error, EAGAIN);
+}
+
+TEST("nor is it where an ENOENT has to be told from a family that has gone") {
+  const WithHooks hook;
+  const TestClock clock;
+  FakeKernel kernel([](const Window& window) {
+    if (asks_for_family(window)) return family_dump(window[0], kFamilyId);
+    return Datagrams{error(window[0], ENOENT)};
+  });
+  hook->netlink_socket = [&, calls = 0]() mutable { return calls++ == 0 ? kernel.new_end() : -EAGAIN; };
+  answer_in_sendmsg(hook, {&kernel});
+  Client client(clock);
+  REQUIRE_EQ(client.run({plain(Operation::kProbe)}).probes.at(0).netlink_error, 0);
+  // What else was answered is lost, and the socket with it.
+  hook->receive = [read = hook->receive, reads = 0]() mutable { return ++reads == 2 ? ENOBUFS : read(); };
+  client.start({new_service(), new_service()});
+  Reply reply;
+  REQUIRE(!client.runner().step(reply, kAmple));
+  check_outcome(reply, 0, ENOENT, flags::kSent);
+  check_outcome(reply, 1, ENOBUFS, flags::kSent | flags::kUnknown);
+}
+
 }  // namespace
 }  // namespace ipvs::test

@@ -5,6 +5,7 @@
 #include "golden.h"
 #include "mutate.h"
 #include "read_all.h"
+#include "records.h"
 
 namespace ipvs::test {
 namespace {
@@ -28,7 +29,7 @@ std::size_t check_all(const Bytes& datagram) {
     }
     for (const abi::DestinationRecord& record : reply.destinations) CHECK(record.config.forwarding <= 7);
     for (const abi::DaemonRecord& record : reply.daemons) CHECK_EQ(record.config.interface[15], '\0');
-    records += reply.records() + reply.daemons.size() + reply.timeouts.size() + reply.infos.size();
+    records += listed(reply) + reply.timeouts.size() + reply.infos.size();
   }
   return records;
 }

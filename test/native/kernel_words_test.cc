@@ -76,6 +76,21 @@ TEST("a refused dump has its words too, in an error of its own or in its end; th
   }
 }
 
+TEST("the words about a service that was looked for since its list was empty stand beside the outcome of the list") {
+  for (const int value : {ESRCH, EINVAL}) {
+    FakeKernel kernel([value](const Window& window) {
+      const Sent& sent = window[0];
+      return Datagrams{(sent.flags & kFlagDump) == kFlagDump ? done(sent) : refusal(sent, value, kWords, true)};
+    });
+    Client client(kernel);
+    const Reply reply = client.run({new_service(), on_service(Operation::kDestinationList)});
+    check_outcome(reply, 1, value, flags::kSent | (value == ESRCH ? flags::kServiceMissing : 0U));
+    REQUIRE_EQ(reply.messages.size(), std::size_t{2});
+    CHECK_EQ(reply.messages[1].request_index, 1U);
+    CHECK_EQ(words_of(reply, 1), std::string(kWords));
+  }
+}
+
 TEST("words that are torn, missing or not announced are none, and the errno stays") {
   for (int what = 0; what < 5; ++what) {
     FakeKernel kernel([what](const Window& window) {

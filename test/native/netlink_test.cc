@@ -55,7 +55,7 @@ TEST("writer: nests contain each other, without the nested bit") {
   CHECK_EQ(writer.bytes(), hex("1000 0100 0c00 0a00 0800 0200 07000000"));
 }
 
-TEST("writer: what does not fit sets overflow, and rewinding drops it") {
+TEST("writer: what does not fit sets overflow, until everything is dropped") {
   Writer writer(24);
   const std::size_t start = writer.begin_message(0x1b, 1, 1, 1);
   writer.end_message(start);
@@ -65,7 +65,9 @@ TEST("writer: what does not fit sets overflow, and rewinding drops it") {
   writer.attribute(1, std::array<std::byte, 16>{});
   writer.end_message(second);
   CHECK(writer.overflow());
-  writer.rewind(second);
+  writer.clear();
+  CHECK(!writer.overflow());
+  writer.end_message(writer.begin_message(0x1b, 1, 1, 1));
   CHECK(!writer.overflow());
   CHECK_EQ(writer.bytes(), before);
 }

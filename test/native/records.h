@@ -3,6 +3,7 @@
 
 #include <span>
 
+#include "abi/reply.h"
 #include "check.h"
 #include "requests.h"
 
@@ -10,6 +11,11 @@ namespace ipvs::test {
 
 [[nodiscard]] inline std::span<const std::byte> address(const std::uint8_t (&bytes)[16]) {
   return std::as_bytes(std::span(bytes));
+}
+
+// What is listed.
+[[nodiscard]] inline std::size_t listed(const abi::Reply& reply) {
+  return reply.services.size() + reply.destinations.size() + reply.local_addresses.size() + reply.daemons.size();
 }
 
 // The destination that `request` would make.

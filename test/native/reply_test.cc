@@ -1,4 +1,4 @@
-// The reply buffer, the layout table behind it, and what drops repeated records.
+// The reply buffer, the layout table behind it, what drops repeated records and what holds them.
 #include "abi/reply.h"
 
 #include <sys/socket.h>
@@ -9,9 +9,11 @@
 #include "abi/request_checks.h"
 #include "bytes.h"
 #include "check.h"
+#include "engine/held_records.h"
 #include "engine/seen.h"
 #include "engine/snapshot_requests.h"
 #include "ipvs/netlink_encode.h"
+#include "records.h"
 #include "requests.h"
 
 namespace ipvs::test {
@@ -210,6 +212,23 @@ TEST("snapshot: the request about a service names it as the kernel did") {
   CHECK(valid_request(list));
   CHECK_EQ(list.service.fwmark, 7U);
   CHECK_EQ(list.service.address.family, AF_INET6);
+}
+
+TEST("what was held of a long list is let go of") {
+  engine::HeldRecords held;
+  held.records().services.resize(3);
+  held.records().destinations.resize(2);
+  held.records().local_addresses.resize(2);
+  Reply reply;
+  for (std::size_t step = 0; step < 4; ++step) {
+    reply.clear();
+    CHECK(held.hand_over(2, reply));
+    CHECK_EQ(listed(reply), step == 3 ? std::size_t{1} : std::size_t{2});
+  }
+  CHECK_EQ(held.records().services.capacity(), std::size_t{0});
+  reply.clear();
+  CHECK(!held.hand_over(2, reply));
+  CHECK_EQ(listed(reply), std::size_t{0});
 }
 
 }  // namespace

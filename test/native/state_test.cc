@@ -126,7 +126,7 @@ TEST("every list has as many tries as the first") {
   CHECK_EQ(kernel.windows().size(), std::size_t{2 * (kInterrupted + 1)});
 }
 
-TEST("a snapshot in which one list never stood still says so, and the next request does not") {
+TEST("a snapshot in which one list never stood still goes on with the others") {
   FakeKernel kernel([](const Window& window) {
     const Sent& sent = window[0];
     if (sent.command == 4) return Datagrams{service_reply(sent, 1), service_reply(sent, 2), done(sent)};
@@ -138,7 +138,7 @@ TEST("a snapshot in which one list never stood still says so, and the next reque
   });
   Client client(kernel);
   const Reply reply = client.run({plain(Operation::kSnapshot), plain(Operation::kServiceList)});
-  check_outcome(reply, 0, 0, flags::kSent | flags::kInterrupted);
+  check_outcome(reply, 0, 0, flags::kSent);
   check_outcome(reply, 1, 0, flags::kSent);
   CHECK_EQ(reply.destinations.size(), std::size_t{2});
 }

@@ -35,6 +35,7 @@ TEST("a step ends after its budget, with nothing, whatever it waits for; the req
     Client client(kernel);
     client.start({on_service(operation)});
     CHECK(pauses(client));
+    kernel.wait_answered(1);
     CHECK_EQ(kernel.windows().size(), std::size_t{1});
   }
 }

@@ -378,7 +378,7 @@ TEST("time away is nobody's silence: of a job that was handed over before, durin
         static_cast<std::uint32_t>(handed_over < 3000 ? 14000 - 9000 - std::max<std::uint64_t>(handed_over, 1000)
                                                       : 14000 - std::max<std::uint64_t>(handed_over, 12000));
     if (silence == 0) {
-      CHECK_EQ(answers.deadline(kTimeout), engine::AnswerClock::kNever);
+      CHECK_EQ(answers.deadline(kTimeout), sys::kNever);
     } else {
       CHECK(answers.expired(silence));
       CHECK(!answers.expired(silence + 1));

@@ -135,6 +135,29 @@ describe('the parser', () => {
       struct('std::uint32_t one;', 'std::uint16_t two;'),
       'Thing ends in a gap, name it reserved',
     ],
+    [
+      'a single byte',
+      struct('std::uint8_t one;'),
+      'one is a single std::uint8_t, which TypeScript has no reader for',
+    ],
+    [
+      'a struct that derives',
+      `${struct('std::uint32_t one;')}struct Two : Thing {\n};\n`,
+      'struct Two : Thing {',
+    ],
+    ['an enum of another size', 'enum class One : std::uint8_t { kOne };\n', 'enum class One : std::uint8_t'],
+    [
+      'an enum with a computed value',
+      'enum class One : std::uint16_t { kOne = 1 << 2 };\n',
+      'not an enumerator',
+    ],
+    [
+      'bits of an unknown name',
+      'namespace others {\nconstexpr std::uint32_t kOne = 1U << 0;\n}\n',
+      'namespace others {',
+    ],
+    ['a bit that is none', 'namespace presence {\nconstexpr std::uint32_t kOne = 3;\n}\n', 'not a bit'],
+    ['a computed number', 'constexpr std::size_t kOne = 2 * 8;\n', 'constexpr std::size_t kOne = 2 * 8;'],
     ['an unknown integer', struct('std::int64_t one;'), 'unknown type std::int64_t'],
     ['an unknown record', struct('Nothing one;'), 'unknown type Nothing'],
     ['an array of numbers', struct('std::uint32_t one[kNameSize];'), 'an array of std::uint32_t'],
@@ -148,6 +171,13 @@ describe('the parser', () => {
     ['two fields in a line', struct('std::uint32_t one, two;'), 'not a field'],
   ])('refuses %s', (_, source, message) => {
     expect(() => parse.parseRecords(source)).toThrow(message)
+  })
+})
+
+describe('the generator', () => {
+  it('refuses bytes that are no address: nothing in TypeScript reads them', () => {
+    const bytes = SOURCE.replace('char engine[', 'std::uint8_t engine[')
+    expect(() => generate(bytes)).toThrow('ServiceConfig.engine is bytes, which TypeScript cannot read')
   })
 })
 
