@@ -6,6 +6,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node
 import { createRequire } from 'node:module'
 import { dirname, isAbsolute } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
+import { nodeHeaders } from './node-headers.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 
@@ -15,17 +16,6 @@ export const SANITIZERS = {
     libraries: ['libasan.so', 'libubsan.so'],
   },
   thread: { flags: ['-fsanitize=thread'], libraries: ['libtsan.so'] },
-}
-
-/** Where node_api.h is: where node-gyp has it, or beside this Node. */
-function nodeHeaders() {
-  const configured = readFileSync(`${root}build/config.gypi`, 'utf8')
-  const nodedir = /"nodedir": "([^"]+)"/.exec(configured)?.[1]
-  const folder = [nodedir, dirname(dirname(process.execPath))]
-    .map((one) => `${one}/include/node`)
-    .find((one) => existsSync(`${one}/node_api.h`))
-  if (!folder) throw new Error('node_api.h is not found: npm run build:native first')
-  return folder
 }
 
 /** The path of a run-time library of g++. */
@@ -73,7 +63,9 @@ export function buildSanitizedAddon(sanitizer) {
     '-isystem',
     isAbsolute(napi) ? napi : `${root}${napi}`,
   )
-  common.push('-isystem', nodeHeaders())
+  const headers = nodeHeaders()
+  if (!headers) throw new Error('node_api.h is not found: npm run build:native first')
+  common.push('-isystem', headers)
   const compile = (args) => execFileSync('g++', args, { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] })
   for (const [i, source] of sources.entries()) compile([...common, ...flags, '-c', source, '-o', objects[i]])
   compile(['-shared', ...flags, ...objects, '-o', file])
