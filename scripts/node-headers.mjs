@@ -1,15 +1,26 @@
-// Where node_api.h is: where node-gyp was configured to find it, or beside this Node, or where systems have it.
+// Where node_api.h is.
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-/** Undefined where there is none: `npm run build:native` fetches it. */
-export function nodeHeaders() {
-  const configured = fileURLToPath(new URL('../build/config.gypi', import.meta.url))
-  const nodedir = existsSync(configured)
-    ? /"nodedir": "([^"]+)"/.exec(readFileSync(configured, 'utf8'))?.[1]
+const built = fileURLToPath(new URL('../build/config.gypi', import.meta.url))
+
+/** The folder of the headers that node-gyp was configured with, or of this Node's; undefined where there are none. */
+export function nodeHeaders(
+  config = built,
+  prefixes = [dirname(dirname(process.execPath)), '/usr', '/usr/local'],
+) {
+  const nodedir = existsSync(config)
+    ? /"nodedir": "([^"]+)"/.exec(readFileSync(config, 'utf8'))?.[1]
     : undefined
-  return [nodedir, dirname(dirname(process.execPath)), '/usr', '/usr/local']
+  return [...(nodedir ? [nodedir] : []), ...prefixes]
     .map((folder) => `${folder}/include/node`)
     .find((folder) => existsSync(`${folder}/node_api.h`))
+}
+
+/** The same, or an error that says what to do. */
+export function needNodeHeaders(...args) {
+  const folder = nodeHeaders(...args)
+  if (!folder) throw new Error('there is no node_api.h: npm run build:native fetches the headers')
+  return folder
 }

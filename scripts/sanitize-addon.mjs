@@ -6,7 +6,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node
 import { createRequire } from 'node:module'
 import { dirname, isAbsolute } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
-import { nodeHeaders } from './node-headers.mjs'
+import { needNodeHeaders } from './node-headers.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 
@@ -63,9 +63,7 @@ export function buildSanitizedAddon(sanitizer) {
     '-isystem',
     isAbsolute(napi) ? napi : `${root}${napi}`,
   )
-  const headers = nodeHeaders()
-  if (!headers) throw new Error('node_api.h is not found: npm run build:native first')
-  common.push('-isystem', headers)
+  common.push('-isystem', needNodeHeaders())
   const compile = (args) => execFileSync('g++', args, { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] })
   for (const [i, source] of sources.entries()) compile([...common, ...flags, '-c', source, '-o', objects[i]])
   compile(['-shared', ...flags, ...objects, '-o', file])
