@@ -8,7 +8,7 @@ import { CallQueue } from '../../lib/dispatch/call-queue'
 import type { PendingCall } from '../../lib/dispatch/pending-call'
 import { FakeKernel } from '../../lib/testing'
 import { outcomeFlags } from './support/border'
-import { failure, openScripted, PROBES, ScriptedTransport } from './support/scripted-transport'
+import { failure, openScripted, PROBES, ScriptedTransport, serviceRecord } from './support/scripted-transport'
 
 const WEB = { protocol: 'tcp', address: '192.0.2.1', port: 80 } as const
 const masq = (i: number) =>
@@ -441,6 +441,29 @@ describe('many calls', () => {
     expect(errors.every(({ code }) => code === 'ABORT_ERR')).toBe(true)
     transport.release()
     await first
+    await ipvs.close()
+  })
+
+  it.each([
+    [4000, true],
+    [4001, false],
+  ])('%i that have to wait let what comes behind them go before them: %s', async (count, before) => {
+    const { ipvs, transport } = await openScripted('mainline', ({ operation }) =>
+      operation === 'serviceGet' ? { services: [serviceRecord('192.0.2.1', 80)] } : undefined,
+    )
+    const service = (port: number) => ({ ...WEB, port })
+    // Nothing is handed over behind a read that leads to a write.
+    transport.hold()
+    const first = ipvs.services.update(service(1), { scheduler: 'rr' })
+    await transport.arrived(1)
+    const update = ipvs.services.update(service(2), { scheduler: 'rr' })
+    const waiting = Array.from({ length: count }, (_, i) => ipvs.destinations.remove(service(2), masq(i)))
+    const behind = ipvs.services.get(service(3))
+    transport.release()
+    await Promise.all([first, update, behind, ...waiting])
+    const [read, trip] = transport.trips
+    expect(read).toEqual(['serviceGet'])
+    expect(trip).toEqual(['serviceSet', 'serviceGet', ...(before ? ['serviceGet'] : [])])
     await ipvs.close()
   })
 
