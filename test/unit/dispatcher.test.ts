@@ -684,6 +684,49 @@ describe('a family that is gone', () => {
     expect(transport.jobs).toHaveLength(2)
   })
 
+  it('is an error of a command, too, when it is gone again; those beside it are done', async () => {
+    const ends: unknown[] = []
+    transport.script = ({ operation }) => (operation === 'serviceSet' ? gone : undefined)
+    await new Promise<void>((resolve) => {
+      const end = (value: unknown) => ends.push(value) === 3 && resolve()
+      for (const { fields } of [LATER, WRITE, LATER]) {
+        dispatcher.send(fields, { timeout: 1000, signal: undefined }, end, end)
+      }
+    })
+    expect(ends).toEqual([
+      undefined,
+      undefined,
+      expect.objectContaining({ code: 'ERR_IPVS_NOT_LOADED', sent: false }),
+    ])
+    expect(hooks.reopens).toBe(1)
+    expect(transport.trips).toEqual([['flush', 'serviceSet', 'flush'], ['serviceSet']])
+    expect(dispatcher.pending).toBe(0)
+  })
+
+  it('is met by all requests of a call: they are sent again once', async () => {
+    let answers = 0
+    transport.script = ({ operation }) => (operation === 'serviceSet' && ++answers <= 2 ? gone : undefined)
+    expect(await run(modify({ service: 'a', object: '' }, [WRITE, WRITE]))).toBe('written')
+    expect(transport.trips).toEqual([
+      ['serviceGet'],
+      ['serviceSet', 'serviceSet'],
+      ['serviceSet', 'serviceSet'],
+    ])
+    expect(ended).toEqual(['written'])
+  })
+
+  it('in the middle of a list that several calls read is an error of each of them', async () => {
+    const kind = { section: 'infos', decode: () => 1, id: () => 'x' } as const
+    const look = (): CallPlan<unknown> => {
+      const list = new SharedList<number>('one', READ.fields, kind)
+      return { operation: 'destinations.get', subject: {}, request: readList(list), done: () => list.size }
+    }
+    transport.script = () => ({ ...gone, infos: [{ version: 1 }] })
+    const failed = await Promise.all([failure(run(look())), failure(run(look()))])
+    expect(failed.map(({ code }) => code)).toEqual(['ERR_IPVS_NOT_LOADED', 'ERR_IPVS_NOT_LOADED'])
+    expect([transport.trips.length, hooks.reopens]).toEqual([1, 0])
+  })
+
   it.each(['ERR_IPVS_NOT_LOADED', 'ERR_IPVS_MODULE_CHANGED', 'ERR_IPVS_NAMESPACE'] as const)(
     'that cannot be had again is %s to every call, in its own words',
     async (code) => {
