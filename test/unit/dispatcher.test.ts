@@ -639,6 +639,31 @@ describe('close', () => {
     expect(transport.operations).toEqual(['serviceGet'])
   })
 
+  it('waits for a look for the family, and sends nothing when that has ended', async () => {
+    transport.script = () => ({ errno: 2, flags: outcomeFlags.familyChanged })
+    let found = () => {}
+    const looking = new Promise<void>((resolve) => {
+      hooks.whenReopened = () => {
+        resolve()
+        return new Promise((end) => {
+          found = end
+        })
+      }
+    })
+    const call = failure(run(simple('info', 1)))
+    await looking
+    let closed = false
+    const close = dispatcher.close().then(() => {
+      closed = true
+    })
+    await new Promise(setImmediate)
+    expect(closed).toBe(false)
+    found()
+    await close
+    expect(await call).toMatchObject({ code: 'ERR_IPVS_CLOSED', sent: false })
+    expect(transport.operations).toEqual(['info'])
+  })
+
   it('rejects what met a family that is gone', async () => {
     transport.script = () => ({ errno: 2, flags: outcomeFlags.familyChanged })
     transport.hold()

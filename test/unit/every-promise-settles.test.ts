@@ -424,7 +424,14 @@ describe('batch', () => {
     await ipvs.batch((batch) => {
       kept = batch
     })
-    expect(() => kept?.flush()).toThrow(expect.objectContaining({ code: 'ERR_IPVS_BATCH_OVER' }))
+    const over = expect.objectContaining({ code: 'ERR_IPVS_BATCH_OVER' })
+    expect(() => kept?.flush()).toThrow(over)
+    const broken = ipvs.batch((batch) => {
+      kept = batch
+      throw new Error('mine')
+    })
+    expect((await failure(broken)).message).toBe('mine')
+    expect(() => kept?.flush()).toThrow(over)
   })
 })
 
