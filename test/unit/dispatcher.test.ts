@@ -728,6 +728,48 @@ describe('a family that is gone', () => {
     expect(dispatcher.pending).toBe(0)
   })
 
+  it('is not looked for on behalf of a call that was given up', async () => {
+    transport.script = ({ operation }) => (operation === 'info' ? gone : undefined)
+    transport.hold()
+    const controller = new AbortController()
+    const call = failure(run(simple('info', 1), 1000, controller.signal))
+    await transport.arrived(1)
+    controller.abort()
+    expect((await call).code).toBe('ABORT_ERR')
+    transport.release()
+    expect(await run(simple('flush', 2, LATER))).toBe(2)
+    expect(transport.trips).toEqual([['info'], ['flush']])
+    expect(hooks.reopens).toBe(0)
+  })
+
+  it('makes a command wait that can be aborted meanwhile', async () => {
+    transport.script = () => gone
+    const looking = new Promise<void>((resolve) => {
+      hooks.whenReopened = () => {
+        resolve()
+        return new Promise(() => {})
+      }
+    })
+    const controller = new AbortController()
+    const command = new Promise<void>((resolve, reject) =>
+      dispatcher.send(LATER.fields, { timeout: 1000, signal: controller.signal }, () => resolve(), reject),
+    )
+    await looking
+    controller.abort()
+    expect(await failure(command)).toMatchObject({ code: 'ABORT_ERR', sent: false })
+    expect(dispatcher.pending).toBe(0)
+  })
+
+  it('takes back what another request of the call was told: it is asked again', async () => {
+    let answers = 0
+    transport.script = ({ operation }) => {
+      if (operation !== 'serviceSet') return undefined
+      return [{ errno: 17 }, gone][answers++]
+    }
+    expect(await run(modify({ service: 'a', object: '' }, [WRITE, WRITE]))).toBe('written')
+    expect(answers).toBe(4)
+  })
+
   it('is met by all requests of a call: they are sent again once', async () => {
     let answers = 0
     transport.script = ({ operation }) => (operation === 'serviceSet' && ++answers <= 2 ? gone : undefined)
