@@ -9,8 +9,9 @@ import type { TransportKind } from '../model/call-types'
 
 export interface OpenOptions {
   /**
-   * `'auto'` (default) takes generic netlink, and sockopt only where the netlink family cannot be had. An object is a
-   * transport of your own, such as that of a fake kernel.
+   * `'auto'` (default) takes generic netlink, and sockopt only where there is no netlink family to take; a family that cannot
+   * be looked up for another reason, such as a lack of file descriptors, makes opening fail. An object is a transport of
+   * your own, such as that of a fake kernel: netlink or sockopt is chosen in the same way, by what its probe finds.
    */
   readonly transport?: 'auto' | TransportKind | Transport | undefined
   /** Network namespace (mainline): a name under /run/netns, a path, or the id of a process in it. */

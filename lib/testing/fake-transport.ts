@@ -13,7 +13,8 @@ import { now } from '../model/clock'
 import type { Faults } from './faults/faults'
 import type { FakeRequest } from './faults/request-log'
 import { requestInWords } from './faults/request-log'
-import { executeOne, type Result, type Session } from './interfaces/execute'
+import { executeOne, type Result } from './interfaces/execute'
+import type { Session } from './interfaces/execution'
 import { fakeFiles } from './proc-files'
 import type { KernelState } from './table/state'
 
@@ -27,16 +28,18 @@ export interface FakeTransportOptions {
   readonly foreignNamespace?: boolean
 }
 
-/** native/engine/connection.h: kRecordsPerStep, kOutcomesPerStep. */
+/** native/engine/job_runner.h: kRecordsPerStep, kOutcomesPerStep, kStepMs. */
 const RECORDS_PER_REPLY = 1000
 const OUTCOMES_PER_REPLY = 4096
+/** Milliseconds of work or waiting after which there is a reply, though it may be empty. */
+const REPLY_MS = 50
 
 const listed = ({ services, destinations, localAddresses, daemons }: ReplySections): number =>
   services.length + destinations.length + localAddresses.length + daemons.length
 
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
 
-/** native/ipvs/encode.cc:valid_request */
+/** native/abi/request_checks.cc:valid_request */
 function isValid({ operation, transport, service }: UnpackedRequest): boolean {
   if (requestName(operation) === undefined) return false
   if (transport !== TransportNumber.netlink && transport !== TransportNumber.sockopt) return false
@@ -78,8 +81,9 @@ export function fakeTransport(
     requests: readonly UnpackedRequest[],
     onReply: (reply: ArrayBuffer) => void,
   ): Promise<void> {
-    // The kernel's last answer; a request waits no longer than its timeout without one.
-    let heardAt = now()
+    // How long the kernel has said nothing: where a fault holds it up, and never because this machine is slow.
+    let silent = 0
+    let replyBegan = now()
     let reply = emptySections()
     const handOver = async (more: boolean) => {
       const full = reply
@@ -87,10 +91,16 @@ export function fakeTransport(
       // As the addon answers: never in the turn in which it was asked for, so that timers get theirs.
       await nextTurn()
       onReply(packReply(full, more))
+      replyBegan = now()
     }
-    const handOverWhenFull = async () => {
-      if (listed(reply) >= RECORDS_PER_REPLY || reply.outcomes.length >= OUTCOMES_PER_REPLY)
-        await handOver(true)
+    const isFull = () => listed(reply) >= RECORDS_PER_REPLY || reply.outcomes.length >= OUTCOMES_PER_REPLY
+    const handOverWhenDue = async () => {
+      if (isFull() || now() - replyBegan >= REPLY_MS) await handOver(true)
+    }
+    /** What is answered does not wait for what is late. */
+    const waitFor = async (ms: number) => {
+      if (reply.outcomes.length > 0) await handOver(true)
+      await sleep(ms)
     }
     const descriptions = requests.map(requestInWords)
     const overrun = descriptions.some((description) => faults.take('enobufs', description) !== undefined)
@@ -98,14 +108,18 @@ export function fakeTransport(
     const perform = async (request: UnpackedRequest, index: number): Promise<Result> => {
       const description = descriptions[index] as FakeRequest
       const sockopt = request.transport === TransportNumber.sockopt
-      await faults.take('neverAnswer', description)?.removed
-      const limit = request.timeoutMs === 0 ? Number.POSITIVE_INFINITY : request.timeoutMs
-      const left = limit - (now() - heardAt)
+      const hang = faults.take('neverAnswer', description)
+      if (hang) {
+        const since = now()
+        await hang.removed
+        silent += now() - since
+      }
+      const left = (request.timeoutMs === 0 ? Number.POSITIVE_INFINITY : request.timeoutMs) - silent
       if (left <= 0) return { error: ERRNO.ETIMEDOUT, syscall: Syscall.none, flags: outcomeFlags.timedOut }
       const delay = faults.take('delay', description)?.effect.ms ?? 0
       // A system call cannot be given up; the answer of netlink can.
       const late = !sockopt && delay >= left
-      if (delay > 0) await sleep(late ? left : delay)
+      if (delay > 0) await waitFor(late ? left : delay)
       const failure = faults.take('fail', description)
       if (failure) {
         const write = isRead(request) ? Syscall.getsockopt : Syscall.setsockopt
@@ -115,8 +129,9 @@ export function fakeTransport(
           flags: outcomeFlags.sent,
         }
       }
-      heardAt = now()
-      const result = await executeOne(session, request, index, description, () => reply, handOverWhenFull)
+      silent = 0
+      const parts = { reply: () => reply, pieceDone: handOverWhenDue }
+      const result = await executeOne({ session, request, index, description, ...parts })
       if ((result.flags & outcomeFlags.familyChanged) !== 0) return result
       if (late) return lost(request, ERRNO.ETIMEDOUT, Syscall.poll, outcomeFlags.timedOut)
       if (faults.take('loseAnswer', description) || (overrun && !sockopt)) {
@@ -141,7 +156,7 @@ export function fakeTransport(
       const description = descriptions[index] as FakeRequest
       if (request.operation !== Operation.probe)
         log.push(error === undefined ? description : { ...description, error })
-      if (index + 1 < requests.length) await handOverWhenFull()
+      if (index + 1 < requests.length) await handOverWhenDue()
     }
     await handOver(false)
   }

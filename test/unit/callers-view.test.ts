@@ -138,4 +138,19 @@ describe('tracing channels', () => {
     ])
     expect(events[1]?.[1].kernelTime).toBeGreaterThan(0)
   })
+
+  it('tell of each full thousand of a batch as one call: none is taken apart', async () => {
+    const events = await traced<TracedTrip>('ipvs-fullnat:trip', (ipvs) =>
+      ipvs.batch((batch) => {
+        for (let port = 1; port <= 3500; port++) batch.services.add({ ...WEB, port })
+      }),
+    )
+    const starts = events.filter(([event]) => event === 'start')
+    expect(starts.map(([, { requests, calls }]) => [requests, calls])).toEqual([
+      [1000, 1],
+      [1000, 1],
+      [1000, 1],
+      [500, 1],
+    ])
+  })
 })

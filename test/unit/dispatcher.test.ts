@@ -639,6 +639,31 @@ describe('close', () => {
     expect(transport.operations).toEqual(['serviceGet'])
   })
 
+  it('waits for a look for the family, and sends nothing when that has ended', async () => {
+    transport.script = () => ({ errno: 2, flags: outcomeFlags.familyChanged })
+    let found = () => {}
+    const looking = new Promise<void>((resolve) => {
+      hooks.whenReopened = () => {
+        resolve()
+        return new Promise((end) => {
+          found = end
+        })
+      }
+    })
+    const call = failure(run(simple('info', 1)))
+    await looking
+    let closed = false
+    const close = dispatcher.close().then(() => {
+      closed = true
+    })
+    await new Promise(setImmediate)
+    expect(closed).toBe(false)
+    found()
+    await close
+    expect(await call).toMatchObject({ code: 'ERR_IPVS_CLOSED', sent: false })
+    expect(transport.operations).toEqual(['info'])
+  })
+
   it('rejects what met a family that is gone', async () => {
     transport.script = () => ({ errno: 2, flags: outcomeFlags.familyChanged })
     transport.hold()
@@ -682,6 +707,91 @@ describe('a family that is gone', () => {
     expect(await failure(run(simple('info', 1)))).toMatchObject({ code: 'ERR_IPVS_NOT_LOADED', sent: false })
     expect(hooks.reopens).toBe(1)
     expect(transport.jobs).toHaveLength(2)
+  })
+
+  it('is an error of a command, too, when it is gone again; those beside it are done', async () => {
+    const ends: unknown[] = []
+    transport.script = ({ operation }) => (operation === 'serviceSet' ? gone : undefined)
+    await new Promise<void>((resolve) => {
+      const end = (value: unknown) => ends.push(value) === 3 && resolve()
+      for (const { fields } of [LATER, WRITE, LATER]) {
+        dispatcher.send(fields, { timeout: 1000, signal: undefined }, end, end)
+      }
+    })
+    expect(ends).toEqual([
+      undefined,
+      undefined,
+      expect.objectContaining({ code: 'ERR_IPVS_NOT_LOADED', sent: false }),
+    ])
+    expect(hooks.reopens).toBe(1)
+    expect(transport.trips).toEqual([['flush', 'serviceSet', 'flush'], ['serviceSet']])
+    expect(dispatcher.pending).toBe(0)
+  })
+
+  it('is not looked for on behalf of a call that was given up', async () => {
+    transport.script = ({ operation }) => (operation === 'info' ? gone : undefined)
+    transport.hold()
+    const controller = new AbortController()
+    const call = failure(run(simple('info', 1), 1000, controller.signal))
+    await transport.arrived(1)
+    controller.abort()
+    expect((await call).code).toBe('ABORT_ERR')
+    transport.release()
+    expect(await run(simple('flush', 2, LATER))).toBe(2)
+    expect(transport.trips).toEqual([['info'], ['flush']])
+    expect(hooks.reopens).toBe(0)
+  })
+
+  it('makes a command wait that can be aborted meanwhile', async () => {
+    transport.script = () => gone
+    const looking = new Promise<void>((resolve) => {
+      hooks.whenReopened = () => {
+        resolve()
+        return new Promise(() => {})
+      }
+    })
+    const controller = new AbortController()
+    const command = new Promise<void>((resolve, reject) =>
+      dispatcher.send(LATER.fields, { timeout: 1000, signal: controller.signal }, () => resolve(), reject),
+    )
+    await looking
+    controller.abort()
+    expect(await failure(command)).toMatchObject({ code: 'ABORT_ERR', sent: false })
+    expect(dispatcher.pending).toBe(0)
+  })
+
+  it('takes back what another request of the call was told: it is asked again', async () => {
+    let answers = 0
+    transport.script = ({ operation }) => {
+      if (operation !== 'serviceSet') return undefined
+      return [{ errno: 17 }, gone][answers++]
+    }
+    expect(await run(modify({ service: 'a', object: '' }, [WRITE, WRITE]))).toBe('written')
+    expect(answers).toBe(4)
+  })
+
+  it('is met by all requests of a call: they are sent again once', async () => {
+    let answers = 0
+    transport.script = ({ operation }) => (operation === 'serviceSet' && ++answers <= 2 ? gone : undefined)
+    expect(await run(modify({ service: 'a', object: '' }, [WRITE, WRITE]))).toBe('written')
+    expect(transport.trips).toEqual([
+      ['serviceGet'],
+      ['serviceSet', 'serviceSet'],
+      ['serviceSet', 'serviceSet'],
+    ])
+    expect(ended).toEqual(['written'])
+  })
+
+  it('in the middle of a list that several calls read is an error of each of them', async () => {
+    const kind = { section: 'infos', decode: () => 1, id: () => 'x' } as const
+    const look = (): CallPlan<unknown> => {
+      const list = new SharedList<number>('one', READ.fields, kind)
+      return { operation: 'destinations.get', subject: {}, request: readList(list), done: () => list.size }
+    }
+    transport.script = () => ({ ...gone, infos: [{ version: 1 }] })
+    const failed = await Promise.all([failure(run(look())), failure(run(look()))])
+    expect(failed.map(({ code }) => code)).toEqual(['ERR_IPVS_NOT_LOADED', 'ERR_IPVS_NOT_LOADED'])
+    expect([transport.trips.length, hooks.reopens]).toEqual([1, 0])
   })
 
   it.each(['ERR_IPVS_NOT_LOADED', 'ERR_IPVS_MODULE_CHANGED', 'ERR_IPVS_NAMESPACE'] as const)(

@@ -8,7 +8,7 @@ import { CallQueue } from '../../lib/dispatch/call-queue'
 import type { PendingCall } from '../../lib/dispatch/pending-call'
 import { FakeKernel } from '../../lib/testing'
 import { outcomeFlags } from './support/border'
-import { failure, openScripted, PROBES, ScriptedTransport } from './support/scripted-transport'
+import { failure, openScripted, PROBES, ScriptedTransport, serviceRecord } from './support/scripted-transport'
 
 const WEB = { protocol: 'tcp', address: '192.0.2.1', port: 80 } as const
 const masq = (i: number) =>
@@ -209,6 +209,26 @@ describe('time', () => {
     const ipvs = await Ipvs.open({ transport: kernel.transport() })
     return { kernel, ipvs }
   }
+  /** Time begins anew, and goes by when a test says so, whatever the machine is busy with. */
+  async function inMockedTime(test: () => Promise<void>) {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
+    try {
+      await test()
+    } finally {
+      vi.useRealTimers()
+    }
+  }
+  /** What a promise resolves to, and how many milliseconds of mocked time it took. */
+  async function passing<T>(promise: Promise<T>): Promise<[T, number]> {
+    const since = performance.now()
+    let ended = false
+    const end = () => {
+      ended = true
+    }
+    promise.then(end, end)
+    for (; !ended; await turn()) await vi.advanceTimersByTimeAsync(10)
+    return [await promise, performance.now() - since]
+  }
   const work = (milliseconds: number) => {
     const end = performance.now() + milliseconds
     while (performance.now() < end);
@@ -227,17 +247,21 @@ describe('time', () => {
   })
 
   it('is the silence of the kernel, not the sum of its answers', async () => {
-    const { kernel, ipvs } = await fake()
-    await ipvs.services.add(WEB)
-    kernel.delay(40, 'destinations.add', { times: 12 })
-    const outcomes = await ipvs.batch(
-      (batch) => {
-        for (let i = 0; i < 12; i++) batch.destinations.add(WEB, masq(i))
-      },
-      { timeout: 300 },
-    )
-    expect(outcomes.map(({ status }) => status)).toEqual(Array(12).fill('fulfilled'))
-    await ipvs.close()
+    await inMockedTime(async () => {
+      const { kernel, ipvs } = await fake()
+      await ipvs.services.add(WEB)
+      kernel.delay(100, 'destinations.add', { times: 30 })
+      const outcomes = ipvs.batch(
+        (batch) => {
+          for (let i = 0; i < 30; i++) batch.destinations.add(WEB, masq(i))
+        },
+        { timeout: 2000 },
+      )
+      const [ended, milliseconds] = await passing(outcomes)
+      expect(ended.map(({ status }) => status)).toEqual(Array(30).fill('fulfilled'))
+      expect(milliseconds).toBeGreaterThanOrEqual(3000)
+      await ipvs.close()
+    })
   })
 
   it('ends every call behind a kernel that stops answering, those that wait unsent', async () => {
@@ -401,7 +425,14 @@ describe('batch', () => {
     await ipvs.batch((batch) => {
       kept = batch
     })
-    expect(() => kept?.flush()).toThrow(expect.objectContaining({ code: 'ERR_IPVS_BATCH_OVER' }))
+    const over = expect.objectContaining({ code: 'ERR_IPVS_BATCH_OVER' })
+    expect(() => kept?.flush()).toThrow(over)
+    const broken = ipvs.batch((batch) => {
+      kept = batch
+      throw new Error('mine')
+    })
+    expect((await failure(broken)).message).toBe('mine')
+    expect(() => kept?.flush()).toThrow(over)
   })
 })
 
@@ -419,7 +450,30 @@ describe('many calls', () => {
     transport.release()
     await first
     await ipvs.close()
-  }, 30_000)
+  })
+
+  it.each([
+    [4000, true],
+    [4001, false],
+  ])('%i that have to wait let what comes behind them go before them: %s', async (count, before) => {
+    const { ipvs, transport } = await openScripted('mainline', ({ operation }) =>
+      operation === 'serviceGet' ? { services: [serviceRecord('192.0.2.1', 80)] } : undefined,
+    )
+    const service = (port: number) => ({ ...WEB, port })
+    // Nothing is handed over behind a read that leads to a write.
+    transport.hold()
+    const first = ipvs.services.update(service(1), { scheduler: 'rr' })
+    await transport.arrived(1)
+    const update = ipvs.services.update(service(2), { scheduler: 'rr' })
+    const waiting = Array.from({ length: count }, (_, i) => ipvs.destinations.remove(service(2), masq(i)))
+    const behind = ipvs.services.get(service(3))
+    transport.release()
+    await Promise.all([first, update, behind, ...waiting])
+    const [read, trip] = transport.trips
+    expect(read).toEqual(['serviceGet'])
+    expect(trip).toEqual(['serviceSet', 'serviceGet', ...(before ? ['serviceGet'] : [])])
+    await ipvs.close()
+  })
 
   it('that ended are not kept while the kernel hangs', () => {
     const queue = new CallQueue()

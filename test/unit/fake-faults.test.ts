@@ -1,7 +1,7 @@
 // Everything that can be made to go wrong on a fake kernel, seen through the real library.
 
-import { describe, expect, it } from 'vitest'
-import { Ipvs } from '../../lib'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { Ipvs, type Transport } from '../../lib'
 import { FakeKernel } from '../../lib/testing'
 import { addDestinations, setUp, WEB } from './fake-support'
 
@@ -65,9 +65,104 @@ describe('answers that come late, or never', () => {
   it('a delay within the timeout is only slow', async () => {
     const { kernel, ipvs } = await setUp()
     kernel.delay(30)
-    const before = Date.now()
-    await ipvs.services.add(WEB)
-    expect(Date.now() - before).toBeGreaterThanOrEqual(25)
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
+    try {
+      let answered = false
+      const add = ipvs.services.add(WEB).then(() => {
+        answered = true
+      })
+      // Its deadline, and the delay.
+      while (vi.getTimerCount() < 2) await new Promise(setImmediate)
+      await vi.advanceTimersByTimeAsync(29)
+      await new Promise(setImmediate)
+      expect([answered, kernel.requests.length]).toEqual([false, 0])
+      await vi.advanceTimersByTimeAsync(1)
+      await add
+    } finally {
+      vi.useRealTimers()
+    }
+  })
+
+  describe('the timeout is of silence, and work is none', () => {
+    /** What the fake kernel takes: no timer of the client runs meanwhile, and all that are due run then. */
+    const work = (ms: number) => void vi.advanceTimersByTime(ms)
+    const real = (port: number) => ({ address: '10.0.0.1', port, forwarding: 'masquerade' }) as const
+    /** Of mocked time, between two replies. */
+    let gaps: number[]
+
+    async function working(netlink = true) {
+      const kernel = new FakeKernel({ dialect: 'mainline', chunkSize: 1 })
+      const { run, ...rest } = kernel.transport({ netlink })
+      const transport: Transport = {
+        ...rest,
+        run(request, onReply) {
+          let last = performance.now()
+          return run(request, (reply) => {
+            gaps.push(performance.now() - last)
+            last = performance.now()
+            onReply(reply)
+          })
+        },
+      }
+      const ipvs = await Ipvs.open({ transport, timeout: 1000 })
+      await ipvs.services.add(WEB)
+      await ipvs.batch(({ destinations }) => {
+        for (let port = 1; port <= 100; port++) destinations.add(WEB, real(port))
+      })
+      gaps = []
+      return { kernel, ipvs }
+    }
+
+    beforeEach(() => {
+      gaps = []
+      vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
+    })
+    afterEach(() => void vi.useRealTimers())
+
+    it.each([true, false])('of many requests (netlink %s)', async (netlink) => {
+      const { kernel, ipvs } = await working(netlink)
+      kernel.fail(() => {
+        work(30)
+        return false
+      }, 'EIO')
+      const outcomes = await ipvs.batch(({ destinations }) => {
+        for (let port = 1; port <= 100; port++) destinations.set(WEB, { ...real(port), weight: 2 })
+      })
+      expect(outcomes.filter(({ status }) => status !== 'fulfilled')).toEqual([])
+      expect(gaps.reduce((sum, gap) => sum + gap)).toBe(3000)
+      expect(Math.max(...gaps)).toBe(60)
+    })
+
+    it.each(['destinations.list', 'snapshot'] as const)(
+      'of a request with many records: %s',
+      async (name) => {
+        const { kernel, ipvs } = await working()
+        kernel.betweenChunks(() => work(30), name, { times: Number.POSITIVE_INFINITY })
+        const [found, behind] = await Promise.all([
+          name === 'snapshot' ? ipvs.snapshot() : ipvs.destinations.list(WEB),
+          ipvs.info(),
+        ])
+        const list = 'services' in found ? found.services[0]?.destinations : found
+        expect(list).toHaveLength(100)
+        expect(behind).toMatchObject({ version: '1.2.1' })
+        expect(gaps.reduce((sum, gap) => sum + gap)).toBeGreaterThan(2900)
+        expect(Math.max(...gaps)).toBe(60)
+      },
+    )
+
+    it('and what is answered does not wait for what is late', async () => {
+      const { kernel, ipvs } = await working()
+      kernel.delay(3000, 'info')
+      const before = [ipvs.services.list({ timeout: 100 }), ipvs.services.get(WEB, { timeout: 100 })]
+      const late = ipvs.info({ timeout: 5000 })
+      while (vi.getTimerCount() < 2) await new Promise(setImmediate)
+      for (let i = 0; i < 300; i++) {
+        work(10)
+        await new Promise(setImmediate)
+      }
+      expect(await Promise.all(before)).toHaveLength(2)
+      expect(await late).toMatchObject({ version: '1.2.1' })
+    })
   })
 
   it('beyond the timeout over netlink: executed, and ERR_IPVS_TIMEOUT with sent', async () => {

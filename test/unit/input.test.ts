@@ -456,6 +456,110 @@ describe('checkDestinationInput', () => {
   })
 })
 
+/** What each property of a destination may be: set by a caller, and listed, as a kernel can hold it. */
+describe('the limits of a destination', () => {
+  const TYPES = { type: 'gue', port: 6080 } as const
+  const LIMITS: readonly [
+    name: string,
+    taken: readonly unknown[],
+    refused: readonly unknown[],
+    listedOnly: readonly unknown[],
+    never: readonly unknown[],
+  ][] = [
+    ['forwarding', ['masquerade', 'fullnat'], [], [0, 6, 7], [-1, 8, 'nat', null]],
+    ['weight', [0, 2147483647], [], [-2147483648, -1], [-2147483649, 2147483648, 1.5, '1', null]],
+    ['upperThreshold', [0, 2147483647], [], [2147483648, 4294967295], [-1, 4294967296, 1.5, '1', null]],
+    ['lowerThreshold', [0], [2147483647], [1, 2147483648, 4294967295], [-1, 4294967296, 1.5, '1', null]],
+    [
+      'tunnel',
+      [null, TYPES, { ...TYPES, port: 1 }, { ...TYPES, port: 65535 }],
+      [],
+      [
+        { type: 'gue' },
+        { type: 'ipip', port: 1 },
+        { type: 'ipip', port: 65535, checksum: 'full' },
+        { type: 'gre', checksum: 'remote' },
+        { type: 65535, port: 0, checksum: 65535 },
+        { type: 0, checksum: 0 },
+      ],
+      [
+        { type: 65536 },
+        { type: -1 },
+        { ...TYPES, port: 65536 },
+        { ...TYPES, checksum: 65536 },
+        { ...TYPES, checksum: -1 },
+        { ...TYPES, checksum: 'some' },
+        { port: 1 },
+        'gue',
+      ],
+    ],
+  ]
+  const listed = (object: object) => ({ ...object, stats })
+  const base = (name: string) => (name === 'tunnel' ? { ...rs, forwarding: 'tunnel' } : rs)
+  const taken = (name: string, value: unknown) =>
+    checkDestinationInput({ ...base(name), [name]: value }, service).config
+  const held = (name: string, value: unknown) =>
+    checkDestinationInput(listed({ ...base(name), [name]: value }), service).config
+  const ofField = (name: string) => expect.stringMatching(new RegExp(`^destination\\.${name}\\b`))
+
+  it.each(LIMITS)('%s', (name, both, refused, listedOnly, never) => {
+    for (const value of both) expect(held(name, value)).toEqual(taken(name, value))
+    for (const value of [...refused, ...listedOnly, ...never]) {
+      expect(refusal(() => taken(name, value)).field, `${name} ${JSON.stringify(value)}`).toEqual(
+        ofField(name),
+      )
+    }
+    for (const value of listedOnly) {
+      const config = held(name, value) as unknown as Record<string, unknown>
+      if (typeof value === 'number') expect(config[name]).toBe(value)
+      // An update names it: it is an argument, whatever is listed.
+      const change = { [name]: value }
+      const merge = () =>
+        mergeDestination(
+          checkDestinationInput(base(name), service).config,
+          checkDestinationChange(change),
+          checkDestinationInput(rs, service).destination,
+          service,
+        )
+      expect(refusal(merge).field, `change ${name} ${JSON.stringify(value)}`).toMatch(
+        new RegExp(`^change\\.${name}\\b`),
+      )
+    }
+    for (const value of never) {
+      expect(refusal(() => held(name, value)).field, `listed ${name} ${JSON.stringify(value)}`).toEqual(
+        ofField(name),
+      )
+    }
+  })
+
+  it('hold for thresholds that are equal, and for each one where it is named', () => {
+    const equal = { upperThreshold: 5, lowerThreshold: 5 }
+    expect(checkDestinationInput({ ...rs, ...equal }, service).config).toMatchObject(equal)
+    for (const name of ['upperThreshold', 'lowerThreshold', 'weight']) {
+      expect(refusal(() => taken(name, -1)).field).toBe(`destination.${name}`)
+      expect(refusal(() => checkDestinationChange({ [name]: -1 })).field).toBe(`change.${name}`)
+    }
+  })
+
+  it('keep what a listed tunnel is made of', () => {
+    const tunnel = { type: 65535, port: 7, checksum: 65534 }
+    expect(held('tunnel', tunnel).tunnel).toEqual({ type: 65535, port: 7, flags: 65534 })
+    expect(refusal(() => checkDestinationInput(listed({ ...rs, tunnel }), service)).field).toBe(
+      'destination.tunnel',
+    )
+    expect(taken('weight', 0).weight).toBe(0)
+  })
+
+  it('are no limits of the address: a family is left out of a listed one, and IPv4 in IPv6 is refused in one that is not', () => {
+    const mapped = { ...rs, address: '::ffff:10.0.0.5' }
+    expect(refusal(() => checkDestinationInput(mapped, service6)).field).toBe('destination.address')
+    expect(checkDestinationInput(listed(mapped), service6).destination.family).toBe(10)
+    expect(checkDestinationInput(listed({ ...rs, address: '2001:db8::5' }), service).destination.family).toBe(
+      10,
+    )
+  })
+})
+
 describe('checkDestinationChange and mergeDestination', () => {
   const { destination, config } = checkDestinationInput(rs, service)
   const merge = (change: object, current = config) =>

@@ -169,6 +169,27 @@ describe('the parser', () => {
     ['a type of its own', struct('bool one;'), 'not a field: bool one;'],
     ['a default', struct('std::uint32_t one = 1;'), 'not a field: std::uint32_t one = 1;'],
     ['two fields in a line', struct('std::uint32_t one, two;'), 'not a field'],
+    [
+      'a name that TypeScript cannot read word by word',
+      struct('std::uint16_t one;', 'char two[kNameSize];', 'std::uint16_t three;'),
+      'Thing.two must lie at a multiple of 4',
+    ],
+    [
+      'bytes that it cannot',
+      struct('std::uint16_t one;', 'std::uint8_t two[kNameSize];', 'std::uint16_t three;'),
+      'Thing.two must lie at a multiple of 4',
+    ],
+    [
+      'a name in a record that lies so',
+      `${struct('char one[kNameSize];')}struct Outer {\n  std::uint16_t two;\n  Thing thing;\n  std::uint16_t three;\n};\n`,
+      'Outer.thing.one must lie at a multiple of 4',
+    ],
+    [
+      'records that follow each other at less than 8',
+      `${struct('std::uint32_t one;')}struct ReplyHeader {\n  std::uint32_t things;  // count of Thing\n};\n`,
+      'the size of Thing must be a multiple of 8',
+    ],
+    ['a count of nothing', struct('std::uint32_t others;  // count of Other'), 'no record Other to count'],
   ])('refuses %s', (_, source, message) => {
     expect(() => parse.parseRecords(source)).toThrow(message)
   })

@@ -1,14 +1,14 @@
-import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { inspect } from 'node:util'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { Syscall } from '../../lib/border/layout.gen'
 import { Ipvs } from '../../lib/client/ipvs'
 import type { OpenOptions } from '../../lib/client/open-options'
 import type { FileEvidence } from '../../lib/kernel/detect'
 import type { Dialect, TransportKind } from '../../lib/model/call-types'
-import { outcomeFlags, type RecordOf, type Some, writeReply } from './support/border'
+import { outcomeFlags, type RecordOf, readJob, type Some, writeReply } from './support/border'
 import {
   FULLNAT_COMMANDS,
   failure,
@@ -196,6 +196,73 @@ describe('Ipvs.open finds out which kernel answers (abi.md §9)', () => {
   })
 })
 
+describe('the time of opening', () => {
+  const turn = () => new Promise(setImmediate)
+  beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] }))
+  afterEach(() => void vi.useRealTimers())
+
+  /** Opens a kernel whose probe is answered after so many milliseconds; what became of it. */
+  async function openAfter(milliseconds: number, timeout: number): Promise<string | undefined> {
+    const transport = scripted('mainline')
+    const run = transport.run.bind(transport)
+    const asked: unknown[] = []
+    transport.run = async (request, onReply) => {
+      asked.push(request)
+      await new Promise((resolve) => setTimeout(resolve, milliseconds))
+      return run(request, onReply)
+    }
+    let end: string | undefined
+    Ipvs.open({ transport, timeout }).then(
+      ({ dialect }) => {
+        end = dialect
+      },
+      ({ code }) => {
+        end = code
+      },
+    )
+    while (asked.length === 0) await turn()
+    for (let i = 0; i <= milliseconds && end === undefined; i += 100) {
+      await vi.advanceTimersByTimeAsync(100)
+      await turn()
+      await turn()
+    }
+    return end
+  }
+
+  it('is what is asked for, and some grace for the engine to find the kernel silent first', async () => {
+    expect(await openAfter(900, 1000)).toBe('mainline')
+    expect(await openAfter(1400, 1000)).toBe('mainline')
+    expect(await openAfter(2000, 1000)).toBe('ERR_IPVS_TIMEOUT')
+  })
+
+  it('has no limit where none is asked for', async () => {
+    expect(await openAfter(100_000, 0)).toBe('mainline')
+  })
+
+  it('is told to the engine', async () => {
+    const transport = scripted('mainline')
+    const timeouts: (number | undefined)[] = []
+    const run = transport.run.bind(transport)
+    transport.run = (request, onReply) => {
+      timeouts.push(readJob(request).requests[0]?.timeoutMs)
+      return run(request, onReply)
+    }
+    for (const timeout of [700, 0]) await Ipvs.open({ transport, timeout })
+    expect(timeouts).toEqual([700, 0])
+  })
+})
+
+it('the signal of opening, and of closing, has no listener when that has ended', async () => {
+  const { signal } = new AbortController()
+  const added = vi.spyOn(signal, 'addEventListener')
+  const removed = vi.spyOn(signal, 'removeEventListener')
+  const ipvs = await open('mainline', {}, { signal })
+  await failure(open('absent', {}, { signal }))
+  expect([added.mock.calls.length, removed.mock.calls.length]).toEqual([2, 2])
+  await ipvs.close({ signal })
+  expect([added.mock.calls.length, removed.mock.calls.length]).toEqual([3, 3])
+})
+
 describe('loadModule', () => {
   const path = process.env.PATH
   let folder: string
@@ -240,6 +307,43 @@ describe('loadModule', () => {
     await open('fullnat-v2', {}, { loadModule: true })
     const foreign = { probe: noFamily, evidence: NO_FILES }
     expect((await failure(open('fullnat-v2', foreign, { loadModule: true }))).code).toBe('ERR_IPVS_NAMESPACE')
+    expect(existsSync(called)).toBe(false)
+  })
+
+  /** Writes down who it is, and does not end. */
+  function hangingModprobe(): void {
+    writeFileSync(join(folder, 'modprobe'), `#!/bin/sh\necho $$ > ${called}\nexec sleep 3000\n`)
+  }
+
+  it('true has a limit, and ends a modprobe that does not end in time', async () => {
+    hangingModprobe()
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
+    try {
+      const opening = failure(open('absent', {}, { loadModule: true, timeout: 1000 }))
+      while (!existsSync(called) || readFileSync(called, 'utf8') === '') await new Promise(setImmediate)
+      const child = Number(readFileSync(called, 'utf8'))
+      expect(process.kill(child, 0)).toBe(true)
+      await vi.advanceTimersByTimeAsync(1000)
+      expect(await opening).toMatchObject({ code: 'ERR_IPVS_TIMEOUT', operation: 'open' })
+      // Until it is reaped.
+      const lives = () => {
+        try {
+          return process.kill(child, 0)
+        } catch {
+          return false
+        }
+      }
+      while (lives()) await new Promise(setImmediate)
+    } finally {
+      vi.useRealTimers()
+    }
+  })
+
+  it('true is for opening: a family that is gone later is not loaded again', async () => {
+    const gone = () => ({ errno: 2, flags: outcomeFlags.familyChanged })
+    const { ipvs, transport } = await openScripted('fullnat-v2', gone, { loadModule: true })
+    transport.probe = PROBES.absent
+    expect(await failure(ipvs.services.list())).toMatchObject({ code: 'ERR_IPVS_NOT_LOADED' })
     expect(existsSync(called)).toBe(false)
   })
 
@@ -310,6 +414,33 @@ describe('a client', () => {
       expect(await failure(late)).toMatchObject({ code: 'ERR_IPVS_MODULE_CHANGED', sent: false })
     }
     expect(transport.operations).toHaveLength(sent)
+  })
+
+  it('finds ip_vs again though the signal of opening was aborted, and sees what it can do now', async () => {
+    const controller = new AbortController()
+    let stale = true
+    const { ipvs, transport } = await openScripted(
+      'fullnat-v2',
+      () => (stale ? { errno: 2, flags: outcomeFlags.familyChanged } : undefined),
+      { signal: controller.signal },
+    )
+    controller.abort()
+    const before = ipvs.capabilities
+    const readFiles = transport.readKernelFiles.bind(transport)
+    transport.readKernelFiles = () => {
+      stale = false
+      return readFiles()
+    }
+    await ipvs.services.add({ fwmark: 1 })
+    expect(ipvs.capabilities).toEqual(before)
+    expect(ipvs.capabilities).not.toBe(before)
+  })
+
+  it('does not go on over another transport', async () => {
+    const gone = () => ({ errno: 2, flags: outcomeFlags.familyChanged })
+    const { ipvs, transport } = await openScripted('mainline', gone)
+    transport.probe = { ...PROBES.mainline, ...noFamily, sockoptLocalAddressError: 92 }
+    expect((await failure(ipvs.services.list())).code).toBe('ERR_IPVS_MODULE_CHANGED')
   })
 
   it('says why ip_vs is not found again, to every call that met its end', async () => {

@@ -2,23 +2,21 @@
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Ipvs } from '../../lib'
-import { library } from './support/library'
+import { library, PATIENT } from './support/library'
 import { INTERFACE, prepareNetwork } from './support/network'
 
 const DAEMON = { state: 'master', interface: INTERFACE, syncId: 3 } as const
-const TIMEOUT = 5000
 
 describe.each(['netlink', 'sockopt'] as const)('a daemon that is stopped at once, over %s', (transport) => {
   let ipvs: Ipvs
   beforeAll(async () => {
     prepareNetwork()
-    ipvs = await library.Ipvs.open({ transport, force: true, timeout: TIMEOUT })
+    ipvs = await library.Ipvs.open({ ...PATIENT, transport, force: true })
   })
   afterAll(() => ipvs.close())
 
   it('has stopped, and the calls around it have their outcome', async () => {
     for (let round = 0; round < 40; round++) {
-      const started = Date.now()
       const calls = await Promise.allSettled([
         ipvs.daemons.start(DAEMON),
         ipvs.daemons.stop('master'),
@@ -27,7 +25,6 @@ describe.each(['netlink', 'sockopt'] as const)('a daemon that is stopped at once
       ])
       expect(calls.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled', 'fulfilled', 'fulfilled'])
       expect(calls[3]).toMatchObject({ value: [] })
-      expect(Date.now() - started).toBeLessThan(TIMEOUT)
     }
   })
 

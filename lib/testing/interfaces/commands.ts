@@ -13,7 +13,7 @@ import { addDestination, editDestination, ofFamily, removeDestination } from '..
 import { addLocalAddress, removeLocalAddress, zeroService } from '../table/service-table'
 import type { KernelState } from '../table/state'
 
-/** The library never sends IP_VS_SVC_F_HASHED (native/ipvs/encode.cc). */
+/** The library never sends IP_VS_SVC_F_HASHED (native/ipvs/kernel_numbers.h). */
 export const SENDABLE_FLAGS = ~SERVICE_FLAGS_HASHED
 
 /** What is left of seconds that are kept as ticks in 32 bits: ip_vs_ctl.c:ip_vs_add_service (`u->timeout * HZ`) and back. */

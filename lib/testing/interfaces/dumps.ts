@@ -4,12 +4,12 @@ import { Operation, Transport } from '../../border/layout.gen'
 import type { ReplySections } from '../../border/pack-reply'
 import { serviceKeyOf } from '../../border/request-subject'
 import type { ServiceKeyRecord } from '../../model/records.gen'
-import type { DumpKind, Faults } from '../faults/faults'
-import type { FakeRequest } from '../faults/request-log'
+import type { DumpKind } from '../faults/faults'
 import type { ServiceObject } from '../objects/table-objects'
 import { addressId, destinationId, destinationsOf, localAddressesOf } from '../objects/table-objects'
 import { findService } from '../table/service-table'
 import type { KernelState } from '../table/state'
+import type { Execution } from './execution'
 import type { RecordContext } from './reply-records'
 import { destinationRecord, localAddressRecord, serviceRecord } from './reply-records'
 
@@ -72,16 +72,12 @@ function listNow(kernel: KernelState, { kind, requestIndex, service, parent }: D
 }
 
 /**
- * Puts the entries into what `reply()` gives, calls `chunk` after each chunk, and resolves to how many there were.
- * Entries that come twice are dropped, as the engine drops them (native/engine/seen.h). `onService` sees each service.
+ * Puts the entries into the reply, chunk by chunk, and resolves to how many there were. Entries that come twice are dropped,
+ * as the engine drops them (native/engine/seen.h). `onService` sees each service.
  */
 export async function runDump(
-  kernel: KernelState,
-  faults: Faults,
-  request: FakeRequest,
+  { session: { kernel, faults }, description, reply, pieceDone }: Execution,
   dump: DumpRequest,
-  reply: () => ReplySections,
-  chunk: () => Promise<void>,
   onService?: (service: ServiceObject) => void,
 ): Promise<number> {
   const size = kernel.options.chunkSize ?? kernel.facts.chunk[dump.kind]
@@ -89,8 +85,8 @@ export async function runDump(
     kind === undefined || kind === dump.kind
   const seen = new Set<string>()
   // Somebody removed entries before the position, or added some.
-  let position = faults.take('skipEntries', request, ours)?.effect.count ?? 0
-  let repeat = faults.take('repeatEntries', request, ours)?.effect.count ?? 0
+  let position = faults.take('skipEntries', description, ours)?.effect.count ?? 0
+  let repeat = faults.take('repeatEntries', description, ours)?.effect.count ?? 0
   for (;;) {
     const part = listNow(kernel, dump).slice(position, position + size)
     for (const entry of part) {
@@ -100,13 +96,13 @@ export async function runDump(
       if (entry.service) onService?.(entry.service)
     }
     position += part.length
-    if (part.length > 0) await chunk()
+    await pieceDone()
     if (position >= listNow(kernel, dump).length) {
       if (repeat === 0 || part.length === 0) return seen.size
     } else {
       const service = dump.service && serviceKeyOf(dump.service)
       const gap = { dump: dump.kind, service, read: seen.size }
-      await faults.take('betweenChunks', request)?.effect.run(gap)
+      await faults.take('betweenChunks', description)?.effect.run(gap)
     }
     position = Math.max(0, position - repeat)
     repeat = 0

@@ -1,32 +1,19 @@
 /** One request on the fake kernel, over the interface that it names. */
 
 import { Operation, outcomeFlags, Syscall, Transport } from '../../border/layout.gen'
-import type { ReplySections } from '../../border/pack-reply'
-import type { UnpackedRequest } from '../../border/unpack-request'
 import { ERRNO } from '../../kernel/errno'
 import { AF_INET } from '../../model/address'
 import type { ServiceKeyRecord } from '../../model/records.gen'
-import type { DumpKind, Faults } from '../faults/faults'
-import type { FakeRequest } from '../faults/request-log'
+import type { DumpKind } from '../faults/faults'
 import { VERSION } from '../objects/kernel-numbers'
 import type { ServiceObject } from '../objects/table-objects'
 import { findService } from '../table/service-table'
-import type { KernelState } from '../table/state'
 import type { DumpRequest } from './dumps'
 import { DUMP_KINDS, runDump } from './dumps'
+import type { Execution, Session } from './execution'
 import { admitNetlink, executeNetlink } from './netlink'
 import { daemonRecord, serviceRecord } from './reply-records'
 import { admitSockopt, executeSockopt } from './sockopt'
-
-/** One connection to the kernel. */
-export interface Session {
-  readonly kernel: KernelState
-  readonly faults: Faults
-  /** Of the generic netlink family, as the last probe saw it; 0 for none. */
-  familyId: number
-  /** There is generic netlink. */
-  readonly netlink: boolean
-}
 
 export interface Result {
   readonly error: number
@@ -43,18 +30,16 @@ function refused(error: number, flags: number = SENT): Result {
   return error === 0 ? done : { error, syscall: Syscall.sendmsg, flags }
 }
 
-type ReplySource = () => ReplySections
-
 /** native/engine/job_runner.cc:probe */
-function probe(session: Session, requestIndex: number, reply: ReplySections): Result {
+function probe({ session, index, reply }: Execution): Result {
   const { kernel, netlink } = session
   const { facts } = kernel
   const there = netlink && kernel.loaded
   session.familyId = there ? kernel.familyId : 0
   const noFamily = netlink ? ERRNO.ENOENT : ERRNO.EPROTONOSUPPORT
   const localAddresses = admitSockopt(kernel, true)
-  reply.probes.push({
-    requestIndex,
+  reply().probes.push({
+    requestIndex: index,
     commands: there ? facts.commands : BigInt(0),
     netlinkError: there ? 0 : noFamily,
     netlinkSyscall: there ? Syscall.none : netlink ? Syscall.sendmsg : Syscall.socket,
@@ -83,65 +68,45 @@ const keyOf = ({ fwmark, protocol, address, port }: ServiceObject): ServiceKeyRe
   fwmark: fwmark === 0 ? undefined : fwmark,
 })
 
-async function snapshot(
-  session: Session,
-  request: UnpackedRequest,
-  requestIndex: number,
-  description: FakeRequest,
-  reply: ReplySource,
-  chunk: () => Promise<void>,
-): Promise<Result> {
-  const { kernel, faults } = session
+async function snapshot(execution: Execution): Promise<Result> {
+  const { session, request, index } = execution
   const found: ServiceKeyRecord[] = []
-  const services: DumpRequest = { kind: 'services', requestIndex, service: undefined, parent: 0 }
-  const onService = (service: ServiceObject) => found.push(keyOf(service))
-  await runDump(kernel, faults, description, services, reply, chunk, onService)
+  const services: DumpRequest = { kind: 'services', requestIndex: index, service: undefined, parent: 0 }
+  await runDump(execution, services, (service) => found.push(keyOf(service)))
   for (const [parent, service] of found.entries()) {
     const kinds: DumpKind[] = request.localAddresses ? ['destinations', 'localAddresses'] : ['destinations']
     for (const kind of kinds) {
       if (familyGone(session)) return refused(ERRNO.ENOENT, outcomeFlags.familyChanged)
-      await runDump(kernel, faults, description, { kind, requestIndex, service, parent }, reply, chunk)
+      await runDump(execution, { kind, requestIndex: index, service, parent })
     }
   }
   return done
 }
 
-async function list(
-  session: Session,
-  request: UnpackedRequest,
-  dump: DumpRequest,
-  description: FakeRequest,
-  reply: ReplySource,
-  chunk: () => Promise<void>,
-): Promise<Result> {
-  const { kernel, faults } = session
-  const count = await runDump(kernel, faults, description, dump, reply, chunk)
-  if (count > 0 || !request.service || findService(kernel, request.service)) return done
+async function list(execution: Execution, kind: DumpKind): Promise<Result> {
+  const {
+    session: { kernel },
+    request: { service },
+    index,
+  } = execution
+  const count = await runDump(execution, { kind, requestIndex: index, service, parent: 0 })
+  if (count > 0 || !service || findService(kernel, service)) return done
   // A list of a service that does not exist is empty and no error; the engine asks for the service then.
   return refused(ERRNO.ESRCH, SENT | outcomeFlags.serviceMissing)
 }
 
-async function overNetlink(
-  session: Session,
-  request: UnpackedRequest,
-  index: number,
-  description: FakeRequest,
-  reply: ReplySource,
-  chunk: () => Promise<void>,
-): Promise<Result> {
+async function overNetlink(execution: Execution): Promise<Result> {
+  const { session, request, index, reply } = execution
   const { kernel } = session
   if (familyGone(session)) return refused(ERRNO.ENOENT, outcomeFlags.familyChanged)
   const refusal = admitNetlink(kernel, request)
   if (refusal !== 0) return refused(refusal)
   const context = { facts: kernel.facts, transport: Transport.netlink, requestIndex: index }
   const kind = DUMP_KINDS[request.operation]
-  if (kind !== undefined) {
-    const dump = { kind, requestIndex: index, service: request.service, parent: 0 }
-    return list(session, request, dump, description, reply, chunk)
-  }
+  if (kind !== undefined) return list(execution, kind)
   switch (request.operation) {
     case Operation.snapshot:
-      return snapshot(session, request, index, description, reply, chunk)
+      return snapshot(execution)
     case Operation.serviceGet: {
       const service = request.service && findService(kernel, request.service)
       if (!service) return refused(ERRNO.ESRCH)
@@ -169,19 +134,10 @@ async function overNetlink(
   }
 }
 
-/** `reply()` is where records go now; `chunk` may hand that over and start another. */
-export async function executeOne(
-  session: Session,
-  request: UnpackedRequest,
-  index: number,
-  description: FakeRequest,
-  reply: ReplySource,
-  chunk: () => Promise<void>,
-): Promise<Result> {
-  if (request.operation === Operation.probe) return probe(session, index, reply())
-  if (request.transport === Transport.netlink) {
-    return overNetlink(session, request, index, description, reply, chunk)
-  }
+export async function executeOne(execution: Execution): Promise<Result> {
+  const { session, request, index, reply } = execution
+  if (request.operation === Operation.probe) return probe(execution)
+  if (request.transport === Transport.netlink) return overNetlink(execution)
   if (request.service && request.service.address.family !== AF_INET) {
     return { error: ERRNO.EAFNOSUPPORT, syscall: Syscall.none, flags: outcomeFlags.unencodable }
   }
