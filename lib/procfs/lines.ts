@@ -30,6 +30,11 @@ export class Lines {
     return this.at >= this.lines.length - 1
   }
 
+  /** The line that comes next, undefined where there is no whole one. */
+  peek(): string | undefined {
+    return this.ended ? undefined : this.lines[this.at]
+  }
+
   /** Throws where the text ends instead. */
   next(): string {
     if (this.ended) throw this.malformed(this.at)
