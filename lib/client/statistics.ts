@@ -26,7 +26,8 @@ export async function readTrafficStatistics(call: FileCall): Promise<TrafficStat
   const statistics = await readKernelFile(call, 'ip_vs_stats', parseTrafficStatistics)
   if (statistics.cpus.length > 0) return statistics
   try {
-    return { ...statistics, cpus: await readKernelFile(call, 'ip_vs_stats_percpu', parseCpuStatistics) }
+    const { cpus } = await readKernelFile(call, 'ip_vs_stats_percpu', parseCpuStatistics)
+    return { ...statistics, cpus }
   } catch (error) {
     // Linux before 2.6.39 has no such file.
     if (isAbsent(error)) return statistics

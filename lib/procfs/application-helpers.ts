@@ -8,7 +8,7 @@ import { Lines } from './lines'
 
 const CAPTION = /^prot port {4}usecnt name$/
 /** `%-3s  %-7u %-6d %-17s` */
-const ROW = /^(\S+) {2,}(\d{1,5}) +(-?\d{1,10}) +(\S+) *$/
+const ROW = /^(\S+) {2,}(0|[1-9]\d{0,4}) +(0|-?[1-9]\d{0,9}) +(\S+) *$/
 const PORT_MAX = 65535
 
 /** Names of the kernel that callers have another word for. */
@@ -21,9 +21,13 @@ export function parseApplicationHelpers(text: string, source: TextSource): Appli
   const lines = new Lines(text, source)
   lines.match(CAPTION)
   const helpers: ApplicationHelper[] = []
+  // ip_vs_proto_tcp.c:tcp_register_app
+  const taken = new Set<string>()
   while (!lines.ended) {
     const [, protocol, port, uses, name] = lines.match(ROW)
-    if (Number(port) > PORT_MAX) lines.refuse()
+    const place = `${protocol} ${port}`
+    if (Number(port) > PORT_MAX || taken.has(place)) lines.refuse()
+    taken.add(place)
     helpers.push({
       protocol: protocolOf(protocol as string),
       port: Number(port),

@@ -4,14 +4,14 @@ import type { HashTableStatus, KernelStatus, StatusLine } from '../model/observe
 import type { TextSource } from './lines'
 import { Lines } from './lines'
 
-const UINT = '(\\d{1,10})'
+const UINT = '(0|[1-9]\\d{0,9})'
 const PERCENT = '\\(\\d{1,3}%\\)'
 const count = (name: string) => new RegExp(`^${name}:\\t${UINT}$`)
 /** A table that is not there yet has 0 buckets; `lfactor` is a power of two, and can be negative. */
 const size = (table: string) =>
   new RegExp(`^${table} buckets:\\t${UINT} \\((\\d{1,2}) bits, lfactor (-?\\d{1,2})\\)$`)
 const empty = (table: string) => new RegExp(`^${table} buckets empty:\\t${UINT} ${PERCENT}$`)
-const chain = (table: string) => new RegExp(`^${table} buckets len-(\\d{1,3}):\\t${UINT} ${PERCENT}$`)
+const chain = (table: string) => new RegExp(`^${table} buckets len-([1-9]\\d{0,2}):\\t${UINT} ${PERCENT}$`)
 
 interface TableForms {
   readonly size: RegExp
@@ -32,7 +32,7 @@ const SLOTS = new RegExp(`^Stats thread slots:\\t${UINT} \\(max (\\d{1,20})\\)$`
 const CHAIN = count('Stats chain max len')
 const ESTIMATORS = count('Stats thread ests')
 /** What a line looks like, whatever it says. */
-const ANY = /^([^\t:][^\t]*):\t(.+)$/
+const ANY = /^([A-Za-z][^\t:]*):\t(\S.*)$/
 const KNOWN = /^(Conns|Conn buckets|Services|Service buckets|Stats thread|Stats chain)\b/
 
 class StatusReader {

@@ -70,7 +70,7 @@ export class Lines {
     const { file, operation } = this.source
     const text = this.lines[index] as string
     const last = index === this.lines.length - 1
-    const what = last ? (text === '' ? 'ends too early' : 'ends within') : 'cannot be read at'
+    const what = last ? (text === '' ? 'ends before' : 'ends within') : 'cannot be read at'
     return ownError('ERR_IPVS_MALFORMED_FILE', {
       operation,
       description: `${file} ${what} line ${index + 1}`,

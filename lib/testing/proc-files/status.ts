@@ -5,7 +5,9 @@ import type { KernelState } from '../table/state'
 
 /** Chains of 7 and more share the last count. */
 const LENGTHS = 8
-const SERVICE_BUCKETS = 32
+/** Of the smallest table of services (ip_vs.h: IP_VS_SVC_TAB_MIN_BITS). */
+const SERVICE_BITS_MIN = 4
+const SERVICE_FACTOR = -3
 
 /** Any hash does: that of the kernel has a secret key. */
 function bucketOf(text: string, buckets: number): number {
@@ -34,7 +36,11 @@ function chainLines(table: string, buckets: number, members: readonly number[]):
 }
 
 const sizeLine = (table: string, buckets: number, factor: number): string =>
-  `${table} buckets:\t${buckets} (${Math.log2(buckets)} bits, lfactor ${factor})`
+  `${table} buckets:\t${buckets} (${buckets === 0 ? 0 : Math.log2(buckets)} bits, lfactor ${factor})`
+
+/** The table goes with the last service. */
+const serviceBuckets = (services: number): number =>
+  services === 0 ? 0 : 2 ** Math.max(SERVICE_BITS_MIN, Math.ceil(Math.log2(services)) - SERVICE_FACTOR)
 
 export function statusText(kernel: KernelState): string {
   const { services, facts } = kernel
@@ -45,14 +51,15 @@ export function statusText(kernel: KernelState): string {
     bucketOf(`out ${key}`, buckets),
   ])
   const flat = ([] as number[]).concat(...connections)
-  const hashed = Array.from(services.values(), (service) => serviceBucket(service, facts) % SERVICE_BUCKETS)
+  const forServices = serviceBuckets(services.size)
+  const hashed = Array.from(services.values(), (service) => serviceBucket(service, facts) % forServices)
   return `${[
     `Conns:\t${kernel.connections.size}`,
     sizeLine('Conn', buckets, -4),
     ...chainLines('Conn', buckets, flat),
     `Services:\t${services.size}`,
-    sizeLine('Service', SERVICE_BUCKETS, -3),
-    ...chainLines('Service', SERVICE_BUCKETS, hashed),
+    sizeLine('Service', forServices, services.size === 0 ? 0 : SERVICE_FACTOR),
+    ...chainLines('Service', forServices, hashed),
     'Stats thread slots:\t1 (max 4)',
     'Stats chain max len:\t151',
     'Stats thread ests:\t362400',
