@@ -1,5 +1,6 @@
 // The parsers of the statistics files: on what real kernels printed, on every prefix of it, and on what no kernel prints.
 
+import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { IpvsError } from '../../lib'
@@ -10,6 +11,8 @@ import { parseExtendedStatistics } from '../../lib/procfs/extended-statistics'
 import { parseKernelStatus } from '../../lib/procfs/kernel-status'
 import type { TextSource } from '../../lib/procfs/lines'
 import { parseCpuStatistics, parseTrafficStatistics } from '../../lib/procfs/traffic-statistics'
+// @ts-expect-error: a script without types
+import { PAGE, withTables } from '../../scripts/gen-extended-counters.mjs'
 import { goldenFile, goldenNames } from './support/golden-proc'
 
 const SOURCE: TextSource = { file: '/proc/net/x', operation: 'stats' }
@@ -452,5 +455,19 @@ describe('ip_vs_app', () => {
   it('a port above 65535 is refused', () => {
     const text = 'prot port    usecnt name\nTCP  65536   0      ftp              \n'
     expect(failureOf(parseApplicationHelpers, text)).toMatchObject({ line: 2 })
+  })
+})
+
+describe(PAGE, () => {
+  const page = readFileSync(new URL(`../../${PAGE}`, import.meta.url), 'utf8')
+
+  it('has every extended counter, as the library knows it', () => {
+    expect(withTables(page, { EXTENDED_COUNTERS })).toBe(page)
+    for (const name of EXTENDED_COUNTER_NAMES) expect(page).toContain(`| \`${name}\` |`)
+  })
+
+  it('a changed meaning makes another page', () => {
+    const gro_pass = { ...EXTENDED_COUNTERS.gro_pass, meaning: 'something else' }
+    expect(withTables(page, { EXTENDED_COUNTERS: { ...EXTENDED_COUNTERS, gro_pass } })).not.toBe(page)
   })
 })
