@@ -13,36 +13,38 @@ import { withinLimits } from '../dispatch/within-limits'
 import { invalidType } from '../errors/argument-errors'
 import { ownError } from '../errors/ipvs-error'
 import { openNativeTransport } from '../host/native-transport'
-import { checkBoolean, checkCallOptions, checkProperties, PropertyNames } from '../input'
+import { checkCallOptions } from '../input'
 import type { Capabilities } from '../kernel/capabilities'
 import { admissionsOf } from '../kernel/machine-rules'
 import type { CallOptions, Dialect } from '../model/call-types'
+import type {
+  ApplicationHelper,
+  ExtendedStatistics,
+  KernelStatus,
+  TrafficStatistics,
+} from '../model/observed'
 import type { Info, ServiceKey, Snapshot } from '../model/types'
 import type { Batch, BatchOutcome } from './batch'
 import { BatchRun } from './batch'
 import { Daemons } from './daemons'
 import { Destinations } from './destinations'
+import type { FileCall } from './file-call'
 import { LocalAddresses } from './local-addresses'
 import { dialectNumber, identify, transportNumber } from './open-client'
 import type { NormalizedOpenOptions, OpenOptions } from './open-options'
 import { checkOpenOptions } from './open-options'
 import type { Context, Runner } from './operation'
 import { Services } from './services'
+import type { SnapshotOptions } from './snapshot'
+import { readSnapshot } from './snapshot'
+import {
+  readApplicationHelpers,
+  readExtendedStatistics,
+  readKernelStatus,
+  readTrafficStatistics,
+} from './statistics'
 import { TimeoutMethods } from './timeouts'
-import { flushTable, readInfo, snapshotIdentity, takeSnapshot, zeroCounters } from './whole-table'
-
-const SNAPSHOT_OPTIONS = new PropertyNames(['consistent', 'signal', 'timeout'])
-
-export interface SnapshotOptions extends CallOptions {
-  /**
-   * Read until two snapshots in a row have the same services, destinations and local addresses: a dump that is read
-   * while others write can miss an entry (ip_vs_ctl.c:ip_vs_genl_dump_services resumes by position). Default false.
-   */
-  readonly consistent?: boolean | undefined
-}
-
-/** Snapshots that are compared before `consistent` is given up. */
-const CONSISTENT_TRIES = 10
+import { flushTable, readInfo, takeSnapshot, zeroCounters } from './whole-table'
 
 /**
  * A connection to the IPVS of a kernel. Calls are executed in the order in which they were made; those of one tick
@@ -131,6 +133,36 @@ export class Ipvs {
   }
 
   /**
+   * What the kernel has forwarded in all (/proc/net/ip_vs_stats, on mainline ip_vs_stats_percpu besides). It is more than the
+   * services that are there add up to, and on mainline `total` is up to 2 seconds behind: docs/statistics.md. Rejects with
+   * `ERR_IPVS_UNSUPPORTED` where /proc is hidden, with `ERR_IPVS_MALFORMED_FILE` where a line cannot be read.
+   */
+  stats(options?: CallOptions): Promise<TrafficStatistics> {
+    return this.readFiles('stats', readTrafficStatistics, options)
+  }
+
+  /**
+   * What FULLNAT kernels count beside it, for each row what it means and what to do (/proc/net/ip_vs_ext_stats). Rejects with
+   * `ERR_IPVS_UNSUPPORTED` on mainline, before anything is read (`capabilities.extendedStats`), else as `stats`.
+   */
+  extendedStats(options?: CallOptions): Promise<ExtendedStatistics> {
+    return this.readFiles('extendedStats', readExtendedStatistics, options)
+  }
+
+  /** The application helpers that are registered, `ftp` for instance (/proc/net/ip_vs_app). Rejects as `stats`. */
+  applicationHelpers(options?: CallOptions): Promise<ApplicationHelper[]> {
+    return this.readFiles('applicationHelpers', readApplicationHelpers, options)
+  }
+
+  /**
+   * How full the tables of the kernel are (/proc/net/ip_vs_status, Linux 7.2 for instance). It walks both tables, and wants
+   * root. Rejects with `ERR_IPVS_UNSUPPORTED` where the kernel has no such file, else as `stats`.
+   */
+  status(options?: CallOptions): Promise<KernelStatus> {
+    return this.readFiles('status', readKernelStatus, options)
+  }
+
+  /**
    * Sets the counters of one service and its destinations to zero, or without a service those of everything. Not on
    * fullnat-v3 (`capabilities.zero`).
    */
@@ -145,21 +177,7 @@ export class Ipvs {
 
   /** Services, destinations and local addresses, in one trip. */
   async snapshot(options?: SnapshotOptions): Promise<Snapshot> {
-    const { consistent, signal, timeout } =
-      options === undefined
-        ? ({} as SnapshotOptions)
-        : (checkProperties(options, 'options', SNAPSHOT_OPTIONS) as SnapshotOptions)
-    if (consistent !== undefined) checkBoolean(consistent, 'options.consistent')
-    const call = { signal, timeout }
-    let services = await this.run((context) => takeSnapshot(context), call)
-    if (consistent !== true) return { services, consistent: undefined }
-    for (let i = 1; i < CONSISTENT_TRIES; i++) {
-      const again = await this.run((context) => takeSnapshot(context), call)
-      const same = snapshotIdentity(services) === snapshotIdentity(again)
-      services = again
-      if (same) return { services, consistent: true }
-    }
-    return { services, consistent: false }
+    return readSnapshot((call) => this.run((context) => takeSnapshot(context), call), options)
   }
 
   /**
@@ -213,6 +231,21 @@ export class Ipvs {
         const built = build(this.context, a, b)
         if ('fields' in built) this.dispatcher.send(built.fields, limits, resolve, reject)
         else this.dispatcher.submit(built, limits, { resolve, reject })
+      }),
+    )
+  }
+
+  private readFiles<T>(
+    operation: string,
+    read: (call: FileCall) => Promise<T>,
+    options: CallOptions | undefined,
+  ): Promise<T> {
+    return withCallerStack(
+      new Promise((resolve) => {
+        const limits = this.limits(options)
+        const { files } = this.transport
+        const { capabilities } = this
+        resolve(read({ files, limits, operation, capabilities, closed: () => this.isClosed }))
       }),
     )
   }

@@ -1,5 +1,6 @@
 /** Shapes of what the kernel shows in its text files: connections, statistics, helpers, sysctls. */
 
+import type { KnownExtendedCounter } from './extended-counter-names'
 import type { Protocol, Rates } from './types'
 
 export interface Endpoint {
@@ -74,25 +75,44 @@ export interface TrafficStatistics {
   readonly rates: Rates | undefined
 }
 
+/** Name of a row of /proc/net/ip_vs_ext_stats; open to those of other kernels. */
+export type ExtendedCounterName = KnownExtendedCounter | (string & {})
+
+/** What an extended counter is about. */
+export type ExtendedCounterGroup =
+  | 'toa'
+  | 'fullnat'
+  | 'synproxy'
+  | 'defence'
+  | 'fast-xmit'
+  | 'reset'
+  | 'xmit'
+  | 'scheduling'
+
 /** A row of /proc/net/ip_vs_ext_stats. */
 export interface ExtendedCounter {
   /** As the kernel writes it. */
-  readonly name: string
+  readonly name: ExtendedCounterName
+  /** Of the CPUs that are online, modulo 2^64 as each of them. */
   readonly total: bigint
   /** In the order of `cpus` of the whole. */
   readonly perCpu: readonly bigint[]
+  /** What it is about; undefined for a row that this library does not know. */
+  readonly group: ExtendedCounterGroup | undefined
   /** What it counts; undefined for a row that this library does not know. */
   readonly meaning: string | undefined
   /** What to do when it grows; undefined where it is no trouble. */
   readonly advice: string | undefined
 }
 
-/** /proc/net/ip_vs_ext_stats of FULLNAT kernels. Nothing resets it; it wraps at 2^64. */
+/** /proc/net/ip_vs_ext_stats of FULLNAT kernels. Nothing resets it but loading ip_vs anew; it wraps at 2^64. */
 export interface ExtendedStatistics {
-  /** Numbers of the CPUs that are online. */
+  /** Numbers of the CPUs that are online, ascending; with gaps where one is offline. */
   readonly cpus: readonly number[]
   /** In the kernel's order. */
   readonly counters: readonly ExtendedCounter[]
+  /** One of `counters`; undefined where this kernel has no such row. */
+  get(name: ExtendedCounterName): ExtendedCounter | undefined
 }
 
 /** A line of /proc/net/ip_vs_app: an application helper, `ftp` for instance. */
@@ -102,4 +122,45 @@ export interface ApplicationHelper {
   /** Connections that use it. */
   readonly uses: number
   readonly name: string
+}
+
+/** A hash table of the kernel. */
+export interface HashTableStatus {
+  /** 0: there is no table yet. */
+  readonly buckets: number
+  /** `buckets` is 2 to this power. */
+  readonly bits: number
+  /** The table grows and shrinks so that there are 2 to this power entries for each bucket (sysctls `conn_lfactor`, `svc_lfactor`). */
+  readonly loadFactor: number
+  /** Undefined where the kernel did not count: nothing is in the table, or it was changing all the time. */
+  readonly emptyBuckets: number | undefined
+  /**
+   * Buckets by the length of their chain, shortest first; lengths without a bucket are left out. 7 stands for 7 and more.
+   * Connections are in their table twice, by what the client sends and by what the destination answers.
+   */
+  readonly chains: readonly { readonly length: number; readonly buckets: number }[]
+}
+
+/** A line that this library does not know, as it is. */
+export interface StatusLine {
+  readonly name: string
+  readonly value: string
+}
+
+/** /proc/net/ip_vs_status of newer mainline kernels: how full the tables are. */
+export interface KernelStatus {
+  readonly connections: number
+  readonly connectionTable: HashTableStatus
+  readonly services: number
+  readonly serviceTable: HashTableStatus
+  /** Of the threads that compute rates (ip_vs_est.c). */
+  readonly estimation: {
+    readonly threads: number
+    readonly threadsMax: number
+    /** Estimators that a thread visits in one go at most. */
+    readonly chainLength: number
+    /** Estimators that one thread can have. */
+    readonly perThread: number
+  }
+  readonly other: readonly StatusLine[]
 }

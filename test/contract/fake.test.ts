@@ -4,6 +4,7 @@
 import { describe } from 'vitest'
 import { Ipvs } from '../../lib'
 import type { Transport } from '../../lib/border/transport'
+import { readKernelText } from '../../lib/client/kernel-text'
 import type { FakeDialect } from '../../lib/testing'
 import { FakeKernel } from '../../lib/testing'
 import type { Harness } from './harness'
@@ -44,6 +45,7 @@ async function fakeHarness(
     open: ({ wrap = (inner: Transport) => inner, ...options } = {}) =>
       Ipvs.open({ ...PATIENT, transport: wrap(transport()), ...options }),
     openFull: () => Ipvs.open({ ...PATIENT, transport: kernel.transport() }),
+    readProcNet: (name) => readKernelText(kernel.transport().files, name),
     async reset() {
       await full.flush()
       await full.timeouts.set(timeouts)

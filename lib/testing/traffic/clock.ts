@@ -6,6 +6,7 @@ import { ESTIMATION_PERIOD, estimate } from '../objects/estimator'
 import { purgeTrash } from '../table/destinations'
 import type { KernelState } from '../table/state'
 import { release } from './connections'
+import { countExpiry } from './extended-events'
 import { dropTemplate } from './persistence'
 
 /** Milliseconds after which a template that still controls connections is looked at again (ip_vs_conn_expire). */
@@ -21,7 +22,13 @@ function dueUntil(kernel: KernelState, until: number): Due[] {
   const due: Due[] = []
   for (const connection of kernel.connections.values()) {
     if (connection.expires <= until) {
-      due.push({ at: connection.expires, expire: () => release(kernel, connection) })
+      due.push({
+        at: connection.expires,
+        expire: () => {
+          countExpiry(kernel, connection)
+          release(kernel, connection)
+        },
+      })
     }
   }
   for (const template of kernel.templates.values()) {
@@ -39,7 +46,10 @@ function dueUntil(kernel: KernelState, until: number): Due[] {
 function estimateBetween(kernel: KernelState, from: number, until: number): void {
   if (kernel.facts.fullnat) return
   let ticks = Math.floor(until / ESTIMATION_PERIOD) - Math.floor(from / ESTIMATION_PERIOD)
-  const all: { estimator: Estimator; stats: Counters }[] = []
+  const { counters } = kernel
+  const all: { estimator: Estimator; stats: Counters }[] = [
+    { estimator: counters.estimator, stats: counters.total },
+  ]
   for (const service of kernel.services.values())
     all.push(service, ...Array.from(service.destinations.values()))
   let moving = all
