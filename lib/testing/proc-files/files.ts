@@ -4,13 +4,18 @@ import type { KernelFile, KernelFileName } from '../../border/transport'
 import { ERRNO } from '../../kernel/errno'
 import { fileError, PROC_NET } from '../../kernel/file-error'
 import type { KernelState } from '../table/state'
+import { connectionsText, syncConnectionsText } from './connections'
 import { extStatsText } from './ext-stats'
 
 type Writer = (kernel: KernelState) => string
 
 /** The files that this kernel has. */
 function writersOf({ facts }: KernelState): Partial<Record<KernelFileName, Writer>> {
-  return facts.fullnat ? { ip_vs_ext_stats: extStatsText } : {}
+  return {
+    // fullnat-v3 lists no connections (abi.md §7.1).
+    ...(facts.perCpu ? {} : { ip_vs_conn: connectionsText, ip_vs_conn_sync: syncConnectionsText }),
+    ...(facts.fullnat ? { ip_vs_ext_stats: extStatsText } : {}),
+  }
 }
 
 /** What one read gives (fs/seq_file.c:seq_read). */

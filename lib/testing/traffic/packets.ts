@@ -5,7 +5,7 @@ import type { ConnectionObject } from '../objects/connection-objects'
 import type { Counters } from '../objects/counters'
 import type { DestinationObject, ServiceObject } from '../objects/table-objects'
 import type { KernelState } from '../table/state'
-import { touch } from './connections'
+import { assure, touch } from './connections'
 
 /** What is left out is 0. `in` is what the client sends. */
 export interface TrafficCounts {
@@ -61,6 +61,8 @@ export function connectionTraffic(
   const service = kernel.services.get(destination.owner)
   count(destination.stats, checked)
   if (service) count(service.stats, checked)
+  // ip_vs_proto_udp.c:udp_state_transition
+  if (checked.outPackets) assure(kernel, connection)
   touch(kernel, connection)
   return true
 }
