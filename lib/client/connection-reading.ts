@@ -107,7 +107,7 @@ export class ConnectionReading {
     if (this.closed) return false
     try {
       if (piece.length === 0) this.parser.end()
-      // Old kernels walk through the whole table for each read: none is begun that may not be needed.
+      // The kernel walks through the table from its start for each read: none is begun that may not be needed.
       else if (this.left > piece.length / SHORTEST_LINE) this.pieces.readAhead()
       this.parser.push(piece, this.take)
     } catch (error) {

@@ -70,8 +70,8 @@ async function countConnections(
  *
  * It is no snapshot. The kernel finds its place again for each page by counting (ip_vs_conn.c:ip_vs_conn_array), so what goes
  * meanwhile makes it skip others, and what comes makes it repeat some; of repeats the last 8,192 connections are known
- * and left out. On kernels before 2026 each page walks through the table from its start: docs/connections.md says what that
- * costs.
+ * and left out. Each page walks through the table from its start, so the work grows with the square of the table:
+ * docs/connections.md says what that costs.
  *
  * A line that no kernel writes rejects with `ERR_IPVS_MALFORMED_FILE`, with `file`, `line` and `text`. `timeout` is for each
  * read. What is wrong with the options rejects before anything is opened. A service that does not exist has no connections.
