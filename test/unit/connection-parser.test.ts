@@ -127,7 +127,7 @@ describe.each(LAYOUTS)('layout of $name', (layout: Layout) => {
             cuts.filter((cut) => cut <= text.length).sort((one, other) => one - other),
           )
           const wanted = lines.map((line) => read(print(line, layout), layout))
-          // IPv6 lines have no local address of another family.
+          // Lines of mixed families are none.
           if (!wanted.includes(undefined)) {
             expect(error).toBeUndefined()
             expect(rows).toEqual(wanted)

@@ -380,6 +380,20 @@ describe.runIf(can.connectionList)('connections', () => {
     })
   })
 
+  it('every line of both files is a row', async () => {
+    for (const name of ['ip_vs_conn', 'ip_vs_conn_sync']) {
+      const text = readFileSync(`/proc/net/${name}`, 'utf8')
+      console.log(`== /proc/net/${name} (${can.dialect})\n${text.split('\n').slice(0, 20).join('\n')}`)
+      const origin = name === 'ip_vs_conn_sync'
+      // Some come and go between the two looks.
+      await until(
+        'both have as many',
+        async () => [rawLines(name, ' ').length - 1, await ipvs.connections.count({ origin })],
+        ([lines, rows]) => lines === rows,
+      )
+    }
+  })
+
   it.runIf(can.networkNamespaces)('with netns the list is that of the namespace', async () => {
     const namespace = await Namespace.create()
     const other = await library.Ipvs.open({ ...PATIENT, netns: namespace.pid })
