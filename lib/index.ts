@@ -3,6 +3,7 @@
 export type { CpuState, KernelFile, KernelFileName, KernelFiles, Transport } from './border/transport'
 export type { BatchOperation, BatchOutcome, BatchValues } from './client/batch'
 export { Batch } from './client/batch'
+export type { Connections } from './client/connections'
 export type { Daemons } from './client/daemons'
 export type { Destinations } from './client/destinations'
 export { Ipvs } from './client/ipvs'
@@ -18,6 +19,13 @@ export type { IpvsErrorCode } from './errors/ipvs-error'
 export { IpvsError, IpvsErrorCodes } from './errors/ipvs-error'
 export type { Capabilities } from './kernel/capabilities'
 export * from './model/call-types'
+export type {
+  ConnectionCountBy,
+  ConnectionCountOptions,
+  ConnectionFilter,
+  ConnectionOptions,
+  EndpointFilter,
+} from './model/connection-filter'
 export { fromJson, toJson } from './model/json'
 export { formatDestinationKey, formatServiceKey, parseDestinationKey, parseServiceKey } from './model/keys'
 export * from './model/observed'

@@ -26,6 +26,7 @@ import type {
 import type { Info, ServiceKey, Snapshot } from '../model/types'
 import type { Batch, BatchOutcome } from './batch'
 import { BatchRun } from './batch'
+import { Connections } from './connections'
 import { Daemons } from './daemons'
 import { Destinations } from './destinations'
 import type { FileCall } from './file-call'
@@ -58,6 +59,8 @@ export class Ipvs {
   readonly localAddresses: LocalAddresses
   readonly daemons: Daemons
   readonly timeouts: TimeoutMethods
+  /** Rejects with `ERR_IPVS_UNSUPPORTED` where `capabilities.connectionList` is false. */
+  readonly connections: Connections
   private readonly dispatcher: Dispatcher
   private readonly defaults: CallLimits
   private context: Context
@@ -113,6 +116,12 @@ export class Ipvs {
     this.localAddresses = new LocalAddresses(runner, () => transport.readCpuState())
     this.daemons = new Daemons(runner)
     this.timeouts = new TimeoutMethods(runner)
+    this.connections = new Connections({
+      files: transport.files,
+      capabilities: () => this.capabilities,
+      limits: (call) => this.limits(call),
+      isClosed: () => this.isClosed,
+    })
   }
 
   get dialect(): Dialect {

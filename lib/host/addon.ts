@@ -10,6 +10,8 @@ export interface NativeConnection {
   close(): void
   /** A descriptor of the caller's, opened in the namespace of the sockets; or a negative errno. */
   openFile(path: string, forWriting: boolean): number
+  /** Closes such a descriptor: Node's `fs.close` warns in a worker of one that `fs` did not open. */
+  closeFile(descriptor: number): void
   /** The names in a folder, as it is seen from the namespace of the sockets; or a negative errno. */
   listFolder(path: string): string[] | number
 }

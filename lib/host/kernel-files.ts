@@ -1,6 +1,6 @@
 /** The text files and sysctls of IPVS, and the CPUs of this machine. */
 
-import { close, read, readFile, readFileSync, writeFile } from 'fs'
+import { read, readFile, readFileSync, writeFile } from 'fs'
 import { promisify } from 'util'
 import type { CpuState, KernelFile, KernelFiles } from '../border/transport'
 import { fileError, PROC_NET, PROC_SYSCTL } from '../kernel/file-error'
@@ -18,7 +18,10 @@ class OpenFile implements KernelFile {
   private reading = false
   private closed = false
 
-  constructor(private readonly fd: number) {}
+  constructor(
+    private readonly fd: number,
+    private readonly closeFile: (fd: number) => void,
+  ) {}
 
   read(into: Uint8Array): Promise<number> {
     this.reading = true
@@ -26,7 +29,7 @@ class OpenFile implements KernelFile {
       read(this.fd, into, 0, into.length, null, (error, count) => {
         this.reading = false
         // Whoever closed it meanwhile hears nothing of it; the number may be another file's from now on.
-        if (this.closed) close(this.fd, () => {})
+        if (this.closed) this.closeFile(this.fd)
         if (error) reject(error)
         else resolve(count)
       })
@@ -36,7 +39,7 @@ class OpenFile implements KernelFile {
   close(): void {
     if (this.closed) return
     this.closed = true
-    if (!this.reading) close(this.fd, () => {})
+    if (!this.reading) this.closeFile(this.fd)
   }
 }
 
@@ -50,6 +53,7 @@ export function kernelFiles(connection: NativeConnection, entered: boolean): Ker
     if (fd < 0) throw fileError(-fd, 'open', path)
     return fd
   }
+  const closeFile = (fd: number): void => connection.closeFile(fd)
   const folder = entered ? '/proc/thread-self/net' : PROC_NET
   // Sysctls are those of the thread that opens them (net/sysctl_net.c:net_ctl_header_lookup), so the addon opens them, too.
   const withSysctl = async <T>(
@@ -61,11 +65,11 @@ export function kernelFiles(connection: NativeConnection, entered: boolean): Ker
     try {
       return await use(fd)
     } finally {
-      close(fd, () => {})
+      closeFile(fd)
     }
   }
   return {
-    open: async (name) => new OpenFile(openFile(`${folder}/${name}`)),
+    open: async (name) => new OpenFile(openFile(`${folder}/${name}`), closeFile),
     listSysctls: async () => {
       const names = connection.listFolder(PROC_SYSCTL)
       if (typeof names === 'number') throw fileError(-names, 'open', PROC_SYSCTL)

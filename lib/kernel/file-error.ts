@@ -24,6 +24,10 @@ export function fileError(errno: Errno, syscall: string, path: string): FileErro
 export const PROC_NET = '/proc/net'
 export const PROC_SYSCTL = '/proc/sys/net/ipv4/vs'
 
+/** What to do on fullnat-v3. */
+export const NO_CONNECTION_LIST =
+  'Nothing lists its connections: the counters of destinations and of local addresses say how many there are.'
+
 interface FileFailure {
   readonly operation: string
   readonly dialect: Dialect
@@ -40,10 +44,7 @@ function explain(code: string, failure: FileFailure): Explanation {
   switch (code) {
     case 'ENOENT':
       if (hasNoConnections(failure)) {
-        return [
-          `fullnat-v3 has no ${path}`,
-          'Nothing lists its connections: the counters of destinations and of local addresses say how many there are.',
-        ]
+        return [`fullnat-v3 has no ${path}`, NO_CONNECTION_LIST]
       }
       return [
         `this kernel has no ${path}, or hides it`,

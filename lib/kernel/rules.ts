@@ -15,6 +15,7 @@ import type {
 import { FORWARDING_METHODS, PROTOCOLS, SCHEDULER_FLAGS_MASK, SERVICE_FLAGS } from '../model/numbers'
 import type { Capabilities } from './capabilities'
 import { isFullnat, MAINLINE_SCHEDULERS } from './capabilities'
+import { NO_CONNECTION_LIST } from './file-error'
 
 // ---- rules: each throws ERR_IPVS_UNSUPPORTED with the reason, before anything is sent
 
@@ -202,6 +203,23 @@ export function ruleLocalAddress(
     throw unsupported('this kernel has no local addresses', operation, subject, 'Use a FULLNAT kernel.')
   }
   ruleServiceKey(capabilities, service, operation, target)
+}
+
+/**
+ * Before a list of connections is opened: fullnat-v3 has none (abi.md §7.1). What an unknown kernel has is seen then.
+ * `byLocalAddress`: they are asked for, or counted, by it.
+ */
+export function ruleConnections(
+  { dialect, connectionList, localAddresses }: Capabilities,
+  byLocalAddress: boolean,
+  operation: string,
+): void {
+  if (!connectionList && dialect !== 'unknown') {
+    throw unsupported(`${dialect} has no list of connections`, operation, {}, NO_CONNECTION_LIST)
+  }
+  if (byLocalAddress && !localAddresses && dialect !== 'unknown') {
+    throw unsupported('this kernel has no local addresses', operation, {}, 'Use a FULLNAT kernel.')
+  }
 }
 
 /** Before a daemon is started. */

@@ -178,7 +178,8 @@ Napi::Function Connection::define(Napi::Env env) {
   return DefineClass(
       env, "Connection",
       {InstanceMethod("run", &Connection::run), InstanceMethod("close", &Connection::close),
-       InstanceMethod("openFile", &Connection::open_file), InstanceMethod("listFolder", &Connection::list_folder)});
+       InstanceMethod("openFile", &Connection::open_file), InstanceMethod("closeFile", &Connection::close_file),
+       InstanceMethod("listFolder", &Connection::list_folder)});
 }
 
 // new Connection(netnsPath: string): an empty path is the caller's own namespace.
@@ -239,6 +240,12 @@ Napi::Value Connection::open_file(const Napi::CallbackInfo& info) {
   const bool for_writing = info[1].As<Napi::Boolean>().Value();
   sys::Result<sys::UniqueFd> opened = state_->where().open_file(path.c_str(), for_writing);
   return Napi::Number::New(info.Env(), opened ? opened.value().release() : -opened.error().value);
+}
+
+// closeFile(descriptor: number): undefined. Node's own close() warns in a worker of a descriptor that fs did not open.
+Napi::Value Connection::close_file(const Napi::CallbackInfo& info) {
+  sys::UniqueFd(info[0].As<Napi::Number>().Int32Value()).reset();
+  return info.Env().Undefined();
 }
 
 // listFolder(path: string): string[] | number. The names in it, or a negative errno.

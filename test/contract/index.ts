@@ -4,6 +4,7 @@ import { fwmarkContract, ipv6Contract, persistenceContract } from './addressing'
 import { badInputContract } from './bad-input'
 import { batchContract } from './batch'
 import { callsContract } from './calls'
+import { connectionsContract } from './connections'
 import { destinationsContract, manyDestinationsContract } from './destinations'
 import { establishedTimeoutContract, flagsContract } from './flags'
 import { daemonsContract, tableContract, timeoutsContract } from './globals'
@@ -35,4 +36,5 @@ export function contract(harness: Harness): void {
   heldContract(harness)
   trapsContract(harness)
   badInputContract(harness)
+  connectionsContract(harness)
 }

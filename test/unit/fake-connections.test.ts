@@ -139,7 +139,7 @@ describe.each(DIALECTS)('connections of %s', (dialect) => {
       return [activeConnections, inactiveConnections, (stats as { connections: bigint }).connections]
     }
     const half = kernel.connect({ client: client(1), service: WEB, established: false })
-    expect(half.state).toBe('syn-received')
+    expect(half.state).toBe('syn-recv')
     expect(await counts()).toEqual(dialect === 'mainline' ? [1, 0, 1n] : [0, 1, 1n])
     half.establish()
     expect(await counts()).toEqual([1, 0, 1n])

@@ -426,10 +426,10 @@ describe('a client', () => {
     )
     controller.abort()
     const before = ipvs.capabilities
-    const readFiles = transport.readKernelFiles.bind(transport)
-    transport.readKernelFiles = () => {
+    const { listSysctls } = transport.files
+    transport.files.listSysctls = () => {
       stale = false
-      return readFiles()
+      return listSysctls()
     }
     await ipvs.services.add({ fwmark: 1 })
     expect(ipvs.capabilities).toEqual(before)

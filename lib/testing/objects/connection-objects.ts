@@ -3,9 +3,9 @@
 import type { PackedAddress } from '../../model/address'
 import type { DestinationObject, LocalAddressObject, ServiceObject } from './table-objects'
 
-/** `'syn-received'` to `'close'` are TCP's; UDP is always `'udp'`, what has expired is `'expired'`. */
+/** Words of `ipvs.connections`. `'syn-recv'` to `'close'` are TCP's; UDP is always `'udp'`, what has expired is `'expired'`. */
 export type ConnectionState =
-  | 'syn-received'
+  | 'syn-recv'
   | 'established'
   | 'fin-wait'
   | 'time-wait'
@@ -55,6 +55,8 @@ export interface TemplateObject {
   readonly cpu: number
   /** Connections that came by it. */
   controls: number
+  /** One of them was answered (mainline ip_vs_conn.c:ip_vs_control_assure_ct). */
+  assured: boolean
   expires: number
 }
 
@@ -78,4 +80,6 @@ export interface Arrival {
   /** Where the client sent it. */
   readonly virtual: Endpoint
   readonly cpu: number
+  /** What the persistence engine of the service finds in the packet. */
+  readonly engineData: string | undefined
 }

@@ -5,6 +5,7 @@ import { ERRNO } from '../../kernel/errno'
 import { fileError, PROC_NET } from '../../kernel/file-error'
 import type { KernelState } from '../table/state'
 import { appText } from './app'
+import { connectionsText, syncConnectionsText } from './connections'
 import { extStatsText } from './ext-stats'
 import { rulesText } from './rules'
 import { statusText } from './status'
@@ -15,10 +16,17 @@ type Writer = (kernel: KernelState) => string
 /** The files that this kernel has. */
 function writersOf({ facts, options }: KernelState): Partial<Record<KernelFileName, Writer>> {
   const common = { ip_vs_stats: trafficStatsText, ip_vs_app: appText }
+  // fullnat-v3 lists neither rules nor connections (abi.md §7.1).
   if (facts.perCpu) return { ...common, ip_vs_ext_stats: extStatsText }
-  if (facts.fullnat) return { ...common, ip_vs: rulesText, ip_vs_ext_stats: extStatsText }
+  const listed = {
+    ...common,
+    ip_vs: rulesText,
+    ip_vs_conn: connectionsText,
+    ip_vs_conn_sync: syncConnectionsText,
+  }
+  if (facts.fullnat) return { ...listed, ip_vs_ext_stats: extStatsText }
   const status = options.resizableTables ? { ip_vs_status: statusText } : {}
-  return { ...common, ...status, ip_vs: rulesText, ip_vs_stats_percpu: cpuStatsText }
+  return { ...listed, ...status, ip_vs_stats_percpu: cpuStatsText }
 }
 
 /** What one read gives (fs/seq_file.c:seq_read). */

@@ -38,6 +38,11 @@ export interface ConnectOptions {
   readonly cpu?: number | undefined
   /** False: only the first packet, no handshake yet. Default true. */
   readonly established?: boolean | undefined
+  /**
+   * What the persistence engine of the service finds in the packet: the Call-ID for `'sip'`. Mainline, UDP. Default: it
+   * finds nothing, and the client's address alone decides.
+   */
+  readonly engineData?: string | undefined
 }
 
 export function checkService(value: string | ServiceKey): ServiceKeyRecord {
@@ -112,5 +117,7 @@ export function arrivalOf(kernel: KernelState, options: ConnectOptions): Arrival
     client,
     virtual: virtualOf(service, to),
     cpu: checkCpu(kernel, options.cpu, client),
+    // Only useful with UDP (ip_vs_pe_sip.c:ip_vs_sip_fill_param).
+    engineData: service.engine && protocol === PROTOCOLS.udp ? options.engineData : undefined,
   }
 }

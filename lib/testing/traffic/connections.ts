@@ -60,7 +60,7 @@ function timeoutOf(kernel: KernelState, connection: ConnectionObject, state: Con
       return timeouts.tcpFin
     case 'udp':
       return timeouts.udp
-    case 'syn-received':
+    case 'syn-recv':
       return facts.tcpStates.synReceived
     case 'time-wait':
       return facts.tcpStates.timeWait
@@ -76,7 +76,7 @@ export function touch(kernel: KernelState, connection: ConnectionObject): void {
 
 /** ip_vs_proto_tcp.c:set_tcp_state; mainline counts a half-open connection as active, too. */
 export function setState(kernel: KernelState, connection: ConnectionObject, state: ConnectionState): void {
-  const active = state === 'established' || (state === 'syn-received' && !kernel.facts.fullnat)
+  const active = state === 'established' || (state === 'syn-recv' && !kernel.facts.fullnat)
   const cell = cellOf(connection.destination, connection.cpu)
   if (active !== connection.active) {
     const step = active ? 1 : -1
@@ -85,7 +85,14 @@ export function setState(kernel: KernelState, connection: ConnectionObject, stat
     connection.active = active
   }
   connection.state = state
+  if (state === 'established') assure(kernel, connection)
   touch(kernel, connection)
+}
+
+/** The client was answered: mainline ip_vs_conn.c:ip_vs_control_assure_ct. */
+export function assure(kernel: KernelState, { template: key }: ConnectionObject): void {
+  const template = key === undefined ? undefined : kernel.templates.get(key)
+  if (template) template.assured = true
 }
 
 export function release(kernel: KernelState, connection: ConnectionObject): void {
@@ -105,7 +112,7 @@ function reuse(kernel: KernelState, arrival: Arrival): ConnectionObject | undefi
   const { cpu, protocol, client, virtual } = arrival
   const found = kernel.byClient.get(clientTuple(cpu, protocol, client, virtual))
   if (!found) return undefined
-  const closing = found.state !== 'established' && found.state !== 'syn-received' && found.state !== 'udp'
+  const closing = found.state !== 'established' && found.state !== 'syn-recv' && found.state !== 'udp'
   // conn_reuse_mode of mainline, 1 by default: it is scheduled anew.
   if (closing && !kernel.facts.fullnat) {
     release(kernel, found)
@@ -128,7 +135,7 @@ function schedule(kernel: KernelState, arrival: Arrival): ConnectionObject | Ref
   countArrival(kernel, arrival)
   if (known) {
     countReuse(kernel, arrival, known)
-    if (protocol !== PROTOCOLS.udp && known.state !== 'established') setState(kernel, known, 'syn-received')
+    if (protocol !== PROTOCOLS.udp && known.state !== 'established') setState(kernel, known, 'syn-recv')
     else touch(kernel, known)
     return known
   }
@@ -161,7 +168,7 @@ function schedule(kernel: KernelState, arrival: Arrival): ConnectionObject | Ref
     cpu,
     establishedTimeout: perService ? service.establishedTimeout : undefined,
     template: template?.key,
-    state: protocol === PROTOCOLS.udp ? 'udp' : 'syn-received',
+    state: protocol === PROTOCOLS.udp ? 'udp' : 'syn-recv',
     active: false,
     expires: kernel.now,
   }
@@ -179,7 +186,7 @@ function schedule(kernel: KernelState, arrival: Arrival): ConnectionObject | Ref
 
 /** The handshake is over. */
 export function establish(kernel: KernelState, connection: ConnectionObject): void {
-  if (connection.state === 'syn-received') setState(kernel, connection, 'established')
+  if (connection.state === 'syn-recv') setState(kernel, connection, 'established')
 }
 
 /**
@@ -188,7 +195,7 @@ export function establish(kernel: KernelState, connection: ConnectionObject): vo
  */
 export function finish(kernel: KernelState, connection: ConnectionObject): void {
   const { state, forwarding } = connection
-  if (state !== 'established' && state !== 'syn-received') return
+  if (state !== 'established' && state !== 'syn-recv') return
   const seesBoth = forwarding === FORWARDING_METHODS.masquerade || usesLocalAddress(kernel, forwarding)
   setState(kernel, connection, seesBoth ? 'time-wait' : 'fin-wait')
 }

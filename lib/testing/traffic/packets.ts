@@ -6,7 +6,7 @@ import type { Counters } from '../objects/counters'
 import { addCounters } from '../objects/counters'
 import type { DestinationObject, ServiceObject } from '../objects/table-objects'
 import type { KernelState } from '../table/state'
-import { touch } from './connections'
+import { assure, touch } from './connections'
 
 /** What is left out is 0. `in` is what the client sends. */
 export interface TrafficCounts {
@@ -60,6 +60,8 @@ export function connectionTraffic(
   const service = kernel.services.get(destination.owner)
   addCounters(destination.stats, checked)
   if (service) addCounters(service.stats, checked)
+  // ip_vs_proto_udp.c:udp_state_transition
+  if (checked.outPackets) assure(kernel, connection)
   kernel.counters.count(connection.cpu, checked)
   touch(kernel, connection)
   return true

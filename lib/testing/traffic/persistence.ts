@@ -1,9 +1,9 @@
 /** Which destination a connection goes to: the scheduler's, or that of the client's template. */
 
 import type { PackedAddress } from '../../model/address'
-import { AF_INET } from '../../model/address'
+import { AF_INET, AF_INET6 } from '../../model/address'
 import { SERVICE_FLAGS } from '../../model/numbers'
-import type { Arrival, Refusal, TemplateObject } from '../objects/connection-objects'
+import type { Arrival, Endpoint, Refusal, TemplateObject } from '../objects/connection-objects'
 import { applyPrefix } from '../objects/machine'
 import type { DestinationObject, ServiceObject } from '../objects/table-objects'
 import { addressId } from '../objects/table-objects'
@@ -28,11 +28,46 @@ function network(client: PackedAddress, { netmask }: ServiceObject): PackedAddre
  * ip_vs_core.c:ip_vs_sched_persist: <protocol, client network, VIP, port>, without the port for FTP and for services of
  * every port, by the mark for fwmark services. The table is that of the CPU on fullnat-v3.
  */
-function templateKey({ service, protocol, client, virtual, cpu }: Arrival): string {
+function templateKey({ service, protocol, client, virtual, cpu, engineData }: Arrival): string {
   const from = addressId(network(client.address, service))
-  if (service.fwmark !== 0) return `${cpu} fwmark ${service.fwmark} ${from}`
+  // What the engine found comes on top (ip_vs_pe_sip.c:ip_vs_sip_ct_match).
+  const engine = engineData === undefined ? '' : ` ${service.engine} ${engineData}`
+  if (service.fwmark !== 0) return `${cpu} fwmark ${service.fwmark} ${from}${engine}`
   const port = virtual.port === service.port && service.port !== FTP ? virtual.port : 0
-  return `${cpu} ${protocol} ${from} ${addressId(virtual.address)} ${port}`
+  return `${cpu} ${protocol} ${from} ${addressId(virtual.address)} ${port}${engine}`
+}
+
+const ADDRESS = '(4 \\d+|6 \\d+ \\d+ \\d+ \\d+)'
+const TEMPLATE = new RegExp(
+  `^\\d+ (?:fwmark (\\d+) ${ADDRESS}|(\\d+) ${ADDRESS} ${ADDRESS} (\\d+))(?: (.*))?$`,
+)
+
+function packed(id: string): PackedAddress {
+  const [family, a = 0, b = 0, c = 0, d = 0] = id.split(' ').map(Number)
+  return { family: family === 4 ? AF_INET : AF_INET6, a, b, c, d }
+}
+
+/** What the kernel keeps in the template itself; `engine` is the name and what it found. */
+export function templateIdentity({ key }: TemplateObject): {
+  readonly protocol: number
+  readonly client: Endpoint
+  /** Of a fwmark service: the mark in place of an address. */
+  readonly virtual: Endpoint
+  readonly engine: string | undefined
+} {
+  const [, mark, marked, protocol, from, to, port, engine] = TEMPLATE.exec(key) as RegExpExecArray
+  const client = { address: packed((marked ?? from) as string), port: 0 }
+  if (mark === undefined) {
+    return {
+      protocol: Number(protocol),
+      client,
+      virtual: { address: packed(to as string), port: Number(port) },
+      engine,
+    }
+  }
+  const { family } = client.address
+  const virtual = { address: { family, a: Number(mark), b: 0, c: 0, d: 0 }, port: 0 }
+  return { protocol: 0, client, virtual, engine }
 }
 
 export function dropTemplate(kernel: KernelState, template: TemplateObject): void {
@@ -52,7 +87,8 @@ function makeTemplate(kernel: KernelState, arrival: Arrival, key: string): Templ
   if (!destination) return undefined
   hold(destination, arrival.cpu, 'persistent')
   const timeout = arrival.service.persistenceTimeout
-  const template = { key, destination, timeout, cpu: arrival.cpu, controls: 0, expires: kernel.now }
+  const { cpu } = arrival
+  const template = { key, destination, timeout, cpu, controls: 0, assured: false, expires: kernel.now }
   kernel.templates.set(key, template)
   return template
 }

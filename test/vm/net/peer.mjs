@@ -75,7 +75,8 @@ async function requestTcp({ address, port, timeout, keep }) {
     return result
   }
   held.set(++lastHeld, hold(socket))
-  return { ...result, held: lastHeld }
+  const from = { address: plain(socket.localAddress), port: socket.localPort }
+  return { ...result, held: lastHeld, from }
 }
 
 /** One more request over a connection that is held. */
@@ -104,9 +105,10 @@ async function requestUdp({ address, port, timeout }) {
   // Connected, so that an ICMP error reaches the socket.
   socket.connect(port, address)
   await once(socket, 'connect')
+  const { address: mine, port: from } = socket.address()
   const result = await exchange(socket, timeout, () => socket.send('who are you?'), { answer: 'message' })
   socket.close()
-  return result
+  return result.error ? result : { ...result, from: { address: mine, port: from } }
 }
 
 const sh = async ({ script }) => (await run('/bin/sh', ['-ec', script])).stdout
