@@ -28,6 +28,7 @@ import type { NormalizedOpenOptions, OpenOptions } from './open-options'
 import { checkOpenOptions } from './open-options'
 import type { Context, Runner } from './operation'
 import { Services } from './services'
+import { SysctlMethods } from './sysctl'
 import { TimeoutMethods } from './timeouts'
 import { flushTable, readInfo, snapshotIdentity, takeSnapshot, zeroCounters } from './whole-table'
 
@@ -56,6 +57,8 @@ export class Ipvs {
   readonly localAddresses: LocalAddresses
   readonly daemons: Daemons
   readonly timeouts: TimeoutMethods
+  /** Settings of IPVS in /proc/sys: docs/sysctls.md. */
+  readonly sysctl: SysctlMethods
   private readonly dispatcher: Dispatcher
   private readonly defaults: CallLimits
   private context: Context
@@ -111,6 +114,12 @@ export class Ipvs {
     this.localAddresses = new LocalAddresses(runner, () => transport.readCpuState())
     this.daemons = new Daemons(runner)
     this.timeouts = new TimeoutMethods(runner)
+    this.sysctl = new SysctlMethods({
+      transport,
+      context: () => this.context,
+      limits: (options) => this.limits(options),
+      closed: () => this.isClosed,
+    })
   }
 
   get dialect(): Dialect {

@@ -10,7 +10,7 @@ const config = 'test/vm/vitest.config.mjs'
 const cycle = 'test/vm/cycle-node10.cjs'
 const smpFolder = 'test/vm/smp'
 const manyCpus = 4
-const differing = ['contract', 'contract-sockopt', 'contract-open', 'differential', 'resize']
+const differing = ['contract', 'contract-sockopt', 'contract-open', 'differential', 'resize', 'sysctl']
 const differingFiles = differing.map((name) => `test/vm/${name}.test.ts`)
 /** Sequences per interface; the usual kernels have as many as the test says. */
 const fewSequences = { IPVS_DIFFERENTIAL_RUNS: '6' }

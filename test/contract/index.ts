@@ -12,6 +12,7 @@ import { heldContract } from './held'
 import { localAddressesContract } from './local-addresses'
 import { orderingContract } from './ordering'
 import { servicesContract } from './services'
+import { sysctlsContract } from './sysctls'
 import { trapsContract } from './traps'
 
 export function contract(harness: Harness): void {
@@ -32,5 +33,6 @@ export function contract(harness: Harness): void {
   callsContract(harness)
   heldContract(harness)
   trapsContract(harness)
+  sysctlsContract(harness)
   badInputContract(harness)
 }

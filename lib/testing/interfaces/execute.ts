@@ -12,6 +12,7 @@ import { VERSION } from '../objects/kernel-numbers'
 import type { ServiceObject } from '../objects/table-objects'
 import { findService } from '../table/service-table'
 import type { KernelState } from '../table/state'
+import { endOrphans } from '../traffic/orphans'
 import type { DumpRequest } from './dumps'
 import { DUMP_KINDS, runDump } from './dumps'
 import { admitNetlink, executeNetlink } from './netlink'
@@ -179,6 +180,22 @@ export async function executeOne(
   chunk: () => Promise<void>,
 ): Promise<Result> {
   if (request.operation === Operation.probe) return probe(session, index, reply())
+  const result = await overEither(session, request, index, description, reply, chunk)
+  if (result.error === 0 && REMOVALS.includes(request.operation)) endOrphans(session.kernel)
+  return result
+}
+
+/** What can leave connections without a destination. */
+const REMOVALS: readonly number[] = [Operation.destinationRemove, Operation.serviceRemove, Operation.flush]
+
+async function overEither(
+  session: Session,
+  request: UnpackedRequest,
+  index: number,
+  description: FakeRequest,
+  reply: ReplySource,
+  chunk: () => Promise<void>,
+): Promise<Result> {
   if (request.transport === Transport.netlink) {
     return overNetlink(session, request, index, description, reply, chunk)
   }
