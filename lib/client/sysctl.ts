@@ -18,6 +18,9 @@ import type { SysctlClient } from './sysctl-call'
 import { meantSysctl, SysctlCall } from './sysctl-call'
 import { Turns } from './turns'
 
+/** Those that are known, and any other. */
+type AnyName = SysctlName | (string & {})
+
 const NAME = /^[a-z0-9_]+$/i
 const LOCAL_PORTS = new PropertyNames(['min', 'max'])
 
@@ -132,12 +135,11 @@ export class SysctlMethods {
    * One of them, `await ipvs.sysctl.get('reserve_core')` → `{ value: 0, range: { min: 0, max: 6 }, … }`. Rejects as `list()`,
    * with `ERR_IPVS_UNSUPPORTED` and the reason where this kernel does not have it.
    */
-  get<N extends SysctlName>(name: N, options?: CallOptions): Promise<SysctlInfo<SysctlValueOf<N>>>
-  get(name: string, options?: CallOptions): Promise<SysctlInfo>
-  get(name: string, options?: CallOptions): Promise<SysctlInfo> {
+  get<N extends AnyName>(name: N, options?: CallOptions): Promise<SysctlInfo<SysctlValueOf<N>>> {
     return this.call('sysctl.get', options, async (call) => {
       factsHere(call, checkName(name))
-      return describeSysctl(name, await call.read(name), call.context.capabilities.dialect)
+      const value = (await call.read(name)) as SysctlValueOf<N>
+      return describeSysctl(name, value, call.context.capabilities.dialect)
     })
   }
 
@@ -154,13 +156,7 @@ export class SysctlMethods {
    *
    * Writes of one client wait for each other. What another process writes meanwhile is not seen.
    */
-  set<N extends SysctlName>(
-    name: N,
-    value: SysctlValueOf<N>,
-    options?: CallOptions,
-  ): Promise<SysctlValueOf<N>>
-  set(name: string, value: SysctlValue, options?: CallOptions): Promise<SysctlValue>
-  set(name: string, value: SysctlValue, options?: CallOptions): Promise<SysctlValue> {
+  set<N extends AnyName>(name: N, value: SysctlValueOf<N>, options?: CallOptions): Promise<SysctlValueOf<N>> {
     return this.call('sysctl.set', options, async (call) => {
       const facts = writableHere(call, checkName(name))
       const checked = checkValue(call, name, facts, value)
@@ -169,7 +165,7 @@ export class SysctlMethods {
         if (name === 'fullnat_lport_min' || name === 'fullnat_lport_max') {
           await checkLocalPort(call, name, checked as number)
         }
-        return call.write(name, checked, this.writes)
+        return (await call.write(name, checked, this.writes)) as SysctlValueOf<N>
       })
     })
   }

@@ -48,7 +48,11 @@ export function sysctlAvailability({ dialects, newerThan, needs }: SysctlFacts):
 }
 
 /** With what is known of it on this kernel. */
-export function describeSysctl(name: string, value: SysctlValue, dialect: Dialect): SysctlInfo {
+export function describeSysctl<V extends SysctlValue>(
+  name: string,
+  value: V,
+  dialect: Dialect,
+): SysctlInfo<V> {
   const facts = sysctlFacts(name)
   const known = dialect === 'unknown' ? undefined : dialect
   return {
