@@ -132,6 +132,15 @@ describe('fullnat-v3', () => {
     expect(await ipvs.destinations.get(WEB, REAL)).toMatchObject({ activeConnections: 4 })
     await ipvs.sysctl.set('conn_max_num', 0)
     expect(attempt(7, 0)).toBeUndefined()
+    // A template has its place, too.
+    const persistent = await setUp({ dialect: 'fullnat-v3' })
+    await persistent.ipvs.services.add({ ...WEB, persistence: { timeout: 50 } })
+    await addDestinations(persistent.ipvs, [1])
+    await persistent.ipvs.sysctl.set('conn_max_num', 3)
+    const more = [1, 2, 3].map(
+      (port) => persistent.kernel.attempt({ client: client(port), service: WEB }).refused?.kind,
+    )
+    expect(more).toEqual([undefined, undefined, 'too-many-connections'])
   })
 })
 

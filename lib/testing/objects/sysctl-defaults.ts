@@ -17,7 +17,7 @@ function computed(name: SysctlName, { cpus }: CheckedOptions): SysctlValue {
   switch (name) {
     case 'est_cpulist':
       return cpus === 1 ? '0' : `0-${cpus - 1}`
-    // ip_vs_conn.c:ip_vs_conn_init of fullnat-v3: four for each bucket of each CPU.
+    // ip_vs_conn.c:ip_vs_conn_max_init of fullnat-v3: four for each bucket of each CPU.
     case 'conn_max_num':
       return 4 * 1048576 * cpus
     // IP_VS_CONN_MAX

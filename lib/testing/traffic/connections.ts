@@ -125,14 +125,15 @@ function reuse(kernel: KernelState, arrival: Arrival): ConnectionObject | Refusa
   return kernel.facts.fullnat ? { kind: 'destination-removed' } : undefined
 }
 
-/** The share of a CPU: ip_vs_conn.c:ip_vs_conn_new of fullnat-v3. */
+/** The share of a CPU, which its templates have part in: ip_vs_conn.c:ip_vs_conn_new of fullnat-v3. */
 function isFull(kernel: KernelState, cpu: number): boolean {
   if (!kernel.facts.perCpu) return false
-  const { connections, options } = kernel
+  const { connections, templates, options } = kernel
   const limit = kernel.sysctl('conn_max_num')
   // So few that no share can be used up.
-  if (limit === 0 || connections.size * options.cpus < limit) return false
-  const own = Array.from(connections.values()).filter((connection) => connection.cpu === cpu)
+  if (limit === 0 || (connections.size + templates.size) * options.cpus < limit) return false
+  const all = [...Array.from(connections.values()), ...Array.from(templates.values())]
+  const own = all.filter((one) => one.cpu === cpu)
   return own.length * options.cpus >= limit
 }
 
