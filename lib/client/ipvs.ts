@@ -44,6 +44,7 @@ import {
   readKernelStatus,
   readTrafficStatistics,
 } from './statistics'
+import { SysctlMethods } from './sysctl'
 import { TimeoutMethods } from './timeouts'
 import { flushTable, readInfo, takeSnapshot, zeroCounters } from './whole-table'
 
@@ -61,6 +62,8 @@ export class Ipvs {
   readonly timeouts: TimeoutMethods
   /** Rejects with `ERR_IPVS_UNSUPPORTED` where `capabilities.connectionList` is false. */
   readonly connections: Connections
+  /** Settings of IPVS in /proc/sys: docs/sysctls.md. */
+  readonly sysctl: SysctlMethods
   private readonly dispatcher: Dispatcher
   private readonly defaults: CallLimits
   private context: Context
@@ -121,6 +124,12 @@ export class Ipvs {
       capabilities: () => this.capabilities,
       limits: (call) => this.limits(call),
       isClosed: () => this.isClosed,
+    })
+    this.sysctl = new SysctlMethods({
+      transport,
+      context: () => this.context,
+      limits: (options) => this.limits(options),
+      closed: () => this.isClosed,
     })
   }
 

@@ -18,6 +18,7 @@ const differing = [
   'differential',
   'kernel-message',
   'resize',
+  'sysctl',
 ]
 const differingFiles = differing.map((name) => `test/vm/${name}.test.ts`)
 /** Sequences per interface; the usual kernels have as many as the test says. */

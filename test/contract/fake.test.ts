@@ -37,6 +37,7 @@ async function fakeHarness(
   return {
     name: over,
     dialect,
+    release: undefined,
     capabilities,
     schedulers: capabilities.schedulers,
     cpus,

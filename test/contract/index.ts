@@ -14,6 +14,7 @@ import { localAddressesContract } from './local-addresses'
 import { orderingContract } from './ordering'
 import { servicesContract } from './services'
 import { statisticsContract } from './statistics'
+import { sysctlsContract } from './sysctls'
 import { trapsContract } from './traps'
 
 export function contract(harness: Harness): void {
@@ -35,6 +36,7 @@ export function contract(harness: Harness): void {
   statisticsContract(harness)
   heldContract(harness)
   trapsContract(harness)
+  sysctlsContract(harness)
   badInputContract(harness)
   connectionsContract(harness)
 }

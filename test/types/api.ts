@@ -32,6 +32,7 @@ import {
   type ServiceKey,
   type SnapshotOptions,
   type Stats,
+  type SysctlInfo,
   type TimeoutMethods,
   type Timeouts,
   type Transport,
@@ -246,6 +247,24 @@ void ipvs.timeouts.set({ tcp: undefined, udp: 300 })
 
 // ---- one name for one thing
 same<typeof ipvs.timeouts, TimeoutMethods>(true)
+
+// Sysctls: a value of the type of its name.
+void ipvs.sysctl.set('reserve_core', 2, { timeout: 1000 })
+void ipvs.sysctl.set('sync_threshold', [3, 50])
+void ipvs.sysctl.set('est_cpulist', '0-3')
+void ipvs.sysctl.set('of_a_newer_kernel', 'text')
+// @ts-expect-error: a number
+void ipvs.sysctl.set('reserve_core', '2')
+// @ts-expect-error: two numbers
+void ipvs.sysctl.set('sync_threshold', 3)
+void ipvs.sysctl.setLocalPorts({ min: 5000, max: undefined })
+// @ts-expect-error: named min and max
+void ipvs.sysctl.setLocalPorts({ first: 5000 })
+void ipvs.sysctl.get('timeout_close').then(({ value }) => same<typeof value, number>(true))
+void ipvs.sysctl
+  .get('sync_threshold')
+  .then(({ value }) => same<typeof value, readonly [number, number]>(true))
+void ipvs.sysctl.list().then((list) => same<typeof list, SysctlInfo[]>(true))
 same<Awaited<ReturnType<TimeoutMethods['get']>>, Timeouts>(true)
 
 // ---- JSON
