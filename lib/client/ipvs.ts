@@ -16,6 +16,7 @@ import { openNativeTransport } from '../host/native-transport'
 import { checkBoolean, checkCallOptions, checkProperties, PropertyNames } from '../input'
 import type { Capabilities } from '../kernel/capabilities'
 import { admissionsOf } from '../kernel/machine-rules'
+import type { ClientActivity } from '../model/activity'
 import type { CallOptions, Dialect } from '../model/call-types'
 import type { Info, ServiceKey, Snapshot } from '../model/types'
 import type { Batch, BatchOutcome } from './batch'
@@ -124,6 +125,14 @@ export class Ipvs {
 
   get closed(): boolean {
     return this.isClosed
+  }
+
+  /**
+   * What this client has done: calls, trips, requests, errors by code, the time of the kernel. Counted always, so it costs
+   * nothing to have; sends nothing, and works on a closed client. `ipvs-fullnat/metrics` makes metrics of it.
+   */
+  activity(): ClientActivity {
+    return this.dispatcher.report()
   }
 
   info(options?: CallOptions): Promise<Info> {
