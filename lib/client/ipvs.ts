@@ -18,17 +18,20 @@ import type { Capabilities } from '../kernel/capabilities'
 import { admissionsOf } from '../kernel/machine-rules'
 import type { ClientActivity } from '../model/activity'
 import type { CallOptions, Dialect } from '../model/call-types'
+import type { ExtendedStatistics, TrafficStatistics } from '../model/observed'
 import type { Info, ServiceKey, Snapshot } from '../model/types'
 import type { Batch, BatchOutcome } from './batch'
 import { BatchRun } from './batch'
 import { Daemons } from './daemons'
 import { Destinations } from './destinations'
+import type { FileCall } from './file-call'
 import { LocalAddresses } from './local-addresses'
 import { dialectNumber, identify, transportNumber } from './open-client'
 import type { NormalizedOpenOptions, OpenOptions } from './open-options'
 import { checkOpenOptions } from './open-options'
 import type { Context, Runner } from './operation'
 import { Services } from './services'
+import { readExtendedStatistics, readTrafficStatistics } from './statistics'
 import { TimeoutMethods } from './timeouts'
 import { flushTable, readInfo, snapshotIdentity, takeSnapshot, zeroCounters } from './whole-table'
 
@@ -139,6 +142,16 @@ export class Ipvs {
     return this.run(() => readInfo(), options)
   }
 
+  /** What the kernel has forwarded, whatever for: docs/statistics.md. */
+  stats(options?: CallOptions): Promise<TrafficStatistics> {
+    return this.readFiles('stats', readTrafficStatistics, options)
+  }
+
+  /** What FULLNAT kernels count beside it. */
+  extendedStats(options?: CallOptions): Promise<ExtendedStatistics> {
+    return this.readFiles('extendedStats', readExtendedStatistics, options)
+  }
+
   /**
    * Sets the counters of one service and its destinations to zero, or without a service those of everything. Not on
    * fullnat-v3 (`capabilities.zero`).
@@ -222,6 +235,21 @@ export class Ipvs {
         const built = build(this.context, a, b)
         if ('fields' in built) this.dispatcher.send(built.fields, limits, resolve, reject)
         else this.dispatcher.submit(built, limits, { resolve, reject })
+      }),
+    )
+  }
+
+  private readFiles<T>(
+    operation: string,
+    read: (call: FileCall) => Promise<T>,
+    options: CallOptions | undefined,
+  ): Promise<T> {
+    return withCallerStack(
+      new Promise((resolve) => {
+        const limits = this.limits(options)
+        const { files } = this.transport
+        const { capabilities } = this
+        resolve(read({ files, limits, operation, capabilities, closed: () => this.isClosed }))
       }),
     )
   }

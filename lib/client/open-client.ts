@@ -16,7 +16,7 @@ import { ERRNO } from '../kernel/errno'
 import { kernelError } from '../kernel/errno-meanings'
 import { outcomeError, syscallName } from '../kernel/outcome-error'
 import type { ProbeRecord } from '../model/records.gen'
-import { parseExtStatsRows } from '../procfs/ext-stats'
+import { parseExtStatsRows } from '../procfs/extended-statistics'
 import { readKernelText } from './kernel-text'
 import type { NormalizedOpenOptions } from './open-options'
 

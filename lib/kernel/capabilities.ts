@@ -46,6 +46,8 @@ export interface Capabilities {
   readonly sctp: boolean
   /** Every network namespace has its own IPVS. */
   readonly networkNamespaces: boolean
+  /** `extendedStats()`: /proc/net/ip_vs_ext_stats exists. */
+  readonly extendedStats: boolean
   /** /proc/net/ip_vs_conn exists. */
   readonly connectionList: boolean
   /**
@@ -93,6 +95,7 @@ export function capabilitiesOf(
     ipv6: netlink,
     sctp: mainline,
     networkNamespaces: mainline,
+    extendedStats: fullnat,
     connectionList: mainline || dialect === 'fullnat-v2',
     schedulers: Object.freeze(
       mainline ? [...COMMON_SCHEDULERS, ...MAINLINE_SCHEDULERS] : COMMON_SCHEDULERS.slice(),

@@ -1,5 +1,6 @@
 /** Shapes of what the kernel shows in its text files: connections, statistics, helpers, sysctls. */
 
+import type { KnownExtendedCounter } from './extended-counter-names'
 import type { Protocol, Rates } from './types'
 
 export interface Endpoint {
@@ -74,25 +75,44 @@ export interface TrafficStatistics {
   readonly rates: Rates | undefined
 }
 
+/** Name of a row of /proc/net/ip_vs_ext_stats; open to those of other kernels. */
+export type ExtendedCounterName = KnownExtendedCounter | (string & {})
+
+/** What an extended counter is about. */
+export type ExtendedCounterGroup =
+  | 'toa'
+  | 'fullnat'
+  | 'synproxy'
+  | 'defence'
+  | 'fast-xmit'
+  | 'reset'
+  | 'xmit'
+  | 'scheduling'
+
 /** A row of /proc/net/ip_vs_ext_stats. */
 export interface ExtendedCounter {
   /** As the kernel writes it. */
-  readonly name: string
+  readonly name: ExtendedCounterName
+  /** Of the CPUs that are online, modulo 2^64 as each of them. */
   readonly total: bigint
   /** In the order of `cpus` of the whole. */
   readonly perCpu: readonly bigint[]
+  /** What it is about; undefined for a row that this library does not know. */
+  readonly group: ExtendedCounterGroup | undefined
   /** What it counts; undefined for a row that this library does not know. */
   readonly meaning: string | undefined
   /** What to do when it grows; undefined where it is no trouble. */
   readonly advice: string | undefined
 }
 
-/** /proc/net/ip_vs_ext_stats of FULLNAT kernels. Nothing resets it; it wraps at 2^64. */
+/** /proc/net/ip_vs_ext_stats of FULLNAT kernels. Nothing resets it but loading ip_vs anew; it wraps at 2^64. */
 export interface ExtendedStatistics {
-  /** Numbers of the CPUs that are online. */
+  /** Numbers of the CPUs that are online, ascending; with gaps where one is offline. */
   readonly cpus: readonly number[]
   /** In the kernel's order. */
   readonly counters: readonly ExtendedCounter[]
+  /** One of `counters`; undefined where this kernel has no such row. */
+  get(name: ExtendedCounterName): ExtendedCounter | undefined
 }
 
 /** A line of /proc/net/ip_vs_app: an application helper, `ftp` for instance. */

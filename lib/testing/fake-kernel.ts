@@ -108,7 +108,7 @@ export class FakeKernel {
     const { address, port } = checkEndpoint(on.destination, 'destination')
     const destination = service?.destinations.get(destinationId(address, port))
     if (!service || !destination) throw new Error('no such service, or no such destination in it')
-    destinationTraffic(service, destination, counts)
+    destinationTraffic(this.state, service, destination, counts)
     return true
   }
 

@@ -4,7 +4,7 @@ import { loadAddon } from '../../lib/host/addon'
 import { kernelFiles, readCpuState } from '../../lib/host/kernel-files'
 import { detect } from '../../lib/kernel/detect'
 import { parseCpuList } from '../../lib/procfs/cpu-list'
-import { parseExtStatsRows } from '../../lib/procfs/ext-stats'
+import { parseExtStatsRows } from '../../lib/procfs/extended-statistics'
 import { FULLNAT_COMMANDS } from './support/scripted-transport'
 
 const golden = (name: string) => readFileSync(new URL(`../golden/proc/${name}`, import.meta.url), 'utf8')

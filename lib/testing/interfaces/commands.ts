@@ -30,6 +30,13 @@ export function setTimeouts(kernel: KernelState, { tcp, tcpFin, udp }: UnpackedR
   return 0
 }
 
+/** Those of the kernel itself, too: ip_vs_ctl.c:ip_vs_zero_all. */
+export function zeroAll(kernel: KernelState): Errno {
+  const errno = zero(kernel, kernel.services.values())
+  if (errno === 0) kernel.counters.setToZero(kernel.facts.fullnat)
+  return errno
+}
+
 /** Zeroing is a stub on fullnat-v3 (ip_vs_ctl.c:ip_vs_zero_all). */
 export function zero(kernel: KernelState, services: Iterable<ServiceObject>): Errno {
   if (kernel.facts.perCpu) return ERRNO.EACCES

@@ -11,7 +11,15 @@ import { startDaemon, stopDaemon } from '../table/daemons'
 import { mayDiffer } from '../table/destinations'
 import { addService, editService, findService, flush, removeService } from '../table/service-table'
 import type { KernelState } from '../table/state'
-import { changeService, destinationInputs, keptSeconds, SENDABLE_FLAGS, setTimeouts, zero } from './commands'
+import {
+  changeService,
+  destinationInputs,
+  keptSeconds,
+  SENDABLE_FLAGS,
+  setTimeouts,
+  zero,
+  zeroAll,
+} from './commands'
 
 /** ip_vs_ctl.c:ip_vs_genl_parse_service; the flags start from those of the service that is there. */
 function serviceInputs(
@@ -58,7 +66,7 @@ export function executeNetlink(kernel: KernelState, request: UnpackedRequest): E
     case Operation.daemonStop:
       return stopDaemon(kernel, request.daemon.state)
     case Operation.zero:
-      if (!key) return zero(kernel, kernel.services.values())
+      if (!key) return zeroAll(kernel)
       break
     default:
   }

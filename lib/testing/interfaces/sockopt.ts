@@ -14,7 +14,7 @@ import { destinationsOf } from '../objects/table-objects'
 import { startDaemon, stopDaemon } from '../table/daemons'
 import { addService, editService, findService, flush, removeService } from '../table/service-table'
 import type { KernelState } from '../table/state'
-import { changeService, keptSeconds, SENDABLE_FLAGS, setTimeouts, zero } from './commands'
+import { changeService, keptSeconds, SENDABLE_FLAGS, setTimeouts, zero, zeroAll } from './commands'
 import type { RecordContext } from './reply-records'
 import { daemonRecord, destinationRecord, localAddressRecords, serviceRecord } from './reply-records'
 
@@ -99,7 +99,7 @@ function write(kernel: KernelState, request: UnpackedRequest): SockoptResult {
   }
   const nothing = !key || (key.fwmark === undefined && key.address.a === 0 && key.port === 0)
   // An address of zeros means all services.
-  if (operation === Operation.zero && nothing) return set(zero(kernel, kernel.services.values()))
+  if (operation === Operation.zero && nothing) return set(zeroAll(kernel))
   return key ? setService(kernel, request, key) : set(ERRNO.EINVAL)
 }
 

@@ -10,6 +10,10 @@ export interface Counters {
 
 export const COUNTERS = ['connections', 'inPackets', 'outPackets', 'inBytes', 'outBytes'] as const
 
+export function addCounters(to: Counters, counts: Partial<Counters>): void {
+  for (const name of COUNTERS) to[name] += counts[name] ?? BigInt(0)
+}
+
 export function newCounters(): Counters {
   const zero = BigInt(0)
   return { connections: zero, inPackets: zero, outPackets: zero, inBytes: zero, outBytes: zero }

@@ -1,5 +1,7 @@
 /** What differs between the three kernels, as numbers and lists. */
 
+import { extendedCounterNames } from '../../kernel/extended-counters'
+import type { KnownExtendedCounter } from '../../model/extended-counter-names'
 import type { FakeDialect } from './options'
 
 export interface DialectFacts {
@@ -30,7 +32,8 @@ export interface DialectFacts {
   }
   /** SET_CONFIG refuses what overflows (mainline ip_vs_ctl.c:ip_vs_set_timeout). */
   readonly checksTimeouts: boolean
-  readonly extStats: readonly string[] | undefined
+  /** Rows of /proc/net/ip_vs_ext_stats. */
+  readonly extStats: readonly KnownExtendedCounter[] | undefined
 }
 
 /** IP_VS_VERSION_CODE, 1.2.1 on all three. */
@@ -46,9 +49,6 @@ const commandsOf = (...ranges: readonly (readonly [number, number])[]): bigint =
 
 const FULLNAT_COMMANDS = commandsOf([1, 13], [15, 20])
 const COMMON_SCHEDULERS = ['rr', 'wrr', 'lc', 'wlc', 'lblc', 'lblcr', 'dh', 'sh', 'sed', 'nq']
-
-/** Rows that both FULLNAT kernels have and the library looks at none of; the whole list is in abi.md §7.5. */
-const COMMON_ROWS = ['fullnat_add_toa_ok', 'synproxy_rs_error', 'defence_ip_frag_drop', 'conn_sched_unreach']
 
 const MAINLINE: DialectFacts = {
   dialect: 'mainline',
@@ -83,7 +83,7 @@ const FULLNAT_V2: DialectFacts = {
   hz: 1000,
   chunk: { services: 18, destinations: 17, localAddresses: 58 },
   checksTimeouts: false,
-  extStats: [...COMMON_ROWS, 'defence_ip_frag_gather'],
+  extStats: extendedCounterNames('fullnat-v2'),
 }
 
 const FULLNAT_V3: DialectFacts = {
@@ -101,7 +101,7 @@ const FULLNAT_V3: DialectFacts = {
   hz: 1000,
   chunk: { services: 17, destinations: 17, localAddresses: 58 },
   checksTimeouts: false,
-  extStats: [...COMMON_ROWS, 'synproxy_no_dest', 'conn_exceeded'],
+  extStats: extendedCounterNames('fullnat-v3'),
 }
 
 export const FACTS: Readonly<Record<FakeDialect, DialectFacts>> = {

@@ -5,12 +5,15 @@ import { ERRNO } from '../../kernel/errno'
 import { fileError, PROC_NET } from '../../kernel/file-error'
 import type { KernelState } from '../table/state'
 import { extStatsText } from './ext-stats'
+import { cpuStatsText, trafficStatsText } from './traffic-stats'
 
 type Writer = (kernel: KernelState) => string
 
 /** The files that this kernel has. */
 function writersOf({ facts }: KernelState): Partial<Record<KernelFileName, Writer>> {
-  return facts.fullnat ? { ip_vs_ext_stats: extStatsText } : {}
+  return facts.fullnat
+    ? { ip_vs_stats: trafficStatsText, ip_vs_ext_stats: extStatsText }
+    : { ip_vs_stats: trafficStatsText, ip_vs_stats_percpu: cpuStatsText }
 }
 
 /** What one read gives (fs/seq_file.c:seq_read). */

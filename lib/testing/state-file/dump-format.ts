@@ -82,6 +82,15 @@ export interface ConnectionDump {
   readonly expires: number
 }
 
+export interface KernelCountersDump {
+  /** By CPU. */
+  readonly traffic: readonly CountersDump[]
+  readonly zero: CountersDump
+  readonly estimator: EstimatorDump
+  /** By CPU; what is missing is 0. */
+  readonly extended: readonly { readonly [name: string]: string }[]
+}
+
 /** Plain JSON. Numbers of the kernel where it has numbers; counters, which can be larger, as text. */
 export interface KernelDump {
   readonly format: 1
@@ -97,6 +106,7 @@ export interface KernelDump {
   readonly permitted: boolean
   readonly timeouts: { readonly tcp: number; readonly tcpFin: number; readonly udp: number }
   readonly daemons: readonly (Omit<DaemonObject, 'multicastGroup'> & { readonly multicastGroup: string })[]
+  readonly counters: KernelCountersDump
   readonly services: readonly ServiceDump[]
   readonly trash: readonly DestinationDump[]
   readonly connections: readonly ConnectionDump[]

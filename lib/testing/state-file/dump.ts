@@ -1,10 +1,12 @@
 /** The whole state of a fake kernel as JSON. */
 
 import { formatPacked, type PackedAddress, parseAddress } from '../../model/address'
+import type { KnownExtendedCounter } from '../../model/extended-counter-names'
 import type { ConnectionObject } from '../objects/connection-objects'
 import type { Counters } from '../objects/counters'
 import { COUNTERS } from '../objects/counters'
 import type { Estimator } from '../objects/estimator'
+import type { KernelCounters } from '../objects/kernel-counters'
 import type { DestinationObject, LocalAddressObject, ServiceObject } from '../objects/table-objects'
 import { destinationId } from '../objects/table-objects'
 import { trashId } from '../table/destinations'
@@ -15,6 +17,7 @@ import type {
   DestinationDump,
   EndpointDump,
   EstimatorDump,
+  KernelCountersDump,
   KernelDump,
   LocalAddressDump,
   ServiceDump,
@@ -34,6 +37,21 @@ function dumpCounters(counters: Counters): CountersDump {
 const dumpEstimator = ({ last, average }: Estimator): EstimatorDump => ({
   last: dumpCounters(last),
   average: dumpCounters(average),
+})
+
+function dumpExtended(counts: ReadonlyMap<string, bigint>): { readonly [name: string]: string } {
+  const dump: { [name: string]: string } = {}
+  counts.forEach((count, name) => {
+    dump[name] = String(count)
+  })
+  return dump
+}
+
+const dumpKernelCounters = (counters: KernelCounters): KernelCountersDump => ({
+  traffic: counters.traffic.map(dumpCounters),
+  zero: dumpCounters(counters.zero),
+  estimator: dumpEstimator(counters.estimator),
+  extended: counters.extended.map(dumpExtended),
 })
 
 const dumpDestination = (destination: DestinationObject): DestinationDump => ({
@@ -95,6 +113,7 @@ export function dumpKernel(kernel: KernelState): KernelDump {
       ...daemon,
       multicastGroup: formatPacked(daemon.multicastGroup),
     })),
+    counters: dumpKernelCounters(kernel.counters),
     services: kernel.orderedServices().map(dumpService),
     trash: Array.from(kernel.trash.values(), dumpDestination),
     connections: Array.from(kernel.connections.values(), dumpConnection),
@@ -122,6 +141,18 @@ const loadEstimator = ({ last, average }: EstimatorDump): Estimator => ({
   last: loadCounters(last),
   average: loadCounters(average),
 })
+
+function loadKernelCounters(counters: KernelCounters, dump: KernelCountersDump): void {
+  counters.traffic = dump.traffic.map(loadCounters)
+  counters.zero = loadCounters(dump.zero)
+  counters.estimator = loadEstimator(dump.estimator)
+  counters.extended = dump.extended.map(
+    (counts) =>
+      new Map(
+        Object.keys(counts).map((name) => [name as KnownExtendedCounter, BigInt(counts[name] as string)]),
+      ),
+  )
+}
 
 const loadDestination = (dump: DestinationDump): DestinationObject => ({
   ...dump,
@@ -218,6 +249,7 @@ export function loadKernel(
     ...daemon,
     multicastGroup: address(daemon.multicastGroup),
   }))
+  loadKernelCounters(kernel.counters, dump.counters)
   const objects: Objects = { destinations: new Map(), locals: new Map() }
   for (const service of dump.services) kernel.services.set(service.key, loadService(service, objects))
   kernel.servicesChanged()

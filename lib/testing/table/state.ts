@@ -1,6 +1,7 @@
 /** Everything a fake kernel holds. */
 
 import type { ConnectionObject, TemplateObject } from '../objects/connection-objects'
+import { KernelCounters } from '../objects/kernel-counters'
 import type { DialectFacts } from '../objects/kernel-numbers'
 import { FACTS } from '../objects/kernel-numbers'
 import { Host } from '../objects/machine'
@@ -32,6 +33,7 @@ export class KernelState {
   readonly localTuples = new Set<string>()
   timeouts: { tcp: number; tcpFin: number; udp: number }
   daemons: DaemonObject[] = []
+  counters: KernelCounters
   reserveCore: number
   /** The module ip_vs is there. */
   loaded = true
@@ -45,6 +47,7 @@ export class KernelState {
     this.facts = FACTS[options.dialect]
     this.host = new Host(options.addresses, options.routes, options.interfaces, this.facts.fullnat)
     this.timeouts = { ...this.facts.timeouts }
+    this.counters = new KernelCounters(options.cpus)
     this.reserveCore = options.reserveCore
     this.seed = options.seed
   }
@@ -78,6 +81,7 @@ export class KernelState {
     this.localTuples.clear()
     this.trash.clear()
     this.daemons = []
+    this.counters = new KernelCounters(this.options.cpus)
     this.timeouts = { ...this.facts.timeouts }
   }
 

@@ -39,7 +39,10 @@ function dueUntil(kernel: KernelState, until: number): Due[] {
 function estimateBetween(kernel: KernelState, from: number, until: number): void {
   if (kernel.facts.fullnat) return
   let ticks = Math.floor(until / ESTIMATION_PERIOD) - Math.floor(from / ESTIMATION_PERIOD)
-  const all: { estimator: Estimator; stats: Counters }[] = []
+  const { counters } = kernel
+  const all: { estimator: Estimator; stats: Counters }[] = [
+    { estimator: counters.estimator, stats: counters.total },
+  ]
   for (const service of kernel.services.values())
     all.push(service, ...Array.from(service.destinations.values()))
   let moving = all

@@ -159,6 +159,7 @@ export function arrive(kernel: KernelState, arrival: Arrival): ConnectionObject 
   link(kernel, connection)
   service.stats.connections += BigInt(1)
   destination.stats.connections += BigInt(1)
+  kernel.counters.count(cpu, { connections: BigInt(1) })
   setState(kernel, connection, connection.state)
   // ip_vs_core.c: such a connection is for the one packet, and in no table.
   if ((service.flags & SERVICE_FLAGS.onePacket) !== 0 && protocol === PROTOCOLS.udp)

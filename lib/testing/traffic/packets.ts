@@ -3,6 +3,7 @@
 import { invalidValue } from '../../errors/argument-errors'
 import type { ConnectionObject } from '../objects/connection-objects'
 import type { Counters } from '../objects/counters'
+import { addCounters } from '../objects/counters'
 import type { DestinationObject, ServiceObject } from '../objects/table-objects'
 import type { KernelState } from '../table/state'
 import { touch } from './connections'
@@ -35,18 +36,16 @@ function checkedCounts(counts: TrafficCounts): Partial<Counters> {
   return checked
 }
 
-function count(stats: Counters, counts: Partial<Counters>): void {
-  for (const name of NAMES) stats[name] += counts[name] ?? BigInt(0)
-}
-
 export function destinationTraffic(
+  kernel: KernelState,
   service: ServiceObject,
   destination: DestinationObject,
   counts: TrafficCounts,
 ): void {
   const checked = checkedCounts(counts)
-  count(service.stats, checked)
-  count(destination.stats, checked)
+  addCounters(service.stats, checked)
+  addCounters(destination.stats, checked)
+  kernel.counters.count(0, checked)
 }
 
 /** Each packet starts the timer over; those for a removed destination are dropped (ip_vs_core.c:ip_vs_in). */
@@ -59,8 +58,9 @@ export function connectionTraffic(
   const { destination } = connection
   if (connection.state === 'expired' || !destination.available) return false
   const service = kernel.services.get(destination.owner)
-  count(destination.stats, checked)
-  if (service) count(service.stats, checked)
+  addCounters(destination.stats, checked)
+  if (service) addCounters(service.stats, checked)
+  kernel.counters.count(connection.cpu, checked)
   touch(kernel, connection)
   return true
 }

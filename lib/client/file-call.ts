@@ -1,0 +1,41 @@
+/** Calls that read files of the kernel: they need no trip, and do not wait behind others. */
+
+import type { KernelFileName, KernelFiles } from '../border/transport'
+import type { CallLimits } from '../dispatch/call-deadlines'
+import { withinLimits } from '../dispatch/within-limits'
+import { IpvsErrorCodes, ownError } from '../errors/ipvs-error'
+import type { Capabilities } from '../kernel/capabilities'
+import { fileProblem, PROC_NET } from '../kernel/file-error'
+import type { TextSource } from '../procfs/lines'
+import { readKernelText } from './kernel-text'
+
+export interface FileCall {
+  readonly files: KernelFiles
+  /** `timeout` is how long the kernel may be silent: each read may take as long. */
+  readonly limits: CallLimits
+  readonly operation: string
+  readonly capabilities: Capabilities
+  closed(): boolean
+}
+
+/**
+ * What `parse` makes of a file. Rejects with ERR_IPVS_UNSUPPORTED where this kernel has no such file, with
+ * ERR_IPVS_MALFORMED_FILE, ERR_IPVS_TIMEOUT, ABORT_ERR, ERR_IPVS_CLOSED, or with what the kernel said.
+ */
+export async function readKernelFile<T>(
+  call: FileCall,
+  name: KernelFileName,
+  parse: (text: string, source: TextSource) => T,
+): Promise<T> {
+  const { files, limits, operation } = call
+  const { dialect } = call.capabilities
+  const path = `${PROC_NET}/${name}`
+  if (call.closed()) throw ownError(IpvsErrorCodes.CLOSED, { operation })
+  let text: string
+  try {
+    text = await readKernelText(files, name, (read) => withinLimits(read, limits, operation))
+  } catch (error) {
+    throw fileProblem(error, { operation, dialect, access: 'read', path })
+  }
+  return parse(text, { file: path, operation })
+}
