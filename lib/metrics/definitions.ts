@@ -72,9 +72,11 @@ export const CLIENT_KERNEL_TIME = define('histogram', 'client')(
   'How long trips to the kernel took.',
 )
 
+const sentence = (text: string): string => `${text.charAt(0).toUpperCase()}${text.slice(1)}.`
+
 /** A row of /proc/net/ip_vs_ext_stats. `name` is fit for one; `meaning` is what the library says of the row. */
 export const extendedFamily = (name: string, meaning: string | undefined): FamilyDefinition =>
-  counter(`ipvs_ext_${name}_total`, meaning ?? `Row ${name} of /proc/net/ip_vs_ext_stats.`)
+  counter(`ipvs_ext_${name}_total`, sentence(meaning ?? `row ${name} of /proc/net/ip_vs_ext_stats`))
 
 /** HELP texts as node_exporter has them (collector/ipvs_linux.go). */
 export const NODE_TOTALS = [

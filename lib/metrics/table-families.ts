@@ -64,5 +64,9 @@ export function tableFamilies(snapshot: Snapshot, options: CheckedOptions): Fami
       }
     }
   }
-  return [services, destinations, locals].reduce<Family[]>((all, rows) => all.concat(rows.toFamilies()), [])
+  return [
+    ...(wanted('services') ? services.toFamilies() : []),
+    ...(wanted('destinations') ? destinations.toFamilies() : []),
+    ...(wanted('localAddresses') ? locals.toFamilies() : []),
+  ]
 }
