@@ -6,6 +6,7 @@
 // in the memory of this process, for a look at the output: mainline, fullnat-v2 or fullnat-v3.
 import { once } from 'node:events'
 import { createServer } from 'node:http'
+import { pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
 import { Ipvs } from 'ipvs-fullnat'
 import { collect, contentType } from 'ipvs-fullnat/metrics'
@@ -52,6 +53,11 @@ async function answer(request, response, context) {
   }
 }
 
+/** An HTTP server of what `ipvs` shows. */
+export function createExporter(ipvs, { compat } = {}) {
+  return createServer((request, response) => answer(request, response, { ipvs, compat }))
+}
+
 /** A table to look at: two services with traffic. */
 async function openFake(dialect) {
   const { FakeKernel } = await import('ipvs-fullnat/testing')
@@ -91,7 +97,7 @@ async function main() {
   try {
     // Says now what is wrong with --compat, and not to Prometheus.
     await collect(ipvs, { compat })
-    const server = createServer((request, response) => answer(request, response, { ipvs, compat }))
+    const server = createExporter(ipvs, { compat })
     server.listen(port, address)
     await once(server, 'listening')
     const host = address.includes(':') ? `[${address}]` : address
@@ -112,7 +118,9 @@ async function main() {
   }
 }
 
-main().catch((error) => {
-  console.error(explain(error))
-  process.exitCode = 1
-})
+if (import.meta.url === pathToFileURL(process.argv[1]).href) {
+  main().catch((error) => {
+    console.error(explain(error))
+    process.exitCode = 1
+  })
+}

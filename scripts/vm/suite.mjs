@@ -3,6 +3,7 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { bootJob } from './boot-job.mjs'
+import { metricsResults } from './metrics-results.mjs'
 import { oldestNode } from './nodes.mjs'
 import { addResults, cycleResults, guestResults, noResults, releaseOf, vitestResults } from './results.mjs'
 
@@ -10,7 +11,7 @@ const config = 'test/vm/vitest.config.mjs'
 const cycle = 'test/vm/cycle-node10.cjs'
 const smpFolder = 'test/vm/smp'
 const manyCpus = 4
-const differing = ['contract', 'contract-sockopt', 'contract-open', 'differential', 'resize']
+const differing = ['contract', 'contract-sockopt', 'contract-open', 'differential', 'metrics', 'resize']
 const differingFiles = differing.map((name) => `test/vm/${name}.test.ts`)
 /** Sequences per interface; the usual kernels have as many as the test says. */
 const fewSequences = { IPVS_DIFFERENTIAL_RUNS: '6' }
@@ -97,6 +98,7 @@ export async function testKernel(kernel, options) {
     if (ended.status === 'exit' || existsSync(join(ended.outDir, 'vitest.json'))) {
       if (vitest) addResults(results, vitestResults(ended.outDir))
       if (withCycle) addResults(results, cycleResults(ended.outDir))
+      addResults(results, await metricsResults(ended.outDir))
     }
     sum.release ??= releaseOf(ended)
     sum.seconds += ended.seconds
