@@ -65,7 +65,7 @@ export class Consumer {
       cwd: this.folder,
       env: cleanEnvironment(),
       encoding: 'utf8',
-      timeout: 30_000,
+      timeout: 300_000,
     })
     return { status, stdout, stderr }
   }
