@@ -13,12 +13,17 @@ import { withinLimits } from '../dispatch/within-limits'
 import { invalidType } from '../errors/argument-errors'
 import { ownError } from '../errors/ipvs-error'
 import { openNativeTransport } from '../host/native-transport'
-import { checkBoolean, checkCallOptions, checkProperties, PropertyNames } from '../input'
+import { checkCallOptions } from '../input'
 import type { Capabilities } from '../kernel/capabilities'
 import { admissionsOf } from '../kernel/machine-rules'
 import type { ClientActivity } from '../model/activity'
 import type { CallOptions, Dialect } from '../model/call-types'
-import type { ExtendedStatistics, TrafficStatistics } from '../model/observed'
+import type {
+  ApplicationHelper,
+  ExtendedStatistics,
+  KernelStatus,
+  TrafficStatistics,
+} from '../model/observed'
 import type { Info, ServiceKey, Snapshot } from '../model/types'
 import type { Batch, BatchOutcome } from './batch'
 import { BatchRun } from './batch'
@@ -31,22 +36,16 @@ import type { NormalizedOpenOptions, OpenOptions } from './open-options'
 import { checkOpenOptions } from './open-options'
 import type { Context, Runner } from './operation'
 import { Services } from './services'
-import { readExtendedStatistics, readTrafficStatistics } from './statistics'
+import type { SnapshotOptions } from './snapshot'
+import { readSnapshot } from './snapshot'
+import {
+  readApplicationHelpers,
+  readExtendedStatistics,
+  readKernelStatus,
+  readTrafficStatistics,
+} from './statistics'
 import { TimeoutMethods } from './timeouts'
-import { flushTable, readInfo, snapshotIdentity, takeSnapshot, zeroCounters } from './whole-table'
-
-const SNAPSHOT_OPTIONS = new PropertyNames(['consistent', 'signal', 'timeout'])
-
-export interface SnapshotOptions extends CallOptions {
-  /**
-   * Read until two snapshots in a row have the same services, destinations and local addresses: a dump that is read
-   * while others write can miss an entry (ip_vs_ctl.c:ip_vs_genl_dump_services resumes by position). Default false.
-   */
-  readonly consistent?: boolean | undefined
-}
-
-/** Snapshots that are compared before `consistent` is given up. */
-const CONSISTENT_TRIES = 10
+import { flushTable, readInfo, takeSnapshot, zeroCounters } from './whole-table'
 
 /**
  * A connection to the IPVS of a kernel. Calls are executed in the order in which they were made; those of one tick
@@ -142,14 +141,34 @@ export class Ipvs {
     return this.run(() => readInfo(), options)
   }
 
-  /** What the kernel has forwarded, whatever for: docs/statistics.md. */
+  /**
+   * What the kernel has forwarded in all (/proc/net/ip_vs_stats, on mainline ip_vs_stats_percpu besides). It is more than the
+   * services that are there add up to, and on mainline `total` is up to 2 seconds behind: docs/statistics.md. Rejects with
+   * `ERR_IPVS_UNSUPPORTED` where /proc is hidden, with `ERR_IPVS_MALFORMED_FILE` where a line cannot be read.
+   */
   stats(options?: CallOptions): Promise<TrafficStatistics> {
     return this.readFiles('stats', readTrafficStatistics, options)
   }
 
-  /** What FULLNAT kernels count beside it. */
+  /**
+   * What FULLNAT kernels count beside it, for each row what it means and what to do (/proc/net/ip_vs_ext_stats). Rejects with
+   * `ERR_IPVS_UNSUPPORTED` on mainline, before anything is read (`capabilities.extendedStats`), else as `stats`.
+   */
   extendedStats(options?: CallOptions): Promise<ExtendedStatistics> {
     return this.readFiles('extendedStats', readExtendedStatistics, options)
+  }
+
+  /** The application helpers that are registered, `ftp` for instance (/proc/net/ip_vs_app). Rejects as `stats`. */
+  applicationHelpers(options?: CallOptions): Promise<ApplicationHelper[]> {
+    return this.readFiles('applicationHelpers', readApplicationHelpers, options)
+  }
+
+  /**
+   * How full the tables of the kernel are (/proc/net/ip_vs_status, Linux 7.2 for instance). It walks both tables, and wants
+   * root. Rejects with `ERR_IPVS_UNSUPPORTED` where the kernel has no such file, else as `stats`.
+   */
+  status(options?: CallOptions): Promise<KernelStatus> {
+    return this.readFiles('status', readKernelStatus, options)
   }
 
   /**
@@ -167,21 +186,7 @@ export class Ipvs {
 
   /** Services, destinations and local addresses, in one trip. */
   async snapshot(options?: SnapshotOptions): Promise<Snapshot> {
-    const { consistent, signal, timeout } =
-      options === undefined
-        ? ({} as SnapshotOptions)
-        : (checkProperties(options, 'options', SNAPSHOT_OPTIONS) as SnapshotOptions)
-    if (consistent !== undefined) checkBoolean(consistent, 'options.consistent')
-    const call = { signal, timeout }
-    let services = await this.run((context) => takeSnapshot(context), call)
-    if (consistent !== true) return { services, consistent: undefined }
-    for (let i = 1; i < CONSISTENT_TRIES; i++) {
-      const again = await this.run((context) => takeSnapshot(context), call)
-      const same = snapshotIdentity(services) === snapshotIdentity(again)
-      services = again
-      if (same) return { services, consistent: true }
-    }
-    return { services, consistent: false }
+    return readSnapshot((call) => this.run((context) => takeSnapshot(context), call), options)
   }
 
   /**

@@ -10,16 +10,18 @@ type Wait = <T>(step: () => Promise<T>) => Promise<T>
 
 const asLongAsItTakes: Wait = (step) => step()
 
-/** A file that is open when nobody waits any more is closed. */
+/** A file that nobody waits for any more is closed, whether it is open by then or later. */
 function openWithin(files: KernelFiles, name: KernelFileName, wait: Wait): Promise<KernelFile> {
-  let waiting = true
+  let file: KernelFile | undefined
+  let givenUp = false
   const open = async () => {
-    const file = await files.open(name)
-    if (!waiting) file.close()
+    file = await files.open(name)
+    if (givenUp) file.close()
     return file
   }
   return wait(open).catch((error) => {
-    waiting = false
+    givenUp = true
+    file?.close()
     throw error
   })
 }

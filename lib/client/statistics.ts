@@ -2,10 +2,18 @@
 
 import { extendedCounterFacts } from '../kernel/extended-counters'
 import type { FileError } from '../kernel/file-error'
-import { ruleExtendedStats } from '../kernel/file-rules'
-import type { ExtendedCounter, ExtendedStatistics, TrafficStatistics } from '../model/observed'
+import { ruleExtendedStats, ruleStatus } from '../kernel/file-rules'
+import type {
+  ApplicationHelper,
+  ExtendedCounter,
+  ExtendedStatistics,
+  KernelStatus,
+  TrafficStatistics,
+} from '../model/observed'
+import { parseApplicationHelpers } from '../procfs/application-helpers'
 import type { ExtendedRow, ExtendedRows } from '../procfs/extended-statistics'
 import { parseExtendedStatistics } from '../procfs/extended-statistics'
+import { parseKernelStatus } from '../procfs/kernel-status'
 import { parseCpuStatistics, parseTrafficStatistics } from '../procfs/traffic-statistics'
 import type { FileCall } from './file-call'
 import { readKernelFile } from './file-call'
@@ -18,7 +26,8 @@ export async function readTrafficStatistics(call: FileCall): Promise<TrafficStat
   const statistics = await readKernelFile(call, 'ip_vs_stats', parseTrafficStatistics)
   if (statistics.cpus.length > 0) return statistics
   try {
-    return { ...statistics, cpus: await readKernelFile(call, 'ip_vs_stats_percpu', parseCpuStatistics) }
+    const { cpus } = await readKernelFile(call, 'ip_vs_stats_percpu', parseCpuStatistics)
+    return { ...statistics, cpus }
   } catch (error) {
     // Linux before 2.6.39 has no such file.
     if (isAbsent(error)) return statistics
@@ -56,4 +65,12 @@ export async function readExtendedStatistics(call: FileCall): Promise<ExtendedSt
     'ip_vs_ext_stats',
     (text, source) => new ExtendedCounters(parseExtendedStatistics(text, source)),
   )
+}
+
+export const readApplicationHelpers = (call: FileCall): Promise<ApplicationHelper[]> =>
+  readKernelFile(call, 'ip_vs_app', parseApplicationHelpers)
+
+export async function readKernelStatus(call: FileCall): Promise<KernelStatus> {
+  ruleStatus(call.capabilities, call.operation)
+  return readKernelFile(call, 'ip_vs_status', parseKernelStatus)
 }

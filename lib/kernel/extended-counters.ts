@@ -208,13 +208,13 @@ export const EXTENDED_COUNTERS: Table = {
   rst_in_syn_sent: {
     group: 'reset',
     meaning:
-      'RSTs that the director sent to a destination for a connection that expired before the SYN was answered',
+      'RSTs that the director sent to a destination for a connection of the SYN proxy that expired before the destination answered',
     advice: NO_REAL_SERVER,
   },
   rst_out_syn_sent: {
     group: 'reset',
     meaning:
-      'RSTs that the director sent to a client for a connection that expired before the destination answered',
+      'RSTs that the director sent to a client for a connection of the SYN proxy that expired before the destination answered',
     advice: NO_REAL_SERVER,
   },
   rst_in_established: {
@@ -239,7 +239,8 @@ export const EXTENDED_COUNTERS: Table = {
   lro_reject: {
     group: 'xmit',
     meaning: 'packets that the receiving device had merged in a way that cannot be sent on (LRO)',
-    advice: 'Turn LRO off on the devices of the director (ethtool -K DEVICE lro off): such packets are lost.',
+    advice:
+      'Turn LRO off on the devices of the director (ethtool -K DEVICE lro off): those that must not be fragmented are lost.',
   },
   // ip_vs_xmit.c, each way to send, "MTU checking"
   xmit_unexpected_mtu: {

@@ -123,3 +123,44 @@ export interface ApplicationHelper {
   readonly uses: number
   readonly name: string
 }
+
+/** A hash table of the kernel. */
+export interface HashTableStatus {
+  /** 0: there is no table yet. */
+  readonly buckets: number
+  /** `buckets` is 2 to this power. */
+  readonly bits: number
+  /** The table grows and shrinks so that there are 2 to this power entries for each bucket (sysctls `conn_lfactor`, `svc_lfactor`). */
+  readonly loadFactor: number
+  /** Undefined where the kernel did not count: nothing is in the table, or it was changing all the time. */
+  readonly emptyBuckets: number | undefined
+  /**
+   * Buckets by the length of their chain, shortest first; lengths without a bucket are left out. 7 stands for 7 and more.
+   * Connections are in their table twice, by what the client sends and by what the destination answers.
+   */
+  readonly chains: readonly { readonly length: number; readonly buckets: number }[]
+}
+
+/** A line that this library does not know, as it is. */
+export interface StatusLine {
+  readonly name: string
+  readonly value: string
+}
+
+/** /proc/net/ip_vs_status of newer mainline kernels: how full the tables are. */
+export interface KernelStatus {
+  readonly connections: number
+  readonly connectionTable: HashTableStatus
+  readonly services: number
+  readonly serviceTable: HashTableStatus
+  /** Of the threads that compute rates (ip_vs_est.c). */
+  readonly estimation: {
+    readonly threads: number
+    readonly threadsMax: number
+    /** Estimators that a thread visits in one go at most. */
+    readonly chainLength: number
+    /** Estimators that one thread can have. */
+    readonly perThread: number
+  }
+  readonly other: readonly StatusLine[]
+}

@@ -29,9 +29,9 @@ export interface ExtendedRows {
   readonly rows: readonly ExtendedRow[]
 }
 
-const CAPTION = /^ {34}((?:CPU\d+ {7})+)$/
+const CAPTION = /^ {34}((?:CPU(?:0|[1-9]\d{0,3}) {7})+)$/
 /** `%10lu ` for each CPU. */
-const ROW = new RegExp(`^${NAME}((?: *\\d{1,20} )+)$`)
+const ROW = new RegExp(`^${NAME}((?: *(?:0|[1-9]\\d{0,19}) )+)$`)
 const UINT64 = BigInt(1) << BigInt(64)
 
 /** Throws `ERR_IPVS_MALFORMED_FILE` where a row has more or fewer numbers than the caption has CPUs. */

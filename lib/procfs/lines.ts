@@ -30,6 +30,11 @@ export class Lines {
     return this.at >= this.lines.length - 1
   }
 
+  /** The line that comes next, undefined where there is no whole one. */
+  peek(): string | undefined {
+    return this.ended ? undefined : this.lines[this.at]
+  }
+
   /** Throws where the text ends instead. */
   next(): string {
     if (this.ended) throw this.malformed(this.at)
@@ -65,7 +70,7 @@ export class Lines {
     const { file, operation } = this.source
     const text = this.lines[index] as string
     const last = index === this.lines.length - 1
-    const what = last ? (text === '' ? 'ends too early' : 'ends within') : 'cannot be read at'
+    const what = last ? (text === '' ? 'ends before' : 'ends within') : 'cannot be read at'
     return ownError('ERR_IPVS_MALFORMED_FILE', {
       operation,
       description: `${file} ${what} line ${index + 1}`,

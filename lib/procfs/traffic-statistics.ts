@@ -8,20 +8,22 @@ import { Lines } from './lines'
 const FULLNAT_CAPTION = /^\t *Total +Incoming +Outgoing +Incoming +Outgoing$/
 const FULLNAT_UNITS = /^\t *Conns\t *Packets\t\t *Packets +Bytes +Bytes$/
 /** Decimal and signed, since `%Ld` prints them (v2, v3 ip_vs_ctl.c:ip_vs_stats_show). */
-const FULLNAT_ROW = /^CPU *(\d+): *(-?\d+) {4} *(-?\d+) {4} *(-?\d+) {4} *(-?\d+) {4} *(-?\d+)$/
+const SIGNED = ' *(0|-?[1-9]\\d{0,18})'
+const FULLNAT_ROW = new RegExp(
+  `^CPU *(0|[1-9]\\d{0,3}):${[SIGNED, SIGNED, SIGNED, SIGNED, SIGNED].join(' {4}')}$`,
+)
 
 const CAPTION = /^ *Total Incoming Outgoing +Incoming +Outgoing$/
 const UNITS = /^ *Conns +Packets +Packets +Bytes +Bytes$/
 const RATE_UNITS = /^ *Conns\/s +Pkts\/s +Pkts\/s +Bytes\/s +Bytes\/s$/
 /** Mainline's are hexadecimal: `%8LX`, and `%8X` up to 4.0 (ip_vs_ctl.c:ip_vs_stats_show). */
-const COUNT = ' *([0-9A-F]{1,16})'
+const COUNT = ' *(0|[1-9A-F][0-9A-F]{0,15})'
 const COUNTS = [COUNT, COUNT, COUNT, COUNT, COUNT].join(' ')
 const ROW = new RegExp(`^${COUNTS}$`)
 const CPU_UNITS = /^CPU +Conns +Packets +Packets +Bytes +Bytes$/
-const CPU_ROW = new RegExp(`^ *([0-9A-F]{1,8}) ${COUNTS}$`)
+const CPU_ROW = new RegExp(`^ *(0|[1-9A-F][0-9A-F]{0,3}) ${COUNTS}$`)
 const SUM_ROW = new RegExp(`^ *~ ${COUNTS}$`)
 
-const unsigned = (text: string): bigint => BigInt.asUintN(64, BigInt(text))
 const hexadecimal = (text: string): bigint => BigInt(`0x${text}`)
 
 /** Five counts of a match, from the group `first` on. */
@@ -63,6 +65,11 @@ function fullnatStatistics(lines: Lines): TrafficStatistics {
   const cpus: CpuTraffic[] = []
   do {
     const row = lines.match(FULLNAT_ROW)
+    const unsigned = (digits: string) => {
+      const count = BigInt(digits)
+      if (BigInt.asIntN(64, count) !== count) lines.refuse()
+      return BigInt.asUintN(64, count)
+    }
     pushCpu(cpus, lines, Number(row[1]), totalsOf(row, 2, unsigned))
   } while (!lines.ended)
   lines.end()
@@ -88,9 +95,10 @@ export function parseTrafficStatistics(text: string, source: TextSource): Traffi
 
 /**
  * /proc/net/ip_vs_stats_percpu (mainline since 2.6.39, ip_vs_ctl.c:ip_vs_stats_percpu_show): a row for each CPU that is
- * possible, its number hexadecimal as well, then what ip_vs_stats says.
+ * possible, its number hexadecimal as well, then total and rates. The CPUs are never set to zero; up to Linux 4.0 the total
+ * of this file is not, either.
  */
-export function parseCpuStatistics(text: string, source: TextSource): CpuTraffic[] {
+export function parseCpuStatistics(text: string, source: TextSource): TrafficStatistics {
   const lines = new Lines(text, source)
   lines.match(CAPTION)
   lines.match(CPU_UNITS)
@@ -100,10 +108,10 @@ export function parseCpuStatistics(text: string, source: TextSource): CpuTraffic
     if (!row) break
     pushCpu(cpus, lines, Number.parseInt(row[1] as string, 16), totalsOf(row, 2, hexadecimal))
   }
-  lines.match(SUM_ROW)
+  const total = totalsOf(lines.match(SUM_ROW), 1, hexadecimal)
   lines.match(/^$/)
   lines.match(RATE_UNITS)
-  lines.match(ROW)
+  const rates = totalsOf(lines.match(ROW), 1, hexadecimal)
   lines.end()
-  return cpus
+  return { total, cpus, rates }
 }

@@ -4,6 +4,7 @@
 import { describe } from 'vitest'
 import { Ipvs } from '../../lib'
 import type { Transport } from '../../lib/border/transport'
+import { readKernelText } from '../../lib/client/kernel-text'
 import { collect } from '../../lib/metrics'
 import type { FakeDialect } from '../../lib/testing'
 import { FakeKernel } from '../../lib/testing'
@@ -46,6 +47,7 @@ async function fakeHarness(
     open: ({ wrap = (inner: Transport) => inner, ...options } = {}) =>
       Ipvs.open({ ...PATIENT, transport: wrap(transport()), ...options }),
     openFull: () => Ipvs.open({ ...PATIENT, transport: kernel.transport() }),
+    readProcNet: (name) => readKernelText(kernel.transport().files, name),
     async reset() {
       await full.flush()
       await full.timeouts.set(timeouts)

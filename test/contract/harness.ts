@@ -2,7 +2,7 @@
 // here names a kernel, so that a fake one runs the same suite.
 
 import { afterAll, beforeAll, beforeEach, expect } from 'vitest'
-import type { Capabilities, Dialect, Ipvs, IpvsError, Transport } from '../../lib'
+import type { Capabilities, Dialect, Ipvs, IpvsError, KernelFileName, Transport } from '../../lib'
 
 export interface HarnessOpenOptions {
   /** Puts something of the test between the library and the kernel. */
@@ -29,6 +29,8 @@ export interface Harness {
   open(options?: HarnessOpenOptions): Promise<Ipvs>
   /** A client over the interface that can do most: tests prepare and look with it. */
   openFull(): Promise<Ipvs>
+  /** What a file of the kernel in /proc/net says; rejects where it has none. */
+  readProcNet(name: KernelFileName): Promise<string>
   /** An empty table, timeouts as they were. */
   reset(): Promise<void>
 }

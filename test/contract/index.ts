@@ -12,6 +12,7 @@ import { heldContract } from './held'
 import { localAddressesContract } from './local-addresses'
 import { orderingContract } from './ordering'
 import { servicesContract } from './services'
+import { statisticsContract } from './statistics'
 import { trapsContract } from './traps'
 
 export function contract(harness: Harness): void {
@@ -30,6 +31,7 @@ export function contract(harness: Harness): void {
   batchContract(harness)
   orderingContract(harness)
   callsContract(harness)
+  statisticsContract(harness)
   heldContract(harness)
   trapsContract(harness)
   badInputContract(harness)

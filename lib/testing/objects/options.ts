@@ -2,7 +2,7 @@
 
 import { invalidValue, outOfRange } from '../../errors/argument-errors'
 import { checkProperties, PropertyNames } from '../../input/properties'
-import { checkInteger, checkName, INT_MAX } from '../../input/values'
+import { checkBoolean, checkInteger, checkName, INT_MAX } from '../../input/values'
 import { AF_INET6, parseAddress } from '../../model/address'
 import type { Dialect } from '../../model/call-types'
 
@@ -39,6 +39,11 @@ export interface FakeKernelOptions {
   readonly chunkSize?: number | undefined
   /** Buckets of the connection table, as `info()` says. Default: as the kernel that the library is tested on. */
   readonly connectionTableSize?: number | undefined
+  /**
+   * A mainline kernel whose tables grow with what is in them: it has /proc/net/ip_vs_status, as that of Linux 7.2. Default
+   * false.
+   */
+  readonly resizableTables?: boolean | undefined
   /** For the scheduler `twos`, the only one that draws lots. Default 1. */
   readonly seed?: number | undefined
 }
@@ -53,6 +58,7 @@ export interface CheckedOptions {
   readonly localPorts: { readonly min: number; readonly max: number; readonly tries: number }
   readonly chunkSize: number | undefined
   readonly connectionTableSize: number | undefined
+  readonly resizableTables: boolean
   readonly seed: number
 }
 
@@ -67,6 +73,7 @@ const OPTIONS = new PropertyNames([
   'localPorts',
   'chunkSize',
   'connectionTableSize',
+  'resizableTables',
   'seed',
 ])
 const LOCAL_PORTS = new PropertyNames(['min', 'max', 'tries'])
@@ -126,6 +133,7 @@ export function checkKernelOptions(value: unknown): CheckedOptions {
     localPorts,
     chunkSize: optional('chunkSize'),
     connectionTableSize: optional('connectionTableSize'),
+    resizableTables: checkBoolean(properties.resizableTables ?? false, 'options.resizableTables'),
     seed: integer('seed', 1, 0, INT_MAX),
   }
 }

@@ -4,16 +4,21 @@ import type { KernelFile, KernelFileName } from '../../border/transport'
 import { ERRNO } from '../../kernel/errno'
 import { fileError, PROC_NET } from '../../kernel/file-error'
 import type { KernelState } from '../table/state'
+import { appText } from './app'
 import { extStatsText } from './ext-stats'
+import { rulesText } from './rules'
+import { statusText } from './status'
 import { cpuStatsText, trafficStatsText } from './traffic-stats'
 
 type Writer = (kernel: KernelState) => string
 
 /** The files that this kernel has. */
-function writersOf({ facts }: KernelState): Partial<Record<KernelFileName, Writer>> {
-  return facts.fullnat
-    ? { ip_vs_stats: trafficStatsText, ip_vs_ext_stats: extStatsText }
-    : { ip_vs_stats: trafficStatsText, ip_vs_stats_percpu: cpuStatsText }
+function writersOf({ facts, options }: KernelState): Partial<Record<KernelFileName, Writer>> {
+  const common = { ip_vs_stats: trafficStatsText, ip_vs_app: appText }
+  if (facts.perCpu) return { ...common, ip_vs_ext_stats: extStatsText }
+  if (facts.fullnat) return { ...common, ip_vs: rulesText, ip_vs_ext_stats: extStatsText }
+  const status = options.resizableTables ? { ip_vs_status: statusText } : {}
+  return { ...common, ...status, ip_vs: rulesText, ip_vs_stats_percpu: cpuStatsText }
 }
 
 /** What one read gives (fs/seq_file.c:seq_read). */

@@ -6,6 +6,7 @@ import { ESTIMATION_PERIOD, estimate } from '../objects/estimator'
 import { purgeTrash } from '../table/destinations'
 import type { KernelState } from '../table/state'
 import { release } from './connections'
+import { countExpiry } from './extended-events'
 import { dropTemplate } from './persistence'
 
 /** Milliseconds after which a template that still controls connections is looked at again (ip_vs_conn_expire). */
@@ -21,7 +22,13 @@ function dueUntil(kernel: KernelState, until: number): Due[] {
   const due: Due[] = []
   for (const connection of kernel.connections.values()) {
     if (connection.expires <= until) {
-      due.push({ at: connection.expires, expire: () => release(kernel, connection) })
+      due.push({
+        at: connection.expires,
+        expire: () => {
+          countExpiry(kernel, connection)
+          release(kernel, connection)
+        },
+      })
     }
   }
   for (const template of kernel.templates.values()) {

@@ -12,6 +12,7 @@ import type {
 import { addressId, cellOf } from '../objects/table-objects'
 import type { KernelState } from '../table/state'
 import { hold, letGo } from './binding'
+import { countArrival, countRefusal, countReuse } from './extended-events'
 import { localTuple, takeLocal } from './local-ports'
 import { chooseByTemplate } from './persistence'
 
@@ -113,11 +114,20 @@ function reuse(kernel: KernelState, arrival: Arrival): ConnectionObject | undefi
   return found
 }
 
-/** The first packet of a connection: ip_vs_core.c:ip_vs_schedule and ip_vs_sched_persist, ip_vs_conn.c:ip_vs_conn_new. */
+/** The first packet of a connection. */
 export function arrive(kernel: KernelState, arrival: Arrival): ConnectionObject | Refusal {
+  const found = schedule(kernel, arrival)
+  if ('kind' in found) countRefusal(kernel, arrival, found)
+  return found
+}
+
+/** ip_vs_core.c:ip_vs_schedule and ip_vs_sched_persist, ip_vs_conn.c:ip_vs_conn_new. */
+function schedule(kernel: KernelState, arrival: Arrival): ConnectionObject | Refusal {
   const { service, protocol, client, virtual, cpu } = arrival
   const known = reuse(kernel, arrival)
+  countArrival(kernel, arrival)
   if (known) {
+    countReuse(kernel, arrival, known)
     if (protocol !== PROTOCOLS.udp && known.state !== 'established') setState(kernel, known, 'syn-received')
     else touch(kernel, known)
     return known

@@ -64,6 +64,7 @@ export async function kernelHarness(kind: TransportKind): Promise<Harness> {
     interface: INTERFACE,
     open: (options) => open(kind, options),
     openFull: () => open('netlink'),
+    readProcNet: async (name) => readFileSync(`/proc/net/${name}`, 'utf8'),
     async reset() {
       // An open client does not keep the process alive.
       keeper ??= await open('netlink')

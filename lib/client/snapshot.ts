@@ -1,0 +1,41 @@
+/** Everything that the kernel holds, as it was at one time. */
+
+import { checkBoolean, checkProperties, PropertyNames } from '../input'
+import type { CallOptions } from '../model/call-types'
+import type { Snapshot, SnapshotService } from '../model/types'
+import { snapshotIdentity } from './whole-table'
+
+const SNAPSHOT_OPTIONS = new PropertyNames(['consistent', 'signal', 'timeout'])
+
+export interface SnapshotOptions extends CallOptions {
+  /**
+   * Read until two snapshots in a row have the same services, destinations and local addresses: a dump that is read
+   * while others write can miss an entry (ip_vs_ctl.c:ip_vs_genl_dump_services resumes by position). Default false.
+   */
+  readonly consistent?: boolean | undefined
+}
+
+/** Snapshots that are compared before `consistent` is given up. */
+const CONSISTENT_TRIES = 10
+
+/** `take` is one trip. */
+export async function readSnapshot(
+  take: (call: CallOptions) => Promise<SnapshotService[]>,
+  options: SnapshotOptions | undefined,
+): Promise<Snapshot> {
+  const { consistent, signal, timeout } =
+    options === undefined
+      ? ({} as SnapshotOptions)
+      : (checkProperties(options, 'options', SNAPSHOT_OPTIONS) as SnapshotOptions)
+  if (consistent !== undefined) checkBoolean(consistent, 'options.consistent')
+  const call = { signal, timeout }
+  let services = await take(call)
+  if (consistent !== true) return { services, consistent: undefined }
+  for (let i = 1; i < CONSISTENT_TRIES; i++) {
+    const again = await take(call)
+    const same = snapshotIdentity(services) === snapshotIdentity(again)
+    services = again
+    if (same) return { services, consistent: true }
+  }
+  return { services, consistent: false }
+}
