@@ -14,6 +14,8 @@ import { collect, contentType } from 'ipvs-fullnat/metrics'
 const TEXT = 'text/plain; charset=utf-8'
 /** Milliseconds of Prometheus' patience that stay for the way back. */
 const WAY_BACK = 500
+/** Milliseconds that the first look at a kernel may take. */
+const START_MS = 60_000
 
 /** Prometheus says how many seconds it waits; undefined where it does not. */
 function patience({ headers }) {
@@ -96,7 +98,7 @@ async function main() {
   const ipvs = fake === undefined ? await Ipvs.open() : await openFake(fake)
   try {
     // Says now what is wrong with --compat, and not to Prometheus.
-    await collect(ipvs, { compat })
+    await collect(ipvs, { compat, timeout: START_MS })
     const server = createExporter(ipvs, { compat })
     server.listen(port, address)
     await once(server, 'listening')

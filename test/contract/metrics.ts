@@ -10,6 +10,9 @@ const MARK = { fwmark: 0x1234abcd } as const
 const WEB6 = { protocol: 'tcp', address: '2001:db8::1', port: 443 } as const
 const SCTP = { protocol: 'sctp', address: '192.0.2.1', port: 80 } as const
 
+/** However busy the machine is. */
+export const PATIENT = { timeout: 300_000 } as const
+
 /** Services in every form that this kernel has, with destinations and local addresses. */
 export async function fillTable(ipvs: Ipvs): Promise<void> {
   const { ipv6, sctp, localAddresses } = ipvs.capabilities
@@ -34,7 +37,7 @@ export function metricsContract(harness: Harness, collect: typeof Collect): void
   describe(`metrics over ${harness.name}`, () => {
     it('show the table', async () => {
       await fillTable(world.full)
-      const text = await collect(world.ipvs)
+      const text = await collect(world.ipvs, PATIENT)
       const web = 'protocol=tcp address=192.0.2.1 port=80 family=ipv4'
       const dns = 'protocol=udp address=192.0.2.1 port=53 family=ipv4'
       const mark = `fwmark=${0x1234abcd} family=ipv4`
@@ -67,7 +70,7 @@ export function metricsContract(harness: Harness, collect: typeof Collect): void
     })
 
     it('leave out what this kernel does not have, and nothing else', async () => {
-      const text = await collect(world.ipvs)
+      const text = await collect(world.ipvs, PATIENT)
       expect(valuesOf(text, 'ipvs_up')).toEqual({ '': '1' })
       expect(valuesOf(text, 'ipvs_scrape_error')).toEqual(
         dialect === 'mainline' ? { 'part=extended_statistics code=ERR_IPVS_UNSUPPORTED': '1' } : {},
@@ -82,7 +85,7 @@ export function metricsContract(harness: Harness, collect: typeof Collect): void
 
     it('have the labels of node_exporter', async () => {
       await fillTable(world.full)
-      const text = await collect(world.ipvs, { compat: 'node_exporter', families: [] })
+      const text = await collect(world.ipvs, { ...PATIENT, compat: 'node_exporter', families: [] })
       const row = (local: string, port: number, proto: string, remote: string) =>
         `local_address=${local} local_port=${port} proto=${proto} ${remote}`
       const to = (address: string, port: number) => `remote_address=${address} remote_port=${port}`
@@ -101,7 +104,7 @@ export function metricsContract(harness: Harness, collect: typeof Collect): void
       const ipvs = await harness.open()
       await ipvs.services.list()
       await ipvs.services.remove(WEB).catch(() => {})
-      const text = await collect(ipvs)
+      const text = await collect(ipvs, PATIENT)
       await ipvs.close()
       // What a scrape reads over the socket is two calls, in one trip.
       expect(valuesOf(text, 'ipvs_client_calls_total')).toEqual({ '': '4' })

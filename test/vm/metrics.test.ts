@@ -53,7 +53,7 @@ describe('on this kernel', () => {
     await harness.reset()
     const ipvs = await harness.open()
     await fillTable(ipvs)
-    const text = await metrics.collect(ipvs, { compat: 'node_exporter' })
+    const text = await metrics.collect(ipvs, { ...PATIENT, compat: 'node_exporter' })
     const inProc = weightsInProc(readFileSync(file, 'utf8'))
     await harness.reset()
     await ipvs.close()
@@ -65,9 +65,12 @@ describe('on this kernel', () => {
   it('an empty table and a full one can be scraped', async () => {
     await harness.reset()
     const ipvs = await library.Ipvs.open(PATIENT)
-    keep('empty', await metrics.collect(ipvs, { compat: 'node_exporter' }))
+    keep('empty', await metrics.collect(ipvs, { ...PATIENT, compat: 'node_exporter' }))
     await fillTable(ipvs)
-    keep('full', await metrics.collect(ipvs, { compat: 'node_exporter', name: () => 'the "web"\n\\' }))
+    keep(
+      'full',
+      await metrics.collect(ipvs, { ...PATIENT, compat: 'node_exporter', name: () => 'the "web"\n\\' }),
+    )
     await harness.reset()
     await ipvs.close()
   })
@@ -90,7 +93,9 @@ describe('examples/exporter.mjs', () => {
     const first = (await lines.next()).value as string
     const url = /^serving (\S+) at (http:\/\/127\.0\.0\.1:\d+)\/metrics$/.exec(first)
     expect({ first, dialect: url?.[1] }).toEqual({ first, dialect: harness.dialect })
-    const answer = await fetch(`${url?.[2]}/metrics`)
+    const answer = await fetch(`${url?.[2]}/metrics`, {
+      headers: { 'x-prometheus-scrape-timeout-seconds': '300' },
+    })
     const text = await answer.text()
     expect([answer.status, answer.headers.get('content-type')]).toEqual([200, metrics.contentType])
     const weights = valuesOf(text, 'node_ipvs_backend_weight')

@@ -62,13 +62,20 @@ describe('a scrape of a registry', () => {
   it('is one reading for all families, and a new one each time', async () => {
     const source = sourceOf({ services: [entry(service(WEB))] })
     const registry = new client.Registry()
-    await collector(source, { client, registry, timeout: 777 }).ready
+    let named = 0
+    const name = () => {
+      named++
+      return 'web'
+    }
+    await collector(source, { client, registry, timeout: 777, name }).ready
     source.asked.length = 0
     await registry.metrics()
     const once = ['snapshot 777', 'info 777', 'stats 777', 'extendedStats 777']
     expect(source.asked).toEqual(once)
     await Promise.all([registry.metrics(), registry.getMetricsAsJSON()])
     expect(source.asked).toEqual([...once, ...once])
+    // Samples are made once for both.
+    expect(named).toBe(3)
   })
 
   it('never fails for the kernel: the metrics of others are served', async () => {
