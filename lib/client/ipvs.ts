@@ -31,7 +31,7 @@ import { Daemons } from './daemons'
 import { Destinations } from './destinations'
 import type { FileCall } from './file-call'
 import { LocalAddresses } from './local-addresses'
-import { dialectNumber, identify, transportNumber } from './open-client'
+import { identify, kernelIdentity } from './open-client'
 import type { NormalizedOpenOptions, OpenOptions } from './open-options'
 import { checkOpenOptions } from './open-options'
 import type { Context, Runner } from './operation'
@@ -91,11 +91,7 @@ export class Ipvs {
     this.defaults = { timeout: options.timeout, signal: undefined }
     this.dispatcher = new Dispatcher(transport, {
       // Stays: reopen() takes nothing else.
-      kernel: {
-        dialect: capabilities.dialect,
-        dialectNumber: dialectNumber(capabilities),
-        transportNumber: transportNumber(capabilities),
-      },
+      kernel: kernelIdentity(capabilities),
       admissions: () => admissionsOf(this.capabilities, transport),
       reopen: () => this.reopen(),
     })
@@ -129,10 +125,7 @@ export class Ipvs {
     return this.isClosed
   }
 
-  /**
-   * What this client has done: calls, trips, requests, errors by code, the time of the kernel. Counted always, so it costs
-   * nothing to have; sends nothing, and works on a closed client. `ipvs-fullnat/metrics` makes metrics of it.
-   */
+  /** What this client has done, for `ipvs-fullnat/metrics` for instance. Sends nothing; works on a closed client. */
   activity(): ClientActivity {
     return this.dispatcher.report()
   }
