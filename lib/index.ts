@@ -20,6 +20,7 @@ export type { IpvsErrorCode } from './errors/ipvs-error'
 export { IpvsError, IpvsErrorCodes } from './errors/ipvs-error'
 export type { Capabilities } from './kernel/capabilities'
 export type { SysctlName, SysctlValueOf } from './kernel/sysctls'
+export * from './model/activity'
 export * from './model/call-types'
 export type {
   ConnectionCountBy,

@@ -16,6 +16,7 @@ import { openNativeTransport } from '../host/native-transport'
 import { checkCallOptions } from '../input'
 import type { Capabilities } from '../kernel/capabilities'
 import { admissionsOf } from '../kernel/machine-rules'
+import type { ClientActivity } from '../model/activity'
 import type { CallOptions, Dialect } from '../model/call-types'
 import type {
   ApplicationHelper,
@@ -29,9 +30,10 @@ import { BatchRun } from './batch'
 import { Connections } from './connections'
 import { Daemons } from './daemons'
 import { Destinations } from './destinations'
-import type { FileCall } from './file-call'
+import type { FileClient } from './file-call'
+import { callFiles } from './file-call'
 import { LocalAddresses } from './local-addresses'
-import { dialectNumber, identify, transportNumber } from './open-client'
+import { identify, kernelIdentity } from './open-client'
 import type { NormalizedOpenOptions, OpenOptions } from './open-options'
 import { checkOpenOptions } from './open-options'
 import type { Context, Runner } from './operation'
@@ -65,6 +67,7 @@ export class Ipvs {
   /** Settings of IPVS in /proc/sys: docs/sysctls.md. */
   readonly sysctl: SysctlMethods
   private readonly dispatcher: Dispatcher
+  private readonly fileClient: FileClient
   private readonly defaults: CallLimits
   private context: Context
   private isClosed = false
@@ -96,11 +99,7 @@ export class Ipvs {
     this.defaults = { timeout: options.timeout, signal: undefined }
     this.dispatcher = new Dispatcher(transport, {
       // Stays: reopen() takes nothing else.
-      kernel: {
-        dialect: capabilities.dialect,
-        dialectNumber: dialectNumber(capabilities),
-        transportNumber: transportNumber(capabilities),
-      },
+      kernel: kernelIdentity(capabilities),
       admissions: () => admissionsOf(this.capabilities, transport),
       reopen: () => this.reopen(),
     })
@@ -119,18 +118,14 @@ export class Ipvs {
     this.localAddresses = new LocalAddresses(runner, () => transport.readCpuState())
     this.daemons = new Daemons(runner)
     this.timeouts = new TimeoutMethods(runner)
-    this.connections = new Connections({
-      files: transport.files,
-      capabilities: () => this.capabilities,
-      limits: (call) => this.limits(call),
-      isClosed: () => this.isClosed,
-    })
-    this.sysctl = new SysctlMethods({
+    this.fileClient = {
       transport,
       context: () => this.context,
       limits: (options) => this.limits(options),
       closed: () => this.isClosed,
-    })
+    }
+    this.connections = new Connections(this.fileClient)
+    this.sysctl = new SysctlMethods(this.fileClient)
   }
 
   get dialect(): Dialect {
@@ -146,6 +141,11 @@ export class Ipvs {
     return this.isClosed
   }
 
+  /** What this client has done, for `ipvs-fullnat/metrics` for instance. Sends nothing; works on a closed client. */
+  activity(): ClientActivity {
+    return this.dispatcher.report()
+  }
+
   info(options?: CallOptions): Promise<Info> {
     return this.run(() => readInfo(), options)
   }
@@ -156,7 +156,7 @@ export class Ipvs {
    * `ERR_IPVS_UNSUPPORTED` where /proc is hidden, with `ERR_IPVS_MALFORMED_FILE` where a line cannot be read.
    */
   stats(options?: CallOptions): Promise<TrafficStatistics> {
-    return this.readFiles('stats', readTrafficStatistics, options)
+    return callFiles(this.fileClient, 'stats', readTrafficStatistics, options)
   }
 
   /**
@@ -164,12 +164,12 @@ export class Ipvs {
    * `ERR_IPVS_UNSUPPORTED` on mainline, before anything is read (`capabilities.extendedStats`), else as `stats`.
    */
   extendedStats(options?: CallOptions): Promise<ExtendedStatistics> {
-    return this.readFiles('extendedStats', readExtendedStatistics, options)
+    return callFiles(this.fileClient, 'extendedStats', readExtendedStatistics, options)
   }
 
   /** The application helpers that are registered, `ftp` for instance (/proc/net/ip_vs_app). Rejects as `stats`. */
   applicationHelpers(options?: CallOptions): Promise<ApplicationHelper[]> {
-    return this.readFiles('applicationHelpers', readApplicationHelpers, options)
+    return callFiles(this.fileClient, 'applicationHelpers', readApplicationHelpers, options)
   }
 
   /**
@@ -177,7 +177,7 @@ export class Ipvs {
    * root. Rejects with `ERR_IPVS_UNSUPPORTED` where the kernel has no such file, else as `stats`.
    */
   status(options?: CallOptions): Promise<KernelStatus> {
-    return this.readFiles('status', readKernelStatus, options)
+    return callFiles(this.fileClient, 'status', readKernelStatus, options)
   }
 
   /**
@@ -249,21 +249,6 @@ export class Ipvs {
         const built = build(this.context, a, b)
         if ('fields' in built) this.dispatcher.send(built.fields, limits, resolve, reject)
         else this.dispatcher.submit(built, limits, { resolve, reject })
-      }),
-    )
-  }
-
-  private readFiles<T>(
-    operation: string,
-    read: (call: FileCall) => Promise<T>,
-    options: CallOptions | undefined,
-  ): Promise<T> {
-    return withCallerStack(
-      new Promise((resolve) => {
-        const limits = this.limits(options)
-        const { files } = this.transport
-        const { capabilities } = this
-        resolve(read({ files, limits, operation, capabilities, closed: () => this.isClosed }))
       }),
     )
   }

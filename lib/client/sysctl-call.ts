@@ -1,6 +1,6 @@
 /** What a call of `ipvs.sysctl` does with the files of the kernel. */
 
-import type { KernelFiles, Transport } from '../border/transport'
+import type { KernelFiles } from '../border/transport'
 import type { CallLimits } from '../dispatch/call-deadlines'
 import { withinLimits } from '../dispatch/within-limits'
 import { outOfRange } from '../errors/argument-errors'
@@ -11,18 +11,10 @@ import type { FileError } from '../kernel/file-error'
 import { fileProblem, PROC_SYSCTL } from '../kernel/file-error'
 import { SYSCTLS, sysctlAvailability, sysctlFacts } from '../kernel/sysctls'
 import { formatSysctl, keepsSysctl, parseSysctl } from '../kernel/sysctls/values'
-import type { CallOptions } from '../model/call-types'
 import type { LocalPortRange, SysctlValue } from '../model/sysctls'
+import type { FileClient } from './file-call'
 import type { Context } from './operation'
 import type { Turns } from './turns'
-
-/** What the methods need of the client. */
-export interface SysctlClient {
-  readonly transport: Pick<Transport, 'files' | 'readCpuState'>
-  context(): Context
-  limits(options: CallOptions | undefined): CallLimits
-  closed(): boolean
-}
 
 /** What an errno of a write says of the value (kernel/sysctl.c; lib/bitmap.c:bitmap_parselist). */
 const VALUE_ERRORS: readonly (string | undefined)[] = ['EINVAL', 'ERANGE', 'EOVERFLOW']
@@ -40,7 +32,7 @@ export class SysctlCall {
   private sent = false
 
   constructor(
-    private readonly client: SysctlClient,
+    private readonly client: FileClient,
     readonly operation: string,
     readonly limits: CallLimits,
     readonly context: Context,

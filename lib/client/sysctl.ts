@@ -14,7 +14,7 @@ import type { SysctlFacts } from '../kernel/sysctls/facts'
 import { checkSysctl, localPortSteps, withoutEffect } from '../kernel/sysctls/values'
 import type { CallOptions } from '../model/call-types'
 import type { LocalPortRange, SysctlInfo, SysctlValue } from '../model/sysctls'
-import type { SysctlClient } from './sysctl-call'
+import type { FileClient } from './file-call'
 import { meantSysctl, SysctlCall } from './sysctl-call'
 import { Turns } from './turns'
 
@@ -107,7 +107,7 @@ export class SysctlMethods {
   private readonly writes = new Turns()
 
   /** @internal */
-  constructor(private readonly client: SysctlClient) {}
+  constructor(private readonly client: FileClient) {}
 
   /**
    * Every sysctl that this kernel shows, by name; those that the library does not know have the type `'text'`. Reading needs
