@@ -41,6 +41,14 @@ function shownKind(kind: string, dialect: RulesDialect): string {
   return names.length < 2 ? names.join() : `${names.slice(0, -1).join(', ')} or ${names[names.length - 1]}`
 }
 
+/** About a word that is no option. */
+export function hintAbout({ text }: Word): string | undefined {
+  if (text.startsWith('#')) return 'Comments are lines that begin with #; ipvsadm itself has none.'
+  if (/^\[|^[$>]$|^(?:sudo|\/.*\/ipvsadm)$/.test(text))
+    return 'It looks like a prompt or a shell command: leave it out.'
+  return undefined
+}
+
 /** Undefined where there is no command; what is wrong besides is reported. */
 export function readGiven(
   { options, rest }: Scanned,
@@ -48,12 +56,16 @@ export function readGiven(
   { dialect, complaints }: RuleContext,
 ): Given | undefined {
   const [command, ...others] = options
+  // What could not be told apart may be what is missing.
+  const broken = complaints.failed
   if (!command) {
-    if (complaints.failed) return undefined
-    return complaints.error('no-command', 'there is no option that says what to do', span)
+    if (broken) return undefined
+    const hint = rest[0] && hintAbout(rest[0])
+    return complaints.error('no-command', 'there is no option that says what to do', span, hint)
   }
   const name = command.row.command
   if (name === undefined) {
+    if (broken) return undefined
     const shown = shownOption(command.row)
     const hint = 'Commands are -A, -E, -D, -a, -e, -d and others; ipvsadm wants them first.'
     return complaints.error('no-command', `the first option, ${shown}, is no command`, command.span, hint)
@@ -97,7 +109,7 @@ export function readGiven(
     }
   }
   for (const kind of needs) {
-    if (byKind.has(kind)) continue
+    if (broken || byKind.has(kind)) continue
     complaints.error('missing-option', `${shownCommand} needs ${shownKind(kind, dialect)}`, command.span)
   }
   return { name, command, span, options: byKind, inOrder: others, rest }

@@ -7,7 +7,7 @@ import { readDaemon, readDaemonState, readList, readTimeouts } from './daemon-op
 import { readDestination, readDestinationKey } from './destination-options'
 import { readEndpoint } from './endpoint'
 import type { Given, RuleContext } from './given'
-import { readGiven } from './given'
+import { hintAbout, readGiven } from './given'
 import { OPTION_TABLES, shownOption } from './options'
 import type { GivenOption } from './scan'
 import { scanOptions } from './scan'
@@ -26,10 +26,7 @@ export function readRule(
   const { complaints, dialect } = context
   const scanned = scanOptions(words, OPTION_TABLES[dialect], complaints)
   const given = readGiven(scanned, span, context)
-  if (!given) {
-    if (scanned.options.length === 0) reportRest(scanned.rest, complaints)
-    return undefined
-  }
+  if (!given) return undefined
   const command = build(given, context)
   return complaints.failed ? undefined : command
 }
@@ -37,11 +34,7 @@ export function readRule(
 function reportRest(rest: readonly Word[], complaints: RuleContext['complaints']): void {
   const [first] = rest
   if (!first) return
-  const hints: Readonly<Record<string, string>> = {
-    '#': 'Comments are lines that begin with #; ipvsadm itself has none.',
-    '[': 'It looks like a prompt: leave it out.',
-  }
-  const hint = hints[first.text[0] as string]
+  const hint = hintAbout(first)
   complaints.error('unexpected-argument', `'${first.text}' belongs to no option`, first.span, hint)
 }
 

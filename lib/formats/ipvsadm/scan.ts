@@ -165,12 +165,26 @@ class Scanner {
       if (taken) {
         value = following
         this.next++
+        this.warnOfOption(row, following)
       } else if (row.argument === 'required') {
         this.missing(row, span)
         return
       }
     }
     this.options.push({ row, span, value })
+  }
+
+  private warnOfOption(row: OptionRow, { text, span }: Word): void {
+    const known =
+      text[0] === '-' && (this.table.short.has(text.slice(1)) || this.table.long.has(text.slice(2)))
+    if (!known) return
+    const description = `${text} is taken for the argument of ${shownOption(row)}`
+    this.complaints.warn(
+      'option-as-argument',
+      description,
+      span,
+      'ipvsadm does so: an argument that must be there is whatever follows.',
+    )
   }
 
   private missing(row: OptionRow, span: Span): void {

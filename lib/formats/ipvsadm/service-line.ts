@@ -10,9 +10,12 @@ import type { SourceService } from './rules-source'
 import { FLAG_NAMES } from './service-config'
 import { MOST_SECONDS } from './values'
 
-/** An option with a value; the word `ipvsadm` is dropped from restored rules wherever it stands by itself. */
+/**
+ * An option with a value. The word `ipvsadm` is dropped from restored rules wherever it stands by itself, and one that begins
+ * with a dash looks like an option.
+ */
 export const withValue = (short: string, long: string, value: string): string =>
-  value === 'ipvsadm' || short === '' ? `--${long}=${value}` : `${short} ${value}`
+  value === 'ipvsadm' || value[0] === '-' ? `--${long}=${value}` : `${short} ${value}`
 
 export const endpointText = (address: string, port: number): string =>
   address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`

@@ -59,8 +59,8 @@ function* allMatches(pattern: RegExp, text: string): Generator<RegExpExecArray> 
 
 const CONNECTIONS = /^pro expire state +source +virtual +destination/
 const LOCAL_ADDRESSES = /^VIP:VPORT +TOTAL +SNAT_IP +CONFLICTS +CONNS$/
-const VERSION = /^IP Virtual Server version (\S+) \(size=(\d+)\)$/
-const PROMPT = /^(?:\[.*\][#$]|[\w.@:~/-]*[#$%>])\s|^\s*(?:sudo\s+)?ipvsadm\s/
+const VERSION = /^IP Virtual Server version (\S+)(?: \(size=(\d+)\))?$/
+const PROMPT = /^(?:\[.*\][#$]|[\w.@:~/-]*[#$%]|[\w.@:~/]*>)\s|^\s*(?:sudo\s+)?ipvsadm\s/
 
 type Section =
   | { readonly kind: 'none' }
@@ -133,7 +133,7 @@ class ListingReader {
     const version = VERSION.exec(text)
     if (version) {
       this.found.version = version[1]
-      this.found.connectionTableSize = Number(version[2])
+      this.found.connectionTableSize = version[2] === undefined ? undefined : Number(version[2])
       return true
     }
     const title = readTitle(text)

@@ -59,7 +59,9 @@ export function readServiceRow(
     onePacket: false,
     synproxy: false,
   }
-  const flags = title.established ? readEstablished(others, service, complaints) : others
+  // Alibaba's v3 has the column with --thresholds and --persistent-conn, too, where no title tells it.
+  const untold = title.columns !== 'usual' && /^(?:\d+|UnK\.)$/.test(others[0]?.text ?? '')
+  const flags = title.established || untold ? readEstablished(others, service, complaints) : others
   readFlags(flags, service, scheduler.text, complaints)
   return complaints.failed ? undefined : service
 }
