@@ -144,8 +144,9 @@ export function readDestination(
   const span = (given.options.get('real-server') as GivenOption).value?.span ?? given.span
   const crosses = real.ipv6 !== service.ipv6
   if (crosses && dialect !== 'mainline') {
-    complaints.error('other-family', "the real server is not of the service's address family", span)
-    return undefined
+    // dpvs has it with FULLNAT, for IPv6 in front of IPv4.
+    const code = dialect === 'dpvs' ? 'not-sayable' : 'other-family'
+    return complaints.error(code, "the real server is not of the service's address family", span)
   }
   const config: DestinationConfig = {
     forwarding,

@@ -128,7 +128,7 @@ function buildOther(
 
 /** -z; a port is ignored, as ipvsadm.c does. */
 function readLocalAddress(given: Given, service: GivenService, context: RuleContext): string | undefined {
-  const { complaints } = context
+  const { complaints, dialect } = context
   const word = (given.options.get('laddr') as GivenOption | undefined)?.value
   if (!word) return undefined
   const { key } = service
@@ -139,13 +139,20 @@ function readLocalAddress(given: Given, service: GivenService, context: RuleCont
   }
   const endpoint = readEndpoint(word, 'local address', { ...context, protocol: undefined })
   if (!endpoint) return undefined
+  if (dialect === 'dpvs' && service.ipv6 !== endpoint.ipv6) {
+    return complaints.error(
+      'not-sayable',
+      'local addresses of the other family cannot be said here',
+      word.span,
+    )
+  }
   if (service.ipv6 && !endpoint.ipv6) {
     const description = `ipvsadm -S prints IPv6 local addresses as the IPv4 address that their first four bytes make: ${endpoint.address} is ${firstBytes(endpoint.address)}:…`
     return complaints.error('misprinted-local-address', description, word.span, 'Write the IPv6 address.')
   }
   if (endpoint.port !== undefined)
     complaints.warn('no-effect', 'the port of a local address is ignored', word.span)
-  const { ifname } = { ifname: given.options.get('ifname') }
+  const ifname = given.options.get('ifname')
   if (ifname) complaints.warn('not-sayable', '-F: the interface cannot be said here', ifname.span)
   const normalized = checkServiceKey(key)
   const check = given.name === 'add-local-address' ? checkLocalAddress : checkLocalAddressKey

@@ -317,6 +317,10 @@ describe('what is refused', () => {
     ['dpvs', '-A -q 192.0.2.1:0 -p', 'not-sayable'],
     ['dpvs', '-U -t 192.0.2.1:80 -k 10.0.0.1', 'not-sayable'],
     ['dpvs', '-W', 'not-sayable'],
+    ['dpvs', '-P -t [2001:db8::1]:80 -z 10.1.0.1 -F dpdk0', 'not-sayable'],
+    ['dpvs', '-a -t [2001:db8::1]:80 -r 10.0.0.5:80 -b', 'not-sayable'],
+    ['alibaba-v2', '-P -t [2001:db8::1]:80 -z 10.1.0.1', 'misprinted-local-address'],
+    ['alibaba-v2', '-P -t 192.0.2.1:80 -z 2001:db8::1', 'refused'],
   ])('%s: %s: %s', (dialect, line, code) => {
     expect(codesOf(typed(line, dialect).errors)).toEqual([code])
   })

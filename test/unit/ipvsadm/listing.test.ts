@@ -168,6 +168,11 @@ describe('listings', () => {
       'misprinted-local-address',
       'misprinted-local-address',
     ])
+    expect(parseListing(six, { dialect: 'dpvs' })).toMatchObject({
+      errors: [],
+      localAddresses: [{ total: 2 }, {}],
+    })
+    expect(() => parseListing(six, { dialect: 'linux' as never })).toThrow(/dialect/)
     const mark = (LISTINGS.localAddresses as string).replace('192.0.2.1:80', '0.0.0.0:0')
     expect(codesOf(parseListing(mark).errors)).toEqual(['misprinted-service'])
     const fewer = (LISTINGS.localAddresses as string).replace(/\n.*10\.77\.0\.9 .*/, '')

@@ -3,6 +3,7 @@
 import { canonicalAddress } from '../../../model/address'
 import type { DaemonInfo, Timeouts } from '../../../model/types'
 import type { Complaints } from '../complaints'
+import type { RulesDialect } from '../dialects'
 import type { Word } from '../words'
 import { readEndpointCell, readWhole } from './cells'
 import type { ListedConnection, ListedLocalAddresses } from './types'
@@ -80,6 +81,7 @@ export function readLocalAddressRow(
   row: Word,
   line: number,
   owner: LocalAddresses,
+  dialect: RulesDialect | undefined,
   complaints: Complaints,
 ): void {
   const [address, conflicts, connections] = cells
@@ -92,7 +94,7 @@ export function readLocalAddressRow(
     complaints.error('not-an-address', `'${address.text}' is no address`, address.span)
     return
   }
-  if (owner.address.includes(':') && !canonical.includes(':')) {
+  if (dialect !== 'dpvs' && owner.address.includes(':') && !canonical.includes(':')) {
     const description =
       'ipvsadm prints the first four bytes of an IPv6 local address as an IPv4 one: the rest is lost'
     complaints.error('misprinted-local-address', description, address.span)

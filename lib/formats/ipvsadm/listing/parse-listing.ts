@@ -6,7 +6,8 @@ import { Problems } from '../../text/problems'
 import { readText } from '../../text/read-text'
 import type { SourceText } from '../../text/source-text'
 import { Complaints } from '../complaints'
-import { forEachLine } from '../parse-rules'
+import type { RulesDialect } from '../dialects'
+import { checkDialect, forEachLine } from '../parse-rules'
 import type { Word } from '../words'
 import { wordAt } from '../words'
 import type { LocalAddresses } from './other-rows'
@@ -31,6 +32,11 @@ import type {
 export const MOST_ROWS = 1_000_000
 
 export interface ParseListingOptions {
+  /**
+   * Only `'dpvs'` makes a difference: IPv4 local addresses of an IPv6 service are right there. Default: they are errors, as
+   * Alibaba's ipvsadm prints IPv6 ones so.
+   */
+  readonly dialect?: RulesDialect | undefined
   /** Name of the file, for positions. */
   readonly file?: string | undefined
 }
@@ -84,6 +90,8 @@ class ListingReader {
   private destinations: Destinations | undefined
   private owner: LocalAddresses | undefined
   private lines = 0
+
+  constructor(private readonly dialect: RulesDialect | undefined) {}
 
   /** False where no more is read. */
   line(source: SourceText, start: number, end: number): boolean {
@@ -201,7 +209,7 @@ class ListingReader {
       this.owner = readLocalAddressService(cells, row, line, complaints)
       if (this.owner) (this.found.localAddresses as ListedLocalAddresses[]).push(this.owner)
     } else if (this.owner) {
-      readLocalAddressRow(cells, row, line, this.owner, complaints)
+      readLocalAddressRow(cells, row, line, this.owner, this.dialect, complaints)
     }
   }
 
@@ -227,9 +235,12 @@ class ListingReader {
  * Collects all problems: a row with one is left out, and so are the destinations of a service that is. Throws an
  * `IpvsTextError` where the text cannot be read at all (see `readText`). Limit: 1,000,000 lines (`too-many-rows`).
  */
-export function parseListing(text: string | Uint8Array, { file }: ParseListingOptions = {}): ParsedListing {
+export function parseListing(
+  text: string | Uint8Array,
+  { file, dialect }: ParseListingOptions = {},
+): ParsedListing {
   const source = readText(text, file)
-  const reader = new ListingReader()
+  const reader = new ListingReader(dialect === undefined ? undefined : checkDialect(dialect))
   forEachLine(source.text, (start, end) => reader.line(source, start, end))
   reader.end(source)
   const { errors, warnings, omitted } = reader.problems
