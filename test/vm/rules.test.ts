@@ -4,6 +4,7 @@ import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { afterAll, beforeEach, describe, expect, it } from 'vitest'
 import type { DesiredService, RulesDialect } from '../../lib/formats'
+import { RULES } from '../unit/ipvsadm/golden'
 import { ipvsadm, program } from './net/ipvsadm'
 import { dialectOf, everything, fill, viewOf } from './net/rules-table'
 import { library, PATIENT, project } from './support/library'
@@ -139,6 +140,25 @@ describe.skipIf(!program)(`rules of ${dialect}${without}`, () => {
       expect(back.text.replace(/ (?:-j disable|-V \d+|--conn-timeout \d+)/g, '')).toBe(
         mine.text.replace(/ (?:-j disable|-V \d+)/g, ''),
       )
+    },
+  )
+
+  it.each(['mainline', 'alibaba-v2', 'alibaba-v3', 'dpvs'] as const)(
+    'what %s has saved elsewhere is loaded here, as far as it can be said',
+    async (other: RulesDialect) => {
+      const { state } = formats.parseRules(RULES[other], { dialect: other, nullMeans: 'fullnat' })
+      // dpvs has a scheduler of its own.
+      const services = (state.services ?? []).filter(({ scheduler }) => scheduler !== 'conhash')
+      expect(services.length).toBeGreaterThan(2)
+      const { text } = formats.formatRules({ services }, { dialect })
+      expect(await restore(text)).toBe('')
+      const wanted = formats.parseRules(text, { dialect }).state.services ?? []
+      const silent = { synproxy: true }
+      const plain = (view: object) =>
+        Object.fromEntries(
+          Object.entries(view).map(([key, one]) => [key, { ...one, establishedTimeout: undefined }]),
+        )
+      expect(plain(viewOf(await snapshot(), silent))).toEqual(plain(viewOf(wanted, silent)))
     },
   )
 

@@ -6,7 +6,7 @@ import type { Position } from '../text/source-text'
 import { Complaints } from './complaints'
 import type { RulesDialect } from './dialects'
 import { RULES_DIALECTS } from './dialects'
-import { forEachLine } from './parse-rules'
+import { forEachLine, MOST_RULES } from './parse-rules'
 import { readRule } from './read-rule'
 import type { Word } from './words'
 import { spanOfWords, wordsOfLine } from './words'
@@ -47,22 +47,29 @@ const RESOLVER = { host: () => '192.0.2.1', service: () => 1 } as const
 
 /**
  * `'unsure'` where more than one dialect fits, which is most often so: a table without FULLNAT looks the same in all of them.
- * Throws as `parseRules` does where the text cannot be read.
+ * Throws as `parseRules` does where the text cannot be read, and reads as many rules.
  */
 export function detectDialect(text: string | Uint8Array): DetectedDialect {
   const source = readText(text)
   const marks: DialectMark[] = []
+  // Nobody sees them; in one list, most are only counted.
+  const problems = new Problems()
   let candidates = RULES_DIALECTS
+  let count = 0
   forEachLine(source.text, (start, end) => {
     const words = source.text[start] === '#' ? [] : wordsOfLine(source, start, end)
     if (words.length === 0) return true
+    if (++count > MOST_RULES) return false
     const span = spanOfWords(words)
-    const fits = RULES_DIALECTS.filter((dialect) => {
-      const complaints = new Complaints(new Problems())
-      return readRule(words, span, { dialect, complaints, resolver: RESOLVER, nullMeans: 'fullnat' })
-    })
+    const fits = (dialect: RulesDialect) => {
+      const complaints = new Complaints(problems)
+      return (
+        readRule(words, span, { dialect, complaints, resolver: RESOLVER, nullMeans: 'fullnat' }) !== undefined
+      )
+    }
     const print = PRINTS.find(({ has }) => has(words))
-    const dialects = print?.by ?? fits
+    if (!print && candidates.every(fits)) return true
+    const dialects = print?.by ?? RULES_DIALECTS.filter(fits)
     // A rule that is wrong everywhere tells nothing.
     if (dialects.length === 0) return true
     const left = candidates.filter((dialect) => dialects.includes(dialect))
