@@ -153,9 +153,7 @@ describe('plan and apply', () => {
   it('what fails stops its own service alone, and nothing that worked goes', async () => {
     const { kernel, ipvs } = await open()
     await apply(ipvs, await plan(ipvs, STATE))
-    kernel.fail({ operation: 'destinations.add', destination: '10.9.0.3:8080' } as never, 'ENOMEM', {
-      times: 1,
-    })
+    kernel.fail({ operation: 'destinations.add', destination: at(3) }, 'ENOMEM')
     const other = { protocol: 'tcp', address: '192.0.2.9', port: 80 } as const
     const next = { ...STATE, services: [web({ destinations: [at(3)] }), { ...other, destinations: [at(7)] }] }
     const { outcomes, complete } = await apply(ipvs, await plan(ipvs, next))
