@@ -665,6 +665,37 @@ describe('close', () => {
     expect(transport.operations).toEqual(['info'])
   })
 
+  it('says of what goes on that it was sent, once it has written', async () => {
+    const answer = (onReply: (reply: ArrayBuffer) => void) =>
+      onReply(writeReply({ outcomes: [{ requestIndex: 0, flags: outcomeFlags.sent }] }))
+    const steps: (() => void)[] = []
+    transport.intercept = (_, onReply) =>
+      new Promise((resolve) => {
+        steps.push(() => {
+          answer(onReply)
+          resolve()
+        })
+      })
+    const plan: CallPlan<string> = {
+      operation: 'localAddresses.set',
+      subject: {},
+      lock: { service: 'a', object: '' },
+      request: READ,
+      done: () => new FollowUp([WRITE], () => new FollowUp([LAST], () => 'done'), true),
+    }
+    const call = failure(run(plan))
+    await transport.arrived(1)
+    await new Promise(setImmediate)
+    steps.shift()?.()
+    await transport.arrived(2)
+    await new Promise(setImmediate)
+    const close = dispatcher.close()
+    steps.shift()?.()
+    expect(await call).toMatchObject({ code: 'ERR_IPVS_CLOSED', sent: true })
+    await close
+    expect(transport.operations).toEqual(['serviceGet', 'serviceSet'])
+  })
+
   it('rejects what met a family that is gone', async () => {
     transport.script = () => ({ errno: 2, flags: outcomeFlags.familyChanged })
     transport.hold()
@@ -759,6 +790,17 @@ describe('a family that is gone', () => {
     controller.abort()
     expect(await failure(command)).toMatchObject({ code: 'ABORT_ERR', sent: false })
     expect(dispatcher.pending).toBe(0)
+  })
+
+  it('is looked for on behalf of a write whose read had records', async () => {
+    let writes = 0
+    transport.script = ({ operation }) => {
+      if (operation === 'serviceGet') return { infos: [{ version: 1 }] }
+      return ++writes === 1 ? gone : undefined
+    }
+    const plan = modify({ service: 'a', object: '' })
+    expect(await run(plan)).toBe('written')
+    expect([writes, hooks.reopens]).toEqual([2, 1])
   })
 
   it('takes back what another request of the call was told: it is asked again', async () => {
