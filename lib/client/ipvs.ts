@@ -18,6 +18,7 @@ import type { Capabilities } from '../kernel/capabilities'
 import { admissionsOf } from '../kernel/machine-rules'
 import type { CallOptions, Dialect } from '../model/call-types'
 import type { Info, ServiceKey, Snapshot } from '../model/types'
+import type { WatchEvent, WatchOptions } from '../model/watch-types'
 import type { Batch, BatchOutcome } from './batch'
 import { BatchRun } from './batch'
 import { Daemons } from './daemons'
@@ -29,6 +30,8 @@ import { checkOpenOptions } from './open-options'
 import type { Context, Runner } from './operation'
 import { Services } from './services'
 import { TimeoutMethods } from './timeouts'
+import type { ConnectionCounter } from './watch'
+import { startWatch } from './watch'
 import { flushTable, readInfo, snapshotIdentity, takeSnapshot, zeroCounters } from './whole-table'
 
 const SNAPSHOT_OPTIONS = new PropertyNames(['consistent', 'signal', 'timeout'])
@@ -60,6 +63,8 @@ export class Ipvs {
   private readonly defaults: CallLimits
   private context: Context
   private isClosed = false
+  /** Called when it is closed. */
+  private readonly closing = new Set<() => void>()
 
   /**
    * Needs CAP_NET_ADMIN for everything that follows, reading included. Rejects with `ERR_IPVS_NOT_LOADED`,
@@ -163,6 +168,21 @@ export class Ipvs {
   }
 
   /**
+   * Services, destinations and local addresses again and again, with rates and what has changed: `docs/watch.md`. A poll is
+   * made when an event is asked for and `interval` has passed since the one before: one at a time, and none for a consumer
+   * that is busy. Errors are events, and the polls after them come later and later; what ends the iteration rejects:
+   * `signal` (`ABORT_ERR`), a closed client, `ERR_IPVS_MODULE_CHANGED`, bad options, with `stopOnError` any error. While an
+   * event is waited for the process stays alive.
+   */
+  watch(options: WatchOptions): AsyncIterableIterator<WatchEvent> {
+    // To be `this.connections` as soon as there is one.
+    const { connections } = this as { readonly connections?: ConnectionCounter }
+    const { closing } = this
+    const run: Runner['run'] = (build, call) => this.run(build, call)
+    return startWatch({ run, connections, closing, isClosed: () => this.isClosed }, options)
+  }
+
+  /**
    * Runs what `build` puts into the batch, in order and in as few trips as there can be. Each operation has an outcome
    * of its own; one that fails does not stop those behind it, and the promise rejects only when `build` throws. Nothing
    * was sent then, unless there were more than a thousand operations: every full thousand is under way while `build` goes
@@ -187,6 +207,7 @@ export class Ipvs {
   async close(options?: CallOptions): Promise<void> {
     const { timeout, signal } = checkCallOptions(options)
     this.isClosed = true
+    for (const end of Array.from(this.closing)) end()
     const closed = this.dispatcher.close()
     if (timeout === undefined && signal === undefined) return closed
     return withinLimits(() => closed, { timeout: timeout ?? 0, signal }, 'close')

@@ -1,0 +1,299 @@
+/** The table of services as `watch()` keeps it, from one event to the next. */
+
+import {
+  decodeDestination,
+  decodeDestinationKey,
+  decodeLocalAddress,
+  decodeService,
+  decodeServiceKey,
+} from '../border/decode'
+import { DestinationLayout, LocalAddressLayout, Operation } from '../border/layout.gen'
+import type { RecordSink, Reply } from '../border/reply'
+import { DESTINATION_WORDS, LOCAL_ADDRESS_WORDS, SERVICE_WORDS, sameWords } from '../border/row-words'
+import type { CallPlan } from '../dispatch/call-plan'
+import { now } from '../model/clock'
+import { destinationKeyId, serviceKeyId } from '../model/keys'
+import type {
+  DestinationInfo,
+  LocalAddressInfo,
+  ServiceInfo,
+  Snapshot,
+  SnapshotService,
+  Stats,
+} from '../model/types'
+import type { WatchChange, WatchRates } from '../model/watch-types'
+import { ChangeList } from './changes'
+import type { Context } from './operation'
+import { ComputedRates, Gains } from './rates'
+import type { RowKind } from './watched-rows'
+import { RowList, WatchedRow } from './watched-rows'
+
+function freezeStats(stats: Stats): void {
+  if (stats.rates) Object.freeze(stats.rates)
+  Object.freeze(stats)
+}
+
+const SERVICES: RowKind<ServiceInfo> = {
+  section: 'services',
+  words: SERVICE_WORDS,
+  decode(reply, index) {
+    const service = decodeService(reply, index)
+    freezeStats(service.stats)
+    if (service.persistence) Object.freeze(service.persistence)
+    Object.freeze(service.schedulerFlags)
+    return Object.freeze(service)
+  },
+  id: serviceKeyId,
+  idAt: (reply, index) => serviceKeyId(decodeServiceKey(reply, index)),
+}
+
+const DESTINATIONS: RowKind<DestinationInfo> = {
+  section: 'destinations',
+  words: DESTINATION_WORDS,
+  decode(reply, index) {
+    const destination = decodeDestination(reply, index)
+    freezeStats(destination.stats)
+    if (destination.tunnel) Object.freeze(destination.tunnel)
+    return Object.freeze(destination)
+  },
+  id: destinationKeyId,
+  idAt: (reply, index) => destinationKeyId(decodeDestinationKey(reply, index)),
+}
+
+const LOCAL_ADDRESSES: RowKind<LocalAddressInfo> = {
+  section: 'localAddresses',
+  words: LOCAL_ADDRESS_WORDS,
+  decode: (reply, index) => Object.freeze(decodeLocalAddress(reply, index)),
+  id: ({ address }) => address,
+  idAt: (reply, index) => decodeLocalAddress(reply, index).address,
+}
+
+type DestinationRow = WatchedRow<DestinationInfo>
+type LocalAddressRow = WatchedRow<LocalAddressInfo>
+
+class ServiceRow extends WatchedRow<ServiceInfo> {
+  readonly destinations = new RowList<DestinationInfo, DestinationRow>(DESTINATIONS, () => new WatchedRow())
+  readonly localAddresses = new RowList<LocalAddressInfo, LocalAddressRow>(
+    LOCAL_ADDRESSES,
+    () => new WatchedRow(),
+  )
+  /** As it was handed out. */
+  entry: SnapshotService | undefined
+}
+
+/** Whether a row is set to the same as in the last event; it has one. */
+const sameConfig = ({ words }: RowKind<object>, row: WatchedRow<object>): boolean =>
+  sameWords(words.config, row.words, row.at, row.nextWords, row.nextAt)
+
+export interface TableNews {
+  readonly at: number
+  readonly elapsed: number | undefined
+  readonly snapshot: Snapshot
+  readonly rates: WatchRates | undefined
+  readonly changes: readonly WatchChange[]
+}
+
+/** When a table was read, by both clocks. */
+interface Moment {
+  readonly now: number
+  readonly at: number
+}
+
+export class WatchTable {
+  private readonly services = new RowList<ServiceInfo, ServiceRow>(SERVICES, () => new ServiceRow())
+  /** What was handed out, one for each service. */
+  private entries: readonly SnapshotService[] = Object.freeze([])
+  private looks = 0
+  private first = 0
+  /** Services of the look that runs, by their ordinals. */
+  private ordinals: ServiceRow[] = []
+  /** When the first records of the look came. */
+  private moment: Moment | undefined
+  /** That of the last event. */
+  private told: Moment | undefined
+
+  /** A poll begins. What one that failed has found is forgotten. */
+  beginPoll(): void {
+    this.first = this.looks + 1
+  }
+
+  /**
+   * Reads the table; resolves to false where it must be read once more before anything is told: a row is missing, which a
+   * dump under change can skip (ip_vs_ctl.c:ip_vs_genl_dump_dests resumes by position), or the counters of a destination
+   * went back and those of its service did not, which a `zero()` between the two records leaves as well.
+   */
+  look({ capabilities }: Context): CallPlan<boolean> {
+    const look = ++this.looks
+    const ordinals: ServiceRow[] = []
+    this.ordinals = ordinals
+    this.moment = undefined
+    this.services.begin(this.first, look)
+    return {
+      operation: 'watch',
+      subject: {},
+      request: {
+        fields: { operation: Operation.snapshot, localAddresses: capabilities.localAddresses },
+        sinks: [this.serviceSink(look), ...this.sinksWithin()],
+      },
+      done: () => {
+        this.began()
+        return look > this.first || this.certain()
+      },
+    }
+  }
+
+  /** The poll is over, and is told: from now on it is the state that the next is compared with. */
+  tell(): TableNews {
+    const { told, moment } = this
+    const elapsed = told && moment && moment.now - told.now
+    const rows = this.services.found()
+    const counts = elapsed !== undefined && elapsed > 0 ? new Gains(countRows(rows)) : undefined
+    const changes = told && new ChangeList()
+    for (const row of changes ? this.services.vanished() : []) {
+      tellWhole(changes as ChangeList, 'vanished', row)
+    }
+    let changed = false
+    for (const row of rows) changed = this.tellService(row, counts, changes) || changed
+    if (this.services.advance(rows) || changed) {
+      this.entries = Object.freeze(rows.map(({ entry }) => entry as SnapshotService))
+    }
+    this.told = moment
+    const snapshot: Snapshot = { services: this.entries, consistent: undefined }
+    return {
+      at: (moment as Moment).at,
+      elapsed,
+      snapshot,
+      rates: counts && new ComputedRates(snapshot, counts, elapsed as number),
+      changes: changes?.sorted() ?? [],
+    }
+  }
+
+  private serviceSink(look: number): RecordSink {
+    return {
+      section: 'services',
+      take: (reply, from, to) => {
+        this.began()
+        for (let i = from; i < to; i++) {
+          const row = this.services.take(reply, i)
+          row.destinations.begin(this.first, look)
+          row.localAddresses.begin(this.first, look)
+          this.ordinals.push(row)
+        }
+      },
+    }
+  }
+
+  private sinksWithin(): RecordSink[] {
+    const ownerOf = (reply: Reply, section: 'destinations' | 'localAddresses', i: number, parent: number) => {
+      const { start, stride } = reply[section]
+      return this.ordinals[reply.numbers[(start + i * stride + parent) >> 2] as number]
+    }
+    return [
+      {
+        section: 'destinations',
+        take(reply, from, to) {
+          for (let i = from; i < to; i++) {
+            ownerOf(reply, 'destinations', i, DestinationLayout.parent)?.destinations.take(reply, i)
+          }
+        },
+      },
+      {
+        section: 'localAddresses',
+        take(reply, from, to) {
+          for (let i = from; i < to; i++) {
+            ownerOf(reply, 'localAddresses', i, LocalAddressLayout.parent)?.localAddresses.take(reply, i)
+          }
+        },
+      },
+    ]
+  }
+
+  private began(): void {
+    this.moment ??= { now: now(), at: Date.now() }
+  }
+
+  private certain(): boolean {
+    return (
+      this.services.complete &&
+      this.ordinals.every(
+        ({ destinations, localAddresses, wentBack }) =>
+          destinations.complete && localAddresses.complete && (wentBack || !destinations.wentBack),
+      )
+    )
+  }
+
+  /** Its rates and changes; then it is what was told. True where something in it has changed. */
+  private tellService(row: ServiceRow, gains: Gains | undefined, changes: ChangeList | undefined): boolean {
+    const { destinations, localAddresses } = row
+    const { info, nextInfo } = row as { info: ServiceInfo | undefined; nextInfo: ServiceInfo }
+    const isNew = info === undefined
+    gains?.add(SERVICES.words, row, true)
+    if (changes) {
+      if (isNew) changes.service('appeared', nextInfo)
+      else if (info !== nextInfo && !sameConfig(SERVICES, row)) changes.serviceProperties(info, nextInfo)
+    }
+    const found = destinations.found()
+    if (changes && !isNew && found !== destinations.rows) {
+      for (const one of destinations.vanished()) {
+        changes.destination('vanished', info, one.info as DestinationInfo)
+      }
+    }
+    for (const one of found) tellDestination(row, one, gains, changes)
+    const locals = localAddresses.found()
+    if (changes && locals !== localAddresses.rows) {
+      for (const one of localAddresses.vanished()) {
+        changes.localAddress('vanished', nextInfo, one.info as LocalAddressInfo)
+      }
+      for (const one of locals) {
+        if (!one.info) changes.localAddress('appeared', nextInfo, one.nextInfo as LocalAddressInfo)
+      }
+    }
+    const destinationsChanged = destinations.advance(found)
+    const localsChanged = localAddresses.advance(locals)
+    const same = !destinationsChanged && !localsChanged && info === nextInfo
+    if (same) return false
+    row.entry = Object.freeze({
+      service: nextInfo,
+      destinations: destinations.infos,
+      localAddresses: localAddresses.infos,
+    })
+    return true
+  }
+}
+
+function tellDestination(
+  service: ServiceRow,
+  row: DestinationRow,
+  gains: Gains | undefined,
+  changes: ChangeList | undefined,
+): void {
+  const { info, nextInfo } = row as { info: DestinationInfo | undefined; nextInfo: DestinationInfo }
+  const owner = service.nextInfo as ServiceInfo
+  // Nothing but a new object has counters that went back alone: zero() is for a service and all of its destinations
+  // (ip_vs_ctl.c:ip_vs_zero_service).
+  const replaced = info !== undefined && row.wentBack && !service.wentBack
+  if (replaced) gains?.addNew()
+  else gains?.add(DESTINATIONS.words, row, false)
+  if (!changes || info === nextInfo) return
+  if (replaced) changes.destination('vanished', owner, info)
+  if (info === undefined || replaced) changes.destination('appeared', owner, nextInfo)
+  else if (!sameConfig(DESTINATIONS, row)) changes.destinationProperties(owner, info, nextInfo)
+}
+
+/** A service and all that it had. */
+function tellWhole(
+  changes: ChangeList,
+  kind: 'vanished',
+  { info, destinations, localAddresses }: ServiceRow,
+): void {
+  const service = info as ServiceInfo
+  changes.service(kind, service)
+  for (const one of destinations.infos) changes.destination(kind, service, one)
+  for (const one of localAddresses.infos) changes.localAddress(kind, service, one)
+}
+
+function countRows(services: readonly ServiceRow[]): number {
+  let count = services.length
+  for (const { destinations } of services) count += destinations.found().length
+  return count
+}
