@@ -13,6 +13,7 @@ import { localAddressesContract } from './local-addresses'
 import { orderingContract } from './ordering'
 import { servicesContract } from './services'
 import { trapsContract } from './traps'
+import { watchContract } from './watch'
 
 export function contract(harness: Harness): void {
   servicesContract(harness)
@@ -33,4 +34,5 @@ export function contract(harness: Harness): void {
   heldContract(harness)
   trapsContract(harness)
   badInputContract(harness)
+  watchContract(harness)
 }
