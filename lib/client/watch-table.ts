@@ -1,72 +1,24 @@
 /** The table of services as `watch()` keeps it, from one event to the next. */
 
-import {
-  decodeDestination,
-  decodeDestinationKey,
-  decodeLocalAddress,
-  decodeService,
-  decodeServiceKey,
-} from '../border/decode'
 import { DestinationLayout, LocalAddressLayout, Operation } from '../border/layout.gen'
 import type { RecordSink, Reply } from '../border/reply'
-import { DESTINATION_WORDS, LOCAL_ADDRESS_WORDS, SERVICE_WORDS, sameWords } from '../border/row-words'
+import { sameWords } from '../border/row-words'
 import type { CallPlan } from '../dispatch/call-plan'
 import { now } from '../model/clock'
-import { destinationKeyId, serviceKeyId } from '../model/keys'
 import type {
   DestinationInfo,
   LocalAddressInfo,
   ServiceInfo,
   Snapshot,
   SnapshotService,
-  Stats,
 } from '../model/types'
 import type { WatchChange, WatchRates } from '../model/watch-types'
 import { ChangeList } from './changes'
 import type { Context } from './operation'
 import { ComputedRates, Gains } from './rates'
+import { DESTINATIONS, LOCAL_ADDRESSES, SERVICES } from './watched-kinds'
 import type { RowKind } from './watched-rows'
 import { RowList, WatchedRow } from './watched-rows'
-
-function freezeStats(stats: Stats): void {
-  if (stats.rates) Object.freeze(stats.rates)
-  Object.freeze(stats)
-}
-
-const SERVICES: RowKind<ServiceInfo> = {
-  section: 'services',
-  words: SERVICE_WORDS,
-  decode(reply, index) {
-    const service = decodeService(reply, index)
-    freezeStats(service.stats)
-    if (service.persistence) Object.freeze(service.persistence)
-    Object.freeze(service.schedulerFlags)
-    return Object.freeze(service)
-  },
-  id: serviceKeyId,
-  idAt: (reply, index) => serviceKeyId(decodeServiceKey(reply, index)),
-}
-
-const DESTINATIONS: RowKind<DestinationInfo> = {
-  section: 'destinations',
-  words: DESTINATION_WORDS,
-  decode(reply, index) {
-    const destination = decodeDestination(reply, index)
-    freezeStats(destination.stats)
-    if (destination.tunnel) Object.freeze(destination.tunnel)
-    return Object.freeze(destination)
-  },
-  id: destinationKeyId,
-  idAt: (reply, index) => destinationKeyId(decodeDestinationKey(reply, index)),
-}
-
-const LOCAL_ADDRESSES: RowKind<LocalAddressInfo> = {
-  section: 'localAddresses',
-  words: LOCAL_ADDRESS_WORDS,
-  decode: (reply, index) => Object.freeze(decodeLocalAddress(reply, index)),
-  id: ({ address }) => address,
-  idAt: (reply, index) => decodeLocalAddress(reply, index).address,
-}
 
 type DestinationRow = WatchedRow<DestinationInfo>
 type LocalAddressRow = WatchedRow<LocalAddressInfo>
@@ -92,6 +44,12 @@ export interface TableNews {
   readonly rates: WatchRates | undefined
   readonly changes: readonly WatchChange[]
 }
+
+/** As many as the engine hands over at once (native/engine/connection.h: kRecordsPerStep). */
+const ROWS_PER_TURN = 1000
+/** Not the one of a test that mocks timers: no time is waited for. */
+const immediately = setImmediate
+const nextTurn = (): Promise<void> => new Promise((resolve) => immediately(resolve))
 
 /** When a table was read, by both clocks. */
 interface Moment {
@@ -142,8 +100,11 @@ export class WatchTable {
     }
   }
 
-  /** The poll is over, and is told: from now on it is the state that the next is compared with. */
-  tell(): TableNews {
+  /**
+   * The poll is over, and is told: from now on it is the state that the next is compared with. In pieces, so that the event
+   * loop turns between them; who gives up in between gives up the table.
+   */
+  async tell(): Promise<TableNews> {
     const { told, moment } = this
     const elapsed = told && moment && moment.now - told.now
     const rows = this.services.found()
@@ -153,7 +114,14 @@ export class WatchTable {
       tellWhole(changes as ChangeList, 'vanished', row)
     }
     let changed = false
-    for (const row of rows) changed = this.tellService(row, counts, changes) || changed
+    let untilTurn = ROWS_PER_TURN
+    for (const row of rows) {
+      changed = this.tellService(row, counts, changes) || changed
+      untilTurn -= 1 + row.destinations.rows.length
+      if (untilTurn > 0) continue
+      untilTurn = ROWS_PER_TURN
+      await nextTurn()
+    }
     if (this.services.advance(rows) || changed) {
       this.entries = Object.freeze(rows.map(({ entry }) => entry as SnapshotService))
     }

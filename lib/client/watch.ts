@@ -180,7 +180,7 @@ export class WatchIterator implements AsyncIterableIterator<WatchEvent> {
     const counting = this.options.connections ? this.count(call) : undefined
     if (!(await look())) await look()
     const counted = (await counting) ?? NOT_COUNTED
-    return { ...table.tell(), ...counted }
+    return { ...(await table.tell()), ...counted }
   }
 
   /** Never rejects: the table is worth telling without it. */
