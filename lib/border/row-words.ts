@@ -20,6 +20,8 @@ interface WordRange {
 
 /** Which words of a record say what. */
 export interface RowWords {
+  /** Words of a record. */
+  readonly size: number
   /** What identifies the row. Two keys with other words can still be the same: sockopt fills in more than netlink. */
   readonly key: readonly WordRange[]
   /** What the row is set to. */
@@ -45,6 +47,7 @@ function allBut(size: number, offsets: readonly number[]): WordRange[] {
 }
 
 export const SERVICE_WORDS: RowWords = {
+  size: ServiceLayout.size >> 2,
   key: [range(ServiceLayout.key, ServiceKeyLayout.size)],
   config: [range(ServiceLayout.config, ServiceConfigLayout.size), range(ServiceLayout.presence, 4)],
   // The counts of sockopt are in no object.
@@ -57,6 +60,7 @@ export const SERVICE_WORDS: RowWords = {
 }
 
 export const DESTINATION_WORDS: RowWords = {
+  size: DestinationLayout.size >> 2,
   key: [range(DestinationLayout.key, TargetLayout.size)],
   config: [
     range(DestinationLayout.config, DestinationConfigLayout.size),
@@ -67,6 +71,7 @@ export const DESTINATION_WORDS: RowWords = {
 }
 
 export const LOCAL_ADDRESS_WORDS: RowWords = {
+  size: LocalAddressLayout.size >> 2,
   key: [range(LocalAddressLayout.key, TargetLayout.size)],
   config: [],
   row: allBut(LocalAddressLayout.size, [LocalAddressLayout.requestIndex, LocalAddressLayout.parent]),

@@ -1,73 +1,63 @@
 /** Counters of two polls as rates: kept as numbers, and made into objects for who asks. */
 
-import type { Movement, RowWords } from '../border/row-words'
+import type { RowWords } from '../border/row-words'
 import { COUNTERS, countersGained } from '../border/row-words'
 import { checkDestinationKey, checkServiceKey } from '../input'
 import { destinationKeyId, serviceKeyId } from '../model/keys'
 import type { DestinationKey, ServiceKey, Snapshot } from '../model/types'
 import type { MovingRates, TrafficRates, WatchRates } from '../model/watch-types'
-import type { WatchedRow } from './watched-rows'
 
 /** What stands for a row in place of the number of its gains. */
-const IDLE = -1
-const RESET = -2
+export const IDLE = -1
+/** Its counters went back. */
+export const RESET = -2
 /** The event before did not tell it: nobody knows since when its counters count. */
-const NEW = -3
+export const NEW = -3
 
-/** What each row gained, a number for each: services, each before its destinations, in the order of the snapshot. */
+const FIRST_ROOM = 64
+
+/** What the counters of the rows of one poll have gained: five numbers for each row that moved. */
 export class Gains {
-  readonly slots: Int32Array
-  gained = new Float64Array(64 * COUNTERS)
-  private rows = 0
+  private gained: Float64Array
   private moved = 0
-  /** Of the services. */
-  private readonly sum = new Float64Array(COUNTERS)
-  private incomplete = false
 
-  constructor(rows: number) {
-    this.slots = new Int32Array(rows)
+  /** `room` for so many rows that move; more is found when it is needed. */
+  constructor(room: number) {
+    this.gained = new Float64Array(Math.max(FIRST_ROOM, room) * COUNTERS)
   }
 
-  /** The next row, before it advances. */
-  add(words: RowWords, row: WatchedRow<object>, counts: boolean): void {
-    this.slots[this.rows++] = this.slotOf(words, row, counts)
+  /** Of rows that moved, those that were looked at twice count twice. */
+  get size(): number {
+    return this.moved
   }
 
-  /** The next row is new whatever it looks like. */
-  addNew(): void {
-    this.slots[this.rows++] = NEW
-  }
-
-  /** The sum of what was to be counted. */
-  total(seconds: number): TrafficRates {
-    return ratesAt(this.sum, 0, seconds, this.incomplete)
-  }
-
-  private slotOf(words: RowWords, row: WatchedRow<object>, counts: boolean): number {
-    if (row.info === undefined) return NEW
-    if (row.info === row.nextInfo) return IDLE
-    const movement = this.gain(words, row)
-    if (movement === 'idle') return IDLE
-    if (movement === 'reset') {
-      if (counts) this.incomplete = true
-      return RESET
-    }
-    if (counts) {
-      for (let i = 0; i < COUNTERS; i++) {
-        this.sum[i] = (this.sum[i] as number) + (this.gained[this.moved * COUNTERS + i] as number)
-      }
-    }
-    return this.moved++
-  }
-
-  private gain(words: RowWords, row: WatchedRow<object>): Movement {
+  /** The number of the gains between two records of a row, or what stands for it. */
+  measure(words: RowWords, before: Uint32Array, from: number, after: Uint32Array, to: number): number {
     const put = this.moved * COUNTERS
     if (put === this.gained.length) {
       const larger = new Float64Array(put * 2)
       larger.set(this.gained)
       this.gained = larger
     }
-    return countersGained(words, row.words, row.at, row.nextWords, row.nextAt, this.gained, put)
+    const movement = countersGained(words, before, from, after, to, this.gained, put)
+    if (movement === 'moved') return this.moved++
+    return movement === 'reset' ? RESET : IDLE
+  }
+
+  rates(number: number, seconds: number): TrafficRates {
+    return ratesAt(this.gained, number * COUNTERS, seconds, false)
+  }
+
+  /** The sum of these. */
+  total(numbers: readonly number[], seconds: number): TrafficRates {
+    const sum = new Float64Array(COUNTERS)
+    for (const number of numbers) {
+      if (number < 0) continue
+      for (let i = 0; i < COUNTERS; i++) {
+        sum[i] = (sum[i] as number) + (this.gained[number * COUNTERS + i] as number)
+      }
+    }
+    return ratesAt(sum, 0, seconds, numbers.includes(RESET))
   }
 }
 
@@ -129,13 +119,19 @@ export class ComputedRates implements WatchRates {
   private readonly seconds: number
   private rowIndex: RowIndex | undefined
 
+  /**
+   * `slots` has what stands for each row: services, each before its destinations, in the order of the snapshot; `services`
+   * those of the services alone. `elapsed` in milliseconds.
+   */
   constructor(
     private readonly snapshot: Snapshot,
     private readonly gains: Gains,
+    private readonly slots: Int32Array,
+    services: readonly number[],
     elapsed: number,
   ) {
     this.seconds = elapsed / 1000
-    this.total = gains.total(this.seconds)
+    this.total = gains.total(services, this.seconds)
   }
 
   service(service: ServiceKey): TrafficRates | undefined {
@@ -152,7 +148,7 @@ export class ComputedRates implements WatchRates {
     let place = 0
     for (const { service, destinations } of this.snapshot.services) {
       for (let i = -1; i < destinations.length; i++) {
-        const slot = this.gains.slots[place]
+        const slot = this.slots[place]
         const rates = slot === IDLE ? undefined : this.at(place)
         if (rates) yield { service, destination: destinations[i], rates }
         place++
@@ -168,9 +164,9 @@ export class ComputedRates implements WatchRates {
 
   private at(place: number | undefined): TrafficRates | undefined {
     if (place === undefined) return undefined
-    const slot = this.gains.slots[place] as number
+    const slot = this.slots[place] as number
     if (slot === NEW) return undefined
     if (slot < 0) return ratesAt(none, 0, 1, slot === RESET)
-    return ratesAt(this.gains.gained, slot * COUNTERS, this.seconds, false)
+    return this.gains.rates(slot, this.seconds)
   }
 }

@@ -2,7 +2,6 @@
 
 import { DestinationLayout, LocalAddressLayout, Operation } from '../border/layout.gen'
 import type { RecordSink, Reply } from '../border/reply'
-import { sameWords } from '../border/row-words'
 import type { CallPlan } from '../dispatch/call-plan'
 import { now } from '../model/clock'
 import type {
@@ -15,9 +14,8 @@ import type {
 import type { WatchChange, WatchRates } from '../model/watch-types'
 import { ChangeList } from './changes'
 import type { Context } from './operation'
-import { ComputedRates, Gains } from './rates'
+import { ComputedRates, Gains, NEW, RESET } from './rates'
 import { DESTINATIONS, LOCAL_ADDRESSES, SERVICES } from './watched-kinds'
-import type { RowKind } from './watched-rows'
 import { RowList, WatchedRow } from './watched-rows'
 
 type DestinationRow = WatchedRow<DestinationInfo>
@@ -32,10 +30,6 @@ class ServiceRow extends WatchedRow<ServiceInfo> {
   /** As it was handed out. */
   entry: SnapshotService | undefined
 }
-
-/** Whether a row is set to the same as in the last event; it has one. */
-const sameConfig = ({ words }: RowKind<object>, row: WatchedRow<object>): boolean =>
-  sameWords(words.config, row.words, row.at, row.nextWords, row.nextAt)
 
 export interface TableNews {
   readonly at: number
@@ -67,12 +61,15 @@ export class WatchTable {
   private ordinals: ServiceRow[] = []
   /** When the first records of the look came. */
   private moment: Moment | undefined
+  /** Of the poll. */
+  private gains = new Gains(0)
   /** That of the last event. */
   private told: Moment | undefined
 
   /** A poll begins. What one that failed has found is forgotten. */
   beginPoll(): void {
     this.first = this.looks + 1
+    this.gains = new Gains(this.gains.size)
   }
 
   /**
@@ -108,15 +105,18 @@ export class WatchTable {
     const { told, moment } = this
     const elapsed = told && moment && moment.now - told.now
     const rows = this.services.found()
-    const counts = elapsed !== undefined && elapsed > 0 ? new Gains(countRows(rows)) : undefined
+    const slots = new Int32Array(countRows(rows))
+    let slot = 0
     const changes = told && new ChangeList()
     for (const row of changes ? this.services.vanished() : []) {
       tellWhole(changes as ChangeList, 'vanished', row)
     }
+    const services = rows.map(({ gain }) => gain)
     let changed = false
     let untilTurn = ROWS_PER_TURN
     for (const row of rows) {
-      changed = this.tellService(row, counts, changes) || changed
+      slot = this.fillSlots(row, slots, slot)
+      changed = this.tellService(row, changes) || changed
       untilTurn -= 1 + row.destinations.rows.length
       if (untilTurn > 0) continue
       untilTurn = ROWS_PER_TURN
@@ -131,7 +131,7 @@ export class WatchTable {
       at: (moment as Moment).at,
       elapsed,
       snapshot,
-      rates: counts && new ComputedRates(snapshot, counts, elapsed as number),
+      rates: elapsed ? new ComputedRates(snapshot, this.gains, slots, services, elapsed) : undefined,
       changes: changes?.sorted() ?? [],
     }
   }
@@ -142,7 +142,7 @@ export class WatchTable {
       take: (reply, from, to) => {
         this.began()
         for (let i = from; i < to; i++) {
-          const row = this.services.take(reply, i)
+          const row = this.services.take(reply, i, this.gains)
           row.destinations.begin(this.first, look)
           row.localAddresses.begin(this.first, look)
           this.ordinals.push(row)
@@ -159,17 +159,25 @@ export class WatchTable {
     return [
       {
         section: 'destinations',
-        take(reply, from, to) {
+        take: (reply, from, to) => {
           for (let i = from; i < to; i++) {
-            ownerOf(reply, 'destinations', i, DestinationLayout.parent)?.destinations.take(reply, i)
+            ownerOf(reply, 'destinations', i, DestinationLayout.parent)?.destinations.take(
+              reply,
+              i,
+              this.gains,
+            )
           }
         },
       },
       {
         section: 'localAddresses',
-        take(reply, from, to) {
+        take: (reply, from, to) => {
           for (let i = from; i < to; i++) {
-            ownerOf(reply, 'localAddresses', i, LocalAddressLayout.parent)?.localAddresses.take(reply, i)
+            ownerOf(reply, 'localAddresses', i, LocalAddressLayout.parent)?.localAddresses.take(
+              reply,
+              i,
+              this.gains,
+            )
           }
         },
       },
@@ -184,21 +192,28 @@ export class WatchTable {
     return (
       this.services.complete &&
       this.ordinals.every(
-        ({ destinations, localAddresses, wentBack }) =>
-          destinations.complete && localAddresses.complete && (wentBack || !destinations.wentBack),
+        ({ destinations, localAddresses, gain }) =>
+          destinations.complete && localAddresses.complete && (gain === RESET || !destinations.wentBack),
       )
     )
   }
 
-  /** Its rates and changes; then it is what was told. True where something in it has changed. */
-  private tellService(row: ServiceRow, gains: Gains | undefined, changes: ChangeList | undefined): boolean {
+  /** What stands for a service and its destinations; returns where the next goes. */
+  private fillSlots(service: ServiceRow, slots: Int32Array, from: number): number {
+    let to = from
+    slots[to++] = service.gain
+    for (const row of service.destinations.found()) slots[to++] = isReplaced(service, row) ? NEW : row.gain
+    return to
+  }
+
+  /** Its changes; then it is what was told. True where something in it has changed. */
+  private tellService(row: ServiceRow, changes: ChangeList | undefined): boolean {
     const { destinations, localAddresses } = row
     const { info, nextInfo } = row as { info: ServiceInfo | undefined; nextInfo: ServiceInfo }
     const isNew = info === undefined
-    gains?.add(SERVICES.words, row, true)
     if (changes) {
       if (isNew) changes.service('appeared', nextInfo)
-      else if (info !== nextInfo && !sameConfig(SERVICES, row)) changes.serviceProperties(info, nextInfo)
+      else if (!this.services.sameConfig(row)) changes.serviceProperties(info, nextInfo)
     }
     const found = destinations.found()
     if (changes && !isNew && found !== destinations.rows) {
@@ -206,7 +221,7 @@ export class WatchTable {
         changes.destination('vanished', info, one.info as DestinationInfo)
       }
     }
-    for (const one of found) tellDestination(row, one, gains, changes)
+    if (changes) for (const one of found) tellDestination(row, one, changes)
     const locals = localAddresses.found()
     if (changes && locals !== localAddresses.rows) {
       for (const one of localAddresses.vanished()) {
@@ -229,23 +244,21 @@ export class WatchTable {
   }
 }
 
-function tellDestination(
-  service: ServiceRow,
-  row: DestinationRow,
-  gains: Gains | undefined,
-  changes: ChangeList | undefined,
-): void {
+/**
+ * Nothing but a new object has counters that went back alone: zero() is for a service and all of its destinations
+ * (ip_vs_ctl.c:ip_vs_zero_service).
+ */
+const isReplaced = (service: ServiceRow, { gain }: DestinationRow): boolean =>
+  gain === RESET && service.gain !== RESET
+
+function tellDestination(service: ServiceRow, row: DestinationRow, changes: ChangeList): void {
   const { info, nextInfo } = row as { info: DestinationInfo | undefined; nextInfo: DestinationInfo }
+  if (info === nextInfo) return
   const owner = service.nextInfo as ServiceInfo
-  // Nothing but a new object has counters that went back alone: zero() is for a service and all of its destinations
-  // (ip_vs_ctl.c:ip_vs_zero_service).
-  const replaced = info !== undefined && row.wentBack && !service.wentBack
-  if (replaced) gains?.addNew()
-  else gains?.add(DESTINATIONS.words, row, false)
-  if (!changes || info === nextInfo) return
-  if (replaced) changes.destination('vanished', owner, info)
+  const replaced = isReplaced(service, row)
+  if (replaced) changes.destination('vanished', owner, info as DestinationInfo)
   if (info === undefined || replaced) changes.destination('appeared', owner, nextInfo)
-  else if (!sameConfig(DESTINATIONS, row)) changes.destinationProperties(owner, info, nextInfo)
+  else if (!service.destinations.sameConfig(row)) changes.destinationProperties(owner, info, nextInfo)
 }
 
 /** A service and all that it had. */

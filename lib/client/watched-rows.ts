@@ -2,7 +2,8 @@
 
 import type { DataSection, Reply } from '../border/reply'
 import type { RowWords } from '../border/row-words'
-import { COUNTERS, countersGained, sameWords } from '../border/row-words'
+import { sameWords } from '../border/row-words'
+import { type Gains, IDLE, NEW, RESET } from './rates'
 
 /** One kind of row: how its records are read, and told apart. */
 export interface RowKind<Info extends object> {
@@ -15,51 +16,26 @@ export interface RowKind<Info extends object> {
   idAt(reply: Reply, index: number): string
 }
 
-const NOTHING = new Uint32Array(0)
-/** What counters gained, where only the sign counts. */
-const unused = new Float64Array(COUNTERS)
-
 /**
- * A row, for as long as it is in the table. Its record stays where it came: a reply is nobody else's. Nothing that was
- * handed out is looked at again, but for what it is the same as.
+ * A row, for as long as it is in the table. Nothing that was handed out is looked at again, but for what it is the same
+ * as.
  */
 export class WatchedRow<Info extends object> {
   /** As the last event told it; undefined: it did not. */
   info: Info | undefined
-  /** Its record of then, from word `at` of these. */
-  words: Uint32Array = NOTHING
+  /** Where its list keeps the record of then, and the record of the poll that runs where it is another. */
   at = 0
-  /** The same of the poll that runs. */
-  nextInfo: Info | undefined
-  nextWords: Uint32Array = NOTHING
   nextAt = 0
+  /** As the poll that runs found it. */
+  nextInfo: Info | undefined
   /** The number of the look that had it last. */
   look = 0
-  /** Its counters are lower than they were. */
-  wentBack = false
-
-  take(kind: RowKind<Info>, reply: Reply, index: number, at: number): void {
-    const { words, info } = this
-    this.nextWords = reply.numbers
-    this.nextAt = at
-    this.wentBack = false
-    if (info !== undefined) {
-      if (sameWords(kind.words.row, words, this.at, reply.numbers, at)) {
-        this.nextInfo = info
-        return
-      }
-      this.wentBack = countersGained(kind.words, words, this.at, reply.numbers, at, unused, 0) === 'reset'
-    }
-    this.nextInfo = kind.decode(reply, index)
-  }
-
-  /** The poll is told. */
-  advance(): void {
-    this.info = this.nextInfo
-    this.words = this.nextWords
-    this.at = this.nextAt
-  }
+  /** The number of what its counters gained, or what stands for it. */
+  gain = NEW
 }
+
+const NOTHING = new Uint32Array(0)
+const FIRST_ROOM = 4
 
 /** Rows of one kind in one place, in the order of the dump. They are known by identity; the order only makes it quick. */
 export class RowList<Info extends object, Row extends WatchedRow<Info>> {
@@ -85,6 +61,13 @@ export class RowList<Info extends object, Row extends WatchedRow<Info>> {
   private places: Map<string, number> | undefined
   /** Rows that the last event did not tell, found in this poll. */
   private fresh: Map<string, Row> | undefined
+  /**
+   * Two records for each row. They are copies: replies that are kept until the next poll grow old, and memory outside of the
+   * heap that grows old makes V8 collect everything, again and again.
+   */
+  private records: Uint32Array = NOTHING
+  /** Words of it in use. */
+  private used = 0
 
   constructor(
     private readonly kind: RowKind<Info>,
@@ -98,7 +81,7 @@ export class RowList<Info extends object, Row extends WatchedRow<Info>> {
       this.before = this.order ?? this.rows.slice(0, this.seen)
     } else {
       this.before = undefined
-      this.fresh = undefined
+      if (this.fresh) this.forget()
       this.wentBack = false
     }
     this.first = first
@@ -110,13 +93,13 @@ export class RowList<Info extends object, Row extends WatchedRow<Info>> {
   }
 
   /** The row of a record. One that came already in this look stays what it is. */
-  take(reply: Reply, index: number): Row {
+  take(reply: Reply, index: number, gains: Gains): Row {
     const { kind } = this
     const { start, stride } = reply[kind.section]
     const at = (start + index * stride) >> 2
     const expected = this.rows[this.cursor]
     let row: Row
-    if (expected && sameWords(kind.words.key, expected.words, expected.at, reply.numbers, at)) {
+    if (expected && sameWords(kind.words.key, this.records, expected.at, reply.numbers, at)) {
       row = expected
       this.cursor++
     } else {
@@ -124,13 +107,30 @@ export class RowList<Info extends object, Row extends WatchedRow<Info>> {
     }
     if (row.look === this.look) return row
     row.look = this.look
-    row.take(kind, reply, index, at)
+    this.compare(row, reply, index, at, gains)
     if (row.info !== undefined) this.known++
-    if (row.wentBack) this.wentBack = true
+    if (row.gain === RESET) this.wentBack = true
     if (this.order) this.order.push(row)
     else if (this.rows[this.seen] !== row) this.order = [...this.rows.slice(0, this.seen), row]
     this.seen++
     return row
+  }
+
+  private compare(row: Row, reply: Reply, index: number, at: number, gains: Gains): void {
+    const { kind, records } = this
+    const { info } = row
+    if (info === undefined) {
+      row.gain = NEW
+    } else if (sameWords(kind.words.row, records, row.at, reply.numbers, at)) {
+      row.gain = IDLE
+      row.nextInfo = info
+      return
+    } else {
+      row.gain = gains.measure(kind.words, records, row.at, reply.numbers, at)
+    }
+    row.nextInfo = kind.decode(reply, index)
+    const { size } = kind.words
+    for (let i = 0; i < size; i++) records[row.nextAt + i] = reply.numbers[at + i] as number
   }
 
   private find(id: string): Row {
@@ -149,9 +149,34 @@ export class RowList<Info extends object, Row extends WatchedRow<Info>> {
     let row = this.fresh.get(id)
     if (!row) {
       row = this.create()
+      this.place(row)
       this.fresh.set(id, row)
     }
     return row
+  }
+
+  /** Room for the two records of a row. */
+  private place(row: Row): void {
+    const { size } = this.kind.words
+    if (this.used + 2 * size > this.records.length) {
+      const larger = new Uint32Array(Math.max(FIRST_ROOM * 2 * size, this.records.length * 2))
+      larger.set(this.records)
+      this.records = larger
+    }
+    row.at = this.used
+    row.nextAt = this.used + size
+    this.used += 2 * size
+  }
+
+  /** Rows that were found by a poll that failed. */
+  private forget(): void {
+    this.used -= (this.fresh?.size ?? 0) * 2 * this.kind.words.size
+    this.fresh = undefined
+  }
+
+  /** Whether a row that was told is set to the same as then. */
+  sameConfig({ info, nextInfo, at, nextAt }: Row): boolean {
+    return info === nextInfo || sameWords(this.kind.words.config, this.records, at, this.records, nextAt)
   }
 
   /** The look had every row that the last event told. */
@@ -176,20 +201,32 @@ export class RowList<Info extends object, Row extends WatchedRow<Info>> {
     let changed = found !== this.rows
     for (let i = 0; i < found.length; i++) {
       const row = found[i] as Row
-      if (row.info === row.nextInfo) {
-        row.words = row.nextWords
-        row.at = row.nextAt
-      } else {
-        row.advance()
-        changed = true
-      }
+      if (row.info === row.nextInfo) continue
+      const { at } = row
+      row.info = row.nextInfo
+      row.at = row.nextAt
+      row.nextAt = at
+      changed = true
     }
-    if (found !== this.rows) this.places = undefined
+    if (found !== this.rows) this.settle(found)
     this.fresh = undefined
     this.before = undefined
     this.order = undefined
     this.rows = found
     if (changed) this.infos = Object.freeze(found.map(({ info }) => info as Info))
     return changed
+  }
+  /** The rows are others, or stand in another order: what is kept is theirs alone. */
+  private settle(rows: readonly Row[]): void {
+    const { size } = this.kind.words
+    const before = this.records
+    this.places = undefined
+    this.records = new Uint32Array(rows.length * 2 * size)
+    this.used = 0
+    for (const row of rows) {
+      const record = before.subarray(row.at, row.at + size)
+      this.place(row)
+      this.records.set(record, row.at)
+    }
   }
 }

@@ -1,12 +1,13 @@
 // What a poll of watch() costs beside snapshot(), without a kernel: a table of 10,000 services x 20 destinations in packed replies
-// as the engine hands them over. Prints by method, of rounds in which each has its turn: milliseconds of CPU (median, best),
-// their ratio to snapshot(), and the longest that the loop stood still (median).
+// as the engine hands them over. Prints by method, each of which has a process of its own, so that
+// nobody pays for another's garbage: milliseconds of CPU (median, best), their ratio to snapshot(), and the longest that the loop
+// stood still (median).
 //
 //   node test/bench/watch.cjs [services] [destinations]
+const { execFileSync } = require('node:child_process')
 const { performance } = require('node:perf_hooks')
 const { Ipvs } = require('../../dist')
 const {
-  Dialect,
   DestinationLayout,
   Operation,
   outcomeFlags,
@@ -147,12 +148,11 @@ function turns() {
 
 const median = (numbers) => [...numbers].sort((a, b) => a - b)[numbers.length >> 1]
 
-async function main() {
-  if (Dialect.fullnatV2 === undefined) throw new Error('built from another layout')
+async function measure(name) {
   const replies = makeReplies()
   const ipvs = await Ipvs.open({ transport: answering(replies), timeout: 0 })
   const watch = ipvs.watch({ interval: 1, jitter: 0, stopOnError: true })
-  await watch.next()
+  if (name !== 'snapshot()') await watch.next()
   let kept
   const next = async () => {
     kept = (await watch.next()).value
@@ -176,35 +176,43 @@ async function main() {
       },
     },
   }
-  const found = Object.fromEntries(Object.keys(methods).map((name) => [name, []]))
+  const { before, run } = methods[name]
+  const samples = []
   for (let round = 0; round < ROUNDS; round++) {
-    for (const [name, { before, run }] of Object.entries(methods)) {
-      before?.()
-      await new Promise((resolve) => setTimeout(resolve, 5))
-      const stop = turns()
-      const used = process.cpuUsage()
-      await run()
-      const { user, system } = process.cpuUsage(used)
-      if (round >= 5) found[name].push({ cpu: (user + system) / 1000, block: stop() })
-      else stop()
-    }
+    before?.()
+    await new Promise((resolve) => setTimeout(resolve, 5))
+    const stop = turns()
+    const used = process.cpuUsage()
+    await run()
+    const { user, system } = process.cpuUsage(used)
+    samples.push({ cpu: (user + system) / 1000, block: stop() })
   }
   await watch.return()
   await ipvs.close()
-  const of = (name, read) => found[name].map(read)
-  const base = median(of('snapshot()', ({ cpu }) => cpu))
-  for (const name of Object.keys(methods)) {
-    const cpu = of(name, (one) => one.cpu)
-    const ratio = median(cpu) / base
-    const block = median(of(name, (one) => one.block))
-    const numbers = { cpu: median(cpu), best: Math.min(...cpu), ratio, block }
-    console.log(
-      name,
-      JSON.stringify(
-        Object.fromEntries(Object.entries(numbers).map(([key, value]) => [key, Number(value.toFixed(2))])),
-      ),
-    )
+  const warm = samples.slice(5)
+  const cpu = warm.map((one) => one.cpu)
+  return { cpu: median(cpu), best: Math.min(...cpu), block: median(warm.map((one) => one.block)) }
+}
+
+const METHODS = [
+  'snapshot()',
+  'watch, nothing moved',
+  'watch, each hundredth row moved',
+  'watch, every row moved',
+  'watch, every row moved, all rates read',
+]
+
+function compare() {
+  let base
+  for (const name of METHODS) {
+    const args = [__filename, SERVICES, DESTINATIONS, name]
+    const one = JSON.parse(execFileSync(process.execPath, args, { encoding: 'utf8' }))
+    base ??= one
+    const numbers = { ...one, ratio: one.cpu / base.cpu, 'ratio of best': one.best / base.best }
+    const shown = Object.entries(numbers).map(([key, value]) => `${key} ${value.toFixed(2)}`)
+    console.log(`${name.padEnd(40)} ${shown.join('  ')}`)
   }
 }
 
-main()
+if (process.argv[4] === undefined) compare()
+else measure(process.argv[4]).then((result) => console.log(JSON.stringify(result)))
