@@ -101,11 +101,12 @@ describe('when it polls', () => {
     expect(rates?.total.connections).toBe(3)
     expect(snapshot.services[0]?.service.stats.connections).toBe(30n)
     // And then not at once again.
-    watch.next()
+    const third = watch.next()
     await pass(999)
     expect(transport.jobs).toHaveLength(2)
     await pass(1)
     expect(transport.jobs).toHaveLength(3)
+    expect((await stateOf(third)).elapsed).toBe(1000)
   })
 
   it('one at a time, also for several next() at once, in their order', async () => {
