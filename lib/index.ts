@@ -34,3 +34,4 @@ export { formatDestinationKey, formatServiceKey, parseDestinationKey, parseServi
 export * from './model/observed'
 export * from './model/sysctls'
 export * from './model/types'
+export * from './model/watch-types'

@@ -4,11 +4,8 @@ import { inspect } from 'util'
 import type { Transport } from '../border/transport'
 import type { CallLimits } from '../dispatch/call-deadlines'
 import type { CallPlan, Write } from '../dispatch/call-plan'
-import { nothing } from '../dispatch/call-plan'
 import { withCallerStack } from '../dispatch/caller-stack'
 import { Dispatcher } from '../dispatch/dispatcher'
-import type { StartReading } from '../dispatch/record-iterator'
-import { RecordIterator } from '../dispatch/record-iterator'
 import { withinLimits } from '../dispatch/within-limits'
 import { invalidType } from '../errors/argument-errors'
 import { ownError } from '../errors/ipvs-error'
@@ -25,6 +22,7 @@ import type {
   TrafficStatistics,
 } from '../model/observed'
 import type { Info, ServiceKey, Snapshot } from '../model/types'
+import type { WatchEvent, WatchOptions } from '../model/watch-types'
 import type { Batch, BatchOutcome } from './batch'
 import { BatchRun } from './batch'
 import { Connections } from './connections'
@@ -37,6 +35,7 @@ import { identify, kernelIdentity } from './open-client'
 import type { NormalizedOpenOptions, OpenOptions } from './open-options'
 import { checkOpenOptions } from './open-options'
 import type { Context, Runner } from './operation'
+import { streamRecords } from './record-stream'
 import { Services } from './services'
 import type { SnapshotOptions } from './snapshot'
 import { readSnapshot } from './snapshot'
@@ -48,6 +47,7 @@ import {
 } from './statistics'
 import { SysctlMethods } from './sysctl'
 import { TimeoutMethods } from './timeouts'
+import { startWatch } from './watch'
 import { flushTable, readInfo, takeSnapshot, zeroCounters } from './whole-table'
 
 /**
@@ -71,6 +71,8 @@ export class Ipvs {
   private readonly defaults: CallLimits
   private context: Context
   private isClosed = false
+  /** Called when it is closed. */
+  private readonly closing = new Set<() => void>()
 
   /**
    * Needs CAP_NET_ADMIN for everything that follows, reading included. Rejects with `ERR_IPVS_NOT_LOADED`,
@@ -111,7 +113,7 @@ export class Ipvs {
         a: A,
         b?: B,
       ) => this.send(build, call, a, b as B),
-      stream: (build, call) => this.stream(build, call),
+      stream: (build, call) => streamRecords(this.dispatcher, this.context, () => this.limits(call), build),
     }
     this.services = new Services(runner)
     this.destinations = new Destinations(runner)
@@ -199,6 +201,19 @@ export class Ipvs {
   }
 
   /**
+   * Services, destinations and local addresses again and again, with rates and what has changed: `docs/watch.md`. A poll is
+   * made when an event is asked for and `interval` has passed since the one before: one at a time, and none for a consumer
+   * that is busy. Errors are events, and the polls after them come later and later; what ends the iteration rejects:
+   * `signal` (`ABORT_ERR`), a closed client, `ERR_IPVS_MODULE_CHANGED`, bad options, with `stopOnError` any error. While an
+   * event is waited for the process stays alive.
+   */
+  watch(options: WatchOptions): AsyncIterableIterator<WatchEvent> {
+    const { closing, connections } = this
+    const run: Runner['run'] = (build, call) => this.run(build, call)
+    return startWatch({ run, connections, closing, isClosed: () => this.isClosed }, options)
+  }
+
+  /**
    * Runs what `build` puts into the batch, in order and in as few trips as there can be. Each operation has an outcome
    * of its own; one that fails does not stop those behind it, and the promise rejects only when `build` throws. Nothing
    * was sent then, unless there were more than a thousand operations: every full thousand is under way while `build` goes
@@ -223,6 +238,7 @@ export class Ipvs {
   async close(options?: CallOptions): Promise<void> {
     const { timeout, signal } = checkCallOptions(options)
     this.isClosed = true
+    for (const end of Array.from(this.closing)) end()
     const closed = this.dispatcher.close()
     if (timeout === undefined && signal === undefined) return closed
     return withinLimits(() => closed, { timeout: timeout ?? 0, signal }, 'close')
@@ -257,30 +273,6 @@ export class Ipvs {
     if (options === undefined) return this.defaults
     const { timeout, signal } = checkCallOptions(options)
     return { timeout: timeout ?? this.options.timeout, signal }
-  }
-
-  /** Arguments are checked and taken now; the first `next()` sends. */
-  private stream<T>(
-    build: (context: Context, push: (items: readonly T[]) => void) => CallPlan<void>,
-    options: CallOptions | undefined,
-  ): AsyncIterableIterator<T> {
-    let push: (items: readonly T[]) => void = nothing
-    try {
-      const limits = this.limits(options)
-      const plan = build(this.context, (items) => push(items))
-      const { operation, subject } = plan
-      const read: StartReading<T> = (take) => {
-        push = take
-        return withCallerStack(
-          new Promise((resolve, reject) => this.dispatcher.submit(plan, limits, { resolve, reject })),
-        )
-      }
-      const aborted = (sent: boolean) =>
-        ownError('ABORT_ERR', { operation, subject, sent, cause: limits.signal?.reason })
-      return new RecordIterator(read, limits.signal, aborted)
-    } catch (error) {
-      return new RecordIterator<T>(() => withCallerStack(Promise.reject(error)))
-    }
   }
 
   private async reopen(): Promise<void> {

@@ -16,6 +16,7 @@ import { servicesContract } from './services'
 import { statisticsContract } from './statistics'
 import { sysctlsContract } from './sysctls'
 import { trapsContract } from './traps'
+import { watchContract } from './watch'
 
 export function contract(harness: Harness): void {
   servicesContract(harness)
@@ -39,4 +40,5 @@ export function contract(harness: Harness): void {
   sysctlsContract(harness)
   badInputContract(harness)
   connectionsContract(harness)
+  watchContract(harness)
 }

@@ -273,3 +273,27 @@ const read: ServiceInput = fromJson<ServiceInfo>(json)
 
 void [keys, noPort, text, number, both, inet, narrow, formatted, again, changed, listed, read, results, life]
 void errors
+
+// ---- watch: an error tells the events apart
+async function watching(): Promise<void> {
+  for await (const event of ipvs.watch({ interval: 1000, connections: true })) {
+    // @ts-expect-error: there may be none
+    event.snapshot.services
+    if (event.error) {
+      same<number, typeof event.retryIn>(true)
+      continue
+    }
+    same<number | undefined, typeof event.elapsed>(true)
+    for (const change of event.changes) {
+      if (change.kind === 'changed') same<string, typeof change.property>(true)
+      if (change.object === 'destination') same<number, typeof change.destination.port>(true)
+      if (change.object === 'local-address') same<string, typeof change.localAddress>(true)
+    }
+    event.rates?.destination(web, destination)?.inBytes.toFixed(1)
+    // @ts-expect-error: what is handed out is not to be changed
+    event.snapshot.services.length = 0
+  }
+  // @ts-expect-error: no interval
+  ipvs.watch({})
+}
+void watching
