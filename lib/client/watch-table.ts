@@ -39,7 +39,7 @@ export interface TableNews {
   readonly changes: readonly WatchChange[]
 }
 
-/** As many as the engine hands over at once (native/engine/connection.h: kRecordsPerStep). */
+/** As many as the engine hands over at once (native/engine/job_runner.h: kRecordsPerStep). */
 const ROWS_PER_TURN = 1000
 /** Not the one of a test that mocks timers: no time is waited for. */
 const immediately = setImmediate

@@ -23,7 +23,7 @@ const { FakeKernel } = require('../../dist/testing')
 
 const SERVICES = Number(process.argv[2] ?? 10000)
 const DESTINATIONS = Number(process.argv[3] ?? 20)
-/** native/engine/connection.h: kRecordsPerStep. */
+/** native/engine/job_runner.h: kRecordsPerStep. */
 const RECORDS = 1000
 const ROUNDS = 15
 
