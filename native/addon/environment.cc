@@ -77,6 +77,17 @@ napi_value Environment::receive(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
+// What a callback of a worker that is being terminated leaves in the environment: Node 10 throws it at the very end,
+// where no handle can be made any more, and aborts (node_api.cc:CallIntoModule, for the finalizer of the instance
+// data).
+void Environment::forget_exception() {
+  napi_handle_scope scope = nullptr;
+  if (napi_open_handle_scope(env_, &scope) != napi_ok) return;
+  napi_value exception = nullptr;
+  (void)napi_get_and_clear_last_exception(env_, &exception);
+  (void)napi_close_handle_scope(env_, scope);
+}
+
 void Environment::end(void* data) {
   auto* const environment = static_cast<Environment*>(data);
   for (Receiver* const receiver : std::exchange(environment->receivers_, {})) receiver->stop(environment->env_);
@@ -88,6 +99,7 @@ void Environment::end(void* data) {
     ready.swap(environment->ready_);
   }
   (void)napi_delete_reference(environment->env_, std::exchange(environment->receive_, nullptr));
+  environment->forget_exception();
   // The environment may be gone when the event loop has closed it.
   uv_close(reinterpret_cast<uv_handle_t*>(async),
            [](uv_handle_t* handle) { delete reinterpret_cast<uv_async_t*>(handle); });

@@ -45,6 +45,8 @@ class Environment {
  private:
   explicit Environment(napi_env env) : env_(env) {}
 
+  void forget_exception();
+
   static void woken(uv_async_t* async);
   static napi_value receive(napi_env env, napi_callback_info info);
   static void end(void* data);
