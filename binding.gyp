@@ -9,6 +9,7 @@
             "native/addon/addon.cc",
             "native/addon/connection.cc",
             "native/addon/environment.cc",
+            "native/addon/file_read.cc",
             "native/engine/job_queue.cc",
             "native/engine/job_runner.cc",
             "native/engine/netlink_session.cc",
@@ -23,6 +24,7 @@
             "native/sys/inet_socket.cc",
             "native/sys/namespace.cc",
             "native/sys/netlink_socket.cc",
+            "native/sys/read_pages.cc",
             "native/sys/thread.cc"
           ],
           "include_dirs": ["native", "<!(node -p \"require('node-addon-api').include_dir\")"],

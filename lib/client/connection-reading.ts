@@ -18,6 +18,8 @@ import type { FileClient } from './file-call'
 const STRETCH = 2
 /** No line is shorter: mainline, IPv4. */
 const SHORTEST_LINE = 64
+/** Few are longer where addresses are IPv4. */
+const USUAL_LINE = 80
 
 // Not that of a test that mocks timers.
 const immediately = setImmediate
@@ -94,12 +96,14 @@ export class ConnectionReading {
       this.close()
       throw ownError('ERR_IPVS_CLOSED', { operation: this.options.operation })
     }
-    const piece = await this.pieces.next()
+    const piece = await this.pieces.next(this.left * USUAL_LINE)
     if (this.closed) return false
     try {
       if (piece.length === 0) this.parser.end()
       // The kernel walks through the table from its start for each read: none is begun that may not be needed.
-      else if (this.left > piece.length / SHORTEST_LINE) this.pieces.readAhead()
+      else if (this.left > piece.length / SHORTEST_LINE) {
+        this.pieces.readAhead(this.left * USUAL_LINE)
+      }
       this.parser.push(piece, this.take)
     } catch (error) {
       this.close()

@@ -8,10 +8,12 @@ import type { CallLimits } from './call-deadlines'
 import { DeadlineTimer } from './deadline-timer'
 
 /**
- * The kernel writes one page at a time, whatever is asked for (fs/seq_file.c:seq_read), and pages have up to 64 KiB
- * (arm64).
+ * The kernel writes one page at a time (fs/seq_file.c:seq_read), and a transport may put many into one piece. Pages have up
+ * to 64 KiB (arm64).
  */
-const PIECE = 65536
+const LARGEST = 65536
+/** That of the first piece; each is twice the last, since nobody knows how much of the file is wanted. */
+const SMALLEST = 4096
 
 const NOTHING = new Uint8Array(0)
 
@@ -41,6 +43,7 @@ export class FilePieces {
   /** Of the read that runs, or has ended and was not asked for yet. */
   private reading = false
   private turn = 0
+  private size = SMALLEST
   private count: number | undefined
   private waiter: Waiter | undefined
   private failure: { readonly error: unknown } | undefined
@@ -56,8 +59,8 @@ export class FilePieces {
   }
 
   /** Empty at the end of the file, and once it is closed. Valid until the call after the next. Not to be called while a call waits. */
-  async next(): Promise<Uint8Array> {
-    this.readAhead()
+  async next(most = LARGEST): Promise<Uint8Array> {
+    this.readAhead(most)
     const count = await new Promise<number>((resolve, reject) => {
       this.waiter = { resolve, reject }
       this.serve()
@@ -68,18 +71,20 @@ export class FilePieces {
     return buffer ? buffer.subarray(0, count) : NOTHING
   }
 
-  /** Starts to read the next piece. */
-  readAhead(): void {
+  /** Starts to read the next piece, of no more than so many bytes where that is more than a page. */
+  readAhead(most = LARGEST): void {
     if (this.reading || this.failure || this.closed) return
     this.reading = true
     this.count = undefined
-    const { turn } = this
-    const buffer = this.buffers[turn] ?? new Uint8Array(PIECE)
+    const { turn, size } = this
+    const buffer = this.buffers[turn] ?? new Uint8Array(LARGEST)
     this.buffers[turn] = buffer
+    const into = buffer.subarray(0, Math.max(SMALLEST, Math.min(size, most)))
+    this.size = Math.min(LARGEST, size * 2)
     const { timeout } = this.options.limits
     if (timeout > 0) this.timer.watch(now() + timeout)
     // A transport of somebody's own may throw as well as reject.
-    new Promise<number>((started) => started(this.file.read(buffer))).then(
+    new Promise<number>((started) => started(this.file.read(into))).then(
       (count) => {
         this.timer.clear()
         this.count = count

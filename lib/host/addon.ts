@@ -10,6 +10,11 @@ export interface NativeConnection {
   close(): void
   /** A descriptor of the caller's, opened in the namespace of the sockets; or a negative errno. */
   openFile(path: string, forWriting: boolean): number
+  /**
+   * Fills `into` from its start with as many pages as come in a short while, on libuv's pool; `count` is 0 at the end, or a
+   * negative errno. Neither `into` nor the descriptor is touched meanwhile.
+   */
+  readFile(descriptor: number, into: Uint8Array, done: (count: number) => void): void
   /** Closes such a descriptor: Node's `fs.close` warns in a worker of one that `fs` did not open. */
   closeFile(descriptor: number): void
   /** The names in a folder, as it is seen from the namespace of the sockets; or a negative errno. */

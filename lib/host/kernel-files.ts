@@ -1,6 +1,6 @@
 /** The text files and sysctls of IPVS, and the CPUs of this machine. */
 
-import { read, readFile, readFileSync, writeFile } from 'fs'
+import { readFile, readFileSync, writeFile } from 'fs'
 import { promisify } from 'util'
 import type { CpuState, KernelFile, KernelFiles } from '../border/transport'
 import { fileError, PROC_NET, PROC_SYSCTL } from '../kernel/file-error'
@@ -19,18 +19,19 @@ class OpenFile implements KernelFile {
   private closed = false
 
   constructor(
+    private readonly connection: NativeConnection,
     private readonly fd: number,
-    private readonly closeFile: (fd: number) => void,
+    private readonly path: string,
   ) {}
 
   read(into: Uint8Array): Promise<number> {
     this.reading = true
     return new Promise((resolve, reject) => {
-      read(this.fd, into, 0, into.length, null, (error, count) => {
+      this.connection.readFile(this.fd, into, (count) => {
         this.reading = false
         // Whoever closed it meanwhile hears nothing of it; the number may be another file's from now on.
-        if (this.closed) this.closeFile(this.fd)
-        if (error) reject(error)
+        if (this.closed) this.connection.closeFile(this.fd)
+        if (count < 0) reject(fileError(-count, 'read', this.path))
         else resolve(count)
       })
     })
@@ -39,7 +40,7 @@ class OpenFile implements KernelFile {
   close(): void {
     if (this.closed) return
     this.closed = true
-    if (!this.reading) this.closeFile(this.fd)
+    if (!this.reading) this.connection.closeFile(this.fd)
   }
 }
 
@@ -53,7 +54,6 @@ export function kernelFiles(connection: NativeConnection, entered: boolean): Ker
     if (fd < 0) throw fileError(-fd, 'open', path)
     return fd
   }
-  const closeFile = (fd: number): void => connection.closeFile(fd)
   const folder = entered ? '/proc/thread-self/net' : PROC_NET
   // Sysctls are those of the thread that opens them (net/sysctl_net.c:net_ctl_header_lookup), so the addon opens them, too.
   const withSysctl = async <T>(
@@ -65,11 +65,14 @@ export function kernelFiles(connection: NativeConnection, entered: boolean): Ker
     try {
       return await use(fd)
     } finally {
-      closeFile(fd)
+      connection.closeFile(fd)
     }
   }
   return {
-    open: async (name) => new OpenFile(openFile(`${folder}/${name}`), closeFile),
+    open: async (name) => {
+      const path = `${folder}/${name}`
+      return new OpenFile(connection, openFile(path), path)
+    },
     listSysctls: async () => {
       const names = connection.listFolder(PROC_SYSCTL)
       if (typeof names === 'number') throw fileError(-names, 'open', PROC_SYSCTL)

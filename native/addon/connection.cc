@@ -10,6 +10,7 @@
 
 #include "abi/layout.gen.h"
 #include "addon/environment.h"
+#include "addon/file_read.h"
 #include "engine/job_queue.h"
 #include "sys/clock.h"
 #include "sys/thread.h"
@@ -190,7 +191,7 @@ Napi::Function Connection::define(Napi::Env env) {
       env, "Connection",
       {InstanceMethod("run", &Connection::run), InstanceMethod("close", &Connection::close),
        InstanceMethod("openFile", &Connection::open_file), InstanceMethod("closeFile", &Connection::close_file),
-       InstanceMethod("listFolder", &Connection::list_folder)});
+       InstanceMethod("readFile", &Connection::read_file), InstanceMethod("listFolder", &Connection::list_folder)});
 }
 
 // new Connection(netnsPath: string): an empty path is the caller's own namespace.
@@ -252,6 +253,8 @@ Napi::Value Connection::open_file(const Napi::CallbackInfo& info) {
   sys::Result<sys::UniqueFd> opened = state_->where().open_file(path.c_str(), for_writing);
   return Napi::Number::New(info.Env(), opened ? opened.value().release() : -opened.error().value);
 }
+
+Napi::Value Connection::read_file(const Napi::CallbackInfo& info) { return addon::read_file(info); }
 
 // closeFile(descriptor: number): undefined. Node's own close() warns in a worker of a descriptor that fs did not open.
 Napi::Value Connection::close_file(const Napi::CallbackInfo& info) {

@@ -88,7 +88,6 @@ function floor() {
 
 /** The most that the process grew by, in MB. */
 async function watchingMemory(work) {
-  global.gc?.()
   const before = process.memoryUsage().rss
   let most = before
   const timer = setInterval(() => {
