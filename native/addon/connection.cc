@@ -254,9 +254,12 @@ Napi::Value Connection::open_file(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), opened ? opened.value().release() : -opened.error().value);
 }
 
+// Methods of the object in JavaScript, whatever they need of it.
+// NOLINTNEXTLINE(readability-convert-member-functions-to-static)
 Napi::Value Connection::read_file(const Napi::CallbackInfo& info) { return addon::read_file(info); }
 
 // closeFile(descriptor: number): undefined. Node's own close() warns in a worker of a descriptor that fs did not open.
+// NOLINTNEXTLINE(readability-convert-member-functions-to-static)
 Napi::Value Connection::close_file(const Napi::CallbackInfo& info) {
   sys::UniqueFd(info[0].As<Napi::Number>().Int32Value()).reset();
   return info.Env().Undefined();

@@ -28,7 +28,7 @@ void release(napi_env env, FileRead* read) {
   delete read;
 }
 
-void execute(napi_env env, void* data) {
+void execute(napi_env /*env*/, void* data) {
   auto* read = static_cast<FileRead*>(data);
   sys::Result<std::size_t> got = sys::read_pages(read->fd, read->into, read->size, kStretchMs);
   read->result = got ? static_cast<std::int64_t>(got.value()) : -std::int64_t{got.error().value};

@@ -30,6 +30,8 @@ Result<std::vector<std::string>> names_in(const char* path) {
   if (folder == nullptr) return Error{errno, abi::Syscall::kOpen};
   std::vector<std::string> names;
   errno = 0;
+  // The stream is this function's own.
+  // NOLINTNEXTLINE(concurrency-mt-unsafe)
   while (const dirent* entry = ::readdir(folder)) {
     if (entry->d_name[0] != '.') names.emplace_back(entry->d_name);
   }

@@ -42,7 +42,7 @@ class Namespace {
   std::string path_;  // empty: the caller's own
   RunOnFreshThread run_ = nullptr;
   // Sockets are opened by the thread of the jobs, files by that of JavaScript.
-  std::unique_ptr<std::mutex> lock_ = std::unique_ptr<std::mutex>(new std::mutex);
+  std::unique_ptr<std::mutex> lock_ = std::make_unique<std::mutex>();
   UniqueFd kept_;
 };
 
