@@ -17,6 +17,7 @@
 #include "requests.h"
 #include "sys/inet_socket.h"
 #include "sys/netlink_socket.h"
+#include "sys/read_pages.h"
 
 namespace ipvs::test {
 namespace {
@@ -42,6 +43,36 @@ int descriptors(Wanted&& wanted) {
 }
 int all_descriptors() {
   return descriptors([](int, const std::string&) { return true; });
+}
+
+// Two pages through a pipe, which gives what is in it, as /proc gives one page.
+TEST("pages are read until there is no room for one more, the file ends, or the time is over") {
+  int ends[2] = {-1, -1};
+  REQUIRE_EQ(::pipe(ends), 0);
+  const sys::UniqueFd reader(ends[0]);
+  sys::UniqueFd writer(ends[1]);
+  const std::string text(6000, 'x');
+  REQUIRE_EQ(::write(writer.get(), text.data(), text.size()), static_cast<ssize_t>(text.size()));
+  std::byte into[16384] = {};
+  // Never later than the limit of 0 allows: one read.
+  sys::Result<std::size_t> got = sys::read_pages(reader.get(), std::data(into), 4096, 0);
+  REQUIRE(static_cast<bool>(got));
+  CHECK_EQ(got.value(), std::size_t{4096});
+  got = sys::read_pages(reader.get(), std::data(into), 5000, 60'000);
+  REQUIRE(static_cast<bool>(got));
+  CHECK_EQ(got.value(), std::size_t{1904});
+  REQUIRE_EQ(::write(writer.get(), text.data(), text.size()), static_cast<ssize_t>(text.size()));
+  writer.reset();
+  got = sys::read_pages(reader.get(), std::data(into), sizeof into, 60'000);
+  REQUIRE(static_cast<bool>(got));
+  CHECK_EQ(got.value(), text.size());
+  CHECK(into[5999] == std::byte{'x'});
+  got = sys::read_pages(reader.get(), std::data(into), sizeof into, 60'000);
+  REQUIRE(static_cast<bool>(got));
+  CHECK_EQ(got.value(), std::size_t{0});
+  got = sys::read_pages(-1, std::data(into), sizeof into, 60'000);
+  CHECK(!got);
+  CHECK_EQ(got.error().value, EBADF);
 }
 
 TEST("descriptors are closed: by their owner's end, by reset, by what takes their place") {
