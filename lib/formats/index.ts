@@ -1,0 +1,3 @@
+/** `ipvs-fullnat/formats`: the text of other tools ↔ states. */
+
+export * from './keepalived'
