@@ -5,7 +5,9 @@ import { parseKeepalived } from '../../lib/formats'
 
 const VIRTUAL = 'lb_algo wrr\nlb_kind NAT\nprotocol TCP\nreal_server 10.9.0.5 80 {\nweight 1\n}'
 
-function servicesOf(entry: string, dialect: KeepalivedDialect, body = VIRTUAL) {
+function servicesOf(entry: string, dialect: KeepalivedDialect, given = VIRTUAL) {
+  // Real servers are of the family of the first entry.
+  const body = /^[0-9a-f]*:/.test(entry) ? given.replace('10.9.0.5', 'fd09::5') : given
   const text = `virtual_server_group web {\n${entry}\n}\nvirtual_server group web {\n${body}\n}\n`
   const { state, errors, warnings } = parseKeepalived(text, { dialect })
   return {
@@ -96,25 +98,32 @@ const rows: Readonly<Record<KeepalivedDialect, readonly Row[]>> = {
     { text: '192.0.2.0-255', ours: quads('192.0.2.0', 256), told: undefined },
     { text: '10.0.0.0/30', ours: ['10.0.0.0'], told: 'cuts the prefix length off' },
     { text: '10.0.0.1/30', ours: ['10.0.0.1'], told: 'cuts the prefix length off' },
-    { text: 'fd00::9-10', ours: ['9', 'a', 'b', 'c', 'd', 'e', 'f', '10'].map((g) => `fd00::${g}`), told: undefined },
+    {
+      text: 'fd00::9-10',
+      ours: ['9', 'a', 'b', 'c', 'd', 'e', 'f', '10'].map((g) => `fd00::${g}`),
+      told: undefined,
+    },
   ],
 }
 
-describe.each(['mainline', 'alibaba', 'dpvs'] as const)('an entry of a virtual_server_group of %s', (dialect) => {
-  it.each(rows[dialect])('$text', ({ text, ours, told }) => {
-    const { addresses, errors, warnings } = servicesOf(`${text} 80`, dialect)
-    if (typeof ours === 'string') {
-      expect(errors.map(({ code }) => code)).toContain(ours)
-      expect(addresses).toEqual([])
-      expect(errors[0]?.message).toContain(told)
-      return
-    }
-    expect(errors).toEqual([])
-    expect(addresses).toEqual(ours)
-    if (told === undefined) expect(warnings).toEqual([])
-    else expect(warnings.map(({ message }) => message).join()).toContain(told)
-  })
-})
+describe.each(['mainline', 'alibaba', 'dpvs'] as const)(
+  'an entry of a virtual_server_group of %s',
+  (dialect) => {
+    it.each(rows[dialect])('$text', ({ text, ours, told }) => {
+      const { addresses, errors, warnings } = servicesOf(`${text} 80`, dialect)
+      if (typeof ours === 'string') {
+        expect(errors.map(({ code }) => code)).toContain(ours)
+        expect(addresses).toEqual([])
+        expect(errors[0]?.message).toContain(told)
+        return
+      }
+      expect(errors).toEqual([])
+      expect(addresses).toEqual(ours)
+      if (told === undefined) expect(warnings).toEqual([])
+      else expect(warnings.map(({ message }) => message).join()).toContain(told)
+    })
+  },
+)
 
 describe('an entry of a local_address_group', () => {
   it.each([
@@ -199,14 +208,18 @@ describe('sizes', () => {
     const { errors, addresses } = servicesOf('10.0.0.0/15 80', 'mainline')
     expect(errors.map(({ code }) => code)).toEqual(['range-too-large'])
     expect(addresses).toEqual([])
-    expect(servicesOf('0.0.0.0-255.255.255.255 80', 'mainline').errors[0]?.message).toContain('4294967296 addresses')
+    expect(servicesOf('0.0.0.0-255.255.255.255 80', 'mainline').errors[0]?.message).toContain(
+      '4294967296 addresses',
+    )
     expect(servicesOf('::/1 80', 'mainline').errors.map(({ code }) => code)).toEqual(['range-too-large'])
     expect(servicesOf('10.0.0.0/16 80', 'mainline').addresses).toHaveLength(65536)
   })
 
   it('a local group is at most 65,536 addresses, and a configuration 100,000 services', () => {
     const local = Array.from({ length: 300 }, (_, i) => `10.${i >> 8}.${i & 255}.0-254`).join('\n')
-    const { errors, state } = parseKeepalived(`local_address_group l {\n${local}\n}\n`, { dialect: 'alibaba' })
+    const { errors, state } = parseKeepalived(`local_address_group l {\n${local}\n}\n`, {
+      dialect: 'alibaba',
+    })
     expect(errors.map(({ code }) => code)).toEqual(['group-too-large'])
     expect(state.pools?.l?.addresses).toHaveLength(257)
     const many = servicesOf('10.0.0.0/16 80\n10.1.0.0/16 80', 'mainline')

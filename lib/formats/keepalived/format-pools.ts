@@ -57,7 +57,7 @@ export class LocalGroups {
   private readonly taken: Set<string>
 
   constructor(
-    private readonly pools: NonNullable<DesiredState['pools']>,
+    pools: NonNullable<DesiredState['pools']>,
     private readonly dialect: KeepalivedDialect,
     /** dpvs wants to know it; undefined where nobody says. */
     private readonly device: string | undefined,

@@ -6,8 +6,8 @@ import { addressNumber, parseAddressRange } from '../../model/address-range'
 import type { KeepalivedDialect } from './dialects'
 import type { RangeUse } from './ranges'
 
-/** `'dropped'`: with a message. `'nothing'`: without. */
-export type ReadByProgram = AddressRange | 'dropped' | 'nothing'
+/** `'dropped'`: with a message. `'nothing'`: without. `'wraps'`: the addresses are no range. */
+export type ReadByProgram = AddressRange | 'dropped' | 'nothing' | 'wraps'
 
 /** strtoul: the digits in front; 0 where there are none. */
 function leadingNumber(text: string, base: 10 | 16): { readonly value: number; readonly whole: boolean } {
@@ -45,12 +45,10 @@ function mainline(text: string, alone: AddressRange): ReadByProgram {
   return byDifference(alone, tail)
 }
 
-/** The loop looks at the last 16 bits of an IPv6 address only (ipvswrapper.c:ipvs_group_range_cmd). */
-function withinLastGroup(range: AddressRange): AddressRange {
-  if (range.family === AF_INET) return range
-  const group = BigInt(0xffff)
-  const last = range.first - (range.first & group) + (range.last & group)
-  return { ...range, last: last < range.first ? last + group + BigInt(1) : last }
+/** The loop counts the last 16 bits of an IPv6 address and looks at no others (ipvswrapper.c:ipvs_group_range_cmd). */
+function withinLastGroup(range: AddressRange): ReadByProgram {
+  const bits = BigInt(16)
+  return range.family === AF_INET || range.first >> bits === range.last >> bits ? range : 'wraps'
 }
 
 /** lib/utils.c:inet_stor, then check_data.c:alloc_vsg_entry; the same in dpvs. */

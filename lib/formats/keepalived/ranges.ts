@@ -72,17 +72,18 @@ export function formatRange({ family, first, last }: AddressRange): string {
   return first === last ? start : `${start}-${formatPacked(addressOfNumber(last, family))}`
 }
 
+const MADE = {
+  dropped: 'drops it',
+  nothing: 'makes nothing of it',
+  wraps: 'counts the last 16 bits only, and makes other addresses of it',
+} as const
+
 /** The range of a word, which may be one address; undefined where it is none, which is reported. */
 export function readRange(word: Word, use: RangeUse, report: Report): AddressRange | undefined {
   const { text, span } = word
   const range = meant(text, report)
   const theirs = readByProgram(text, use, report.dialect)
-  const made =
-    theirs === 'dropped'
-      ? 'drops it'
-      : theirs === 'nothing'
-        ? 'makes nothing of it'
-        : `makes ${shown(theirs)} of it`
+  const made = typeof theirs === 'string' ? MADE[theirs] : `makes ${shown(theirs)} of it`
   if ('code' in range)
     return report.error(range.code, `${range.description}; ${report.program} ${made}`, span)
   if (rangeSize(range) > BigInt(MOST_RANGE)) {
