@@ -87,7 +87,7 @@ function destinationLines(
   }
   const lines = [`    real_server ${address} ${port} {`, `        weight ${weight}`]
   if (dialect === 'alibaba') {
-    if (tunnel) losses.property('tunnel', tunnel, 'every tunnel is IP in IP')
+    if (tunnel && tunnel.type !== 'ipip') losses.property('tunnel', tunnel, 'every tunnel is IP in IP')
   } else if (forwarding !== kind || tunnel) {
     lines.push(`        lvs_method ${word}${tunnel ? tunnelWords(tunnel) : ''}`)
   }
