@@ -8,6 +8,7 @@ export default defineConfig({
   // What examples import is the package; here it is its source.
   resolve: {
     alias: [
+      { find: /^ipvs-fullnat\/metrics$/, replacement: at('lib/metrics/index.ts') },
       { find: /^ipvs-fullnat\/testing$/, replacement: at('lib/testing/index.ts') },
       { find: /^ipvs-fullnat$/, replacement: at('lib/index.ts') },
     ],

@@ -18,10 +18,12 @@ import type {
   DaemonInfo,
   DaemonState,
   DestinationInfo,
+  DestinationKey,
   Info,
   LocalAddressInfo,
   Persistence,
   ServiceInfo,
+  ServiceKey,
   Stats,
   Timeouts,
   TunnelInfo,
@@ -146,6 +148,21 @@ export function decodeService(reply: Reply, index: number): ServiceInfo {
   }
 }
 
+/** What identifies a service, and nothing else of it. */
+export function decodeServiceKey(reply: Reply, index: number): ServiceKey {
+  const at = reply.services.start + index * ServiceLayout.size
+  const family = reply.u16(at + SERVICE.family)
+  if ((reply.u32(at + ServiceLayout.presence) & presence.fwmark) !== 0) {
+    return { fwmark: reply.u32(at + SERVICE.fwmark), family: familyName(family) }
+  }
+  const protocol = reply.u16(at + SERVICE.protocol)
+  return {
+    protocol: PROTOCOL_NAMES[protocol] ?? protocol,
+    address: formatAddress(reply.bytes, at + SERVICE.address, family),
+    port: reply.u16(at + SERVICE.port),
+  }
+}
+
 /** What a service is set to, as the kernel holds it: any value that it can hold. */
 export function decodeServiceConfig(reply: Reply, index: number): ServiceConfigRecord {
   const at = reply.services.start + index * ServiceLayout.size
@@ -183,6 +200,15 @@ export function decodeDestination(reply: Reply, index: number): DestinationInfo 
     inactiveConnections: reply.u32(at + DestinationLayout.inactiveConnections),
     persistentConnections: reply.u32(at + DestinationLayout.persistentConnections),
     stats: readStats(reply, at + DestinationLayout.stats, present),
+  }
+}
+
+/** What identifies a destination, and nothing else of it. */
+export function decodeDestinationKey(reply: Reply, index: number): DestinationKey {
+  const at = reply.destinations.start + index * DestinationLayout.size
+  return {
+    address: formatAddress(reply.bytes, at + DESTINATION.address, reply.u16(at + DESTINATION.family)),
+    port: reply.u16(at + DESTINATION.port),
   }
 }
 

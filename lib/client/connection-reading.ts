@@ -5,23 +5,14 @@ import type { CallLimits } from '../dispatch/call-deadlines'
 import { FilePieces } from '../dispatch/file-pieces'
 import { withinLimits } from '../dispatch/within-limits'
 import { ownError } from '../errors/ipvs-error'
-import type { NormalizedCallOptions } from '../input'
 import type { NormalizedConnectionOptions } from '../input/connection-options'
-import type { Capabilities } from '../kernel/capabilities'
 import { fileProblem, PROC_NET } from '../kernel/file-error'
 import { now } from '../model/clock'
 import { matcherOf } from '../procfs/connection-matcher'
 import type { ConnectionRow } from '../procfs/connection-row'
 import { ConnectionParser } from '../procfs/connections'
 import { SeenConnections } from '../procfs/seen-connections'
-
-/** What a client has for it. */
-export interface ConnectionSource {
-  readonly files: KernelFiles
-  capabilities(): Capabilities
-  limits(call: NormalizedCallOptions): CallLimits
-  isClosed(): boolean
-}
+import type { FileClient } from './file-call'
 
 /** Milliseconds of work after which the event loop gets its turn, however fast the pieces come. */
 const STRETCH = 2
@@ -33,7 +24,7 @@ const immediately = setImmediate
 const nextTurn = (): Promise<void> => new Promise((resolve) => immediately(resolve))
 
 interface ReadingOptions {
-  readonly source: ConnectionSource
+  readonly source: FileClient
   readonly asked: NormalizedConnectionOptions
   readonly operation: string
   /** Sees each row once; it is another connection's from the next one on. */
@@ -73,14 +64,14 @@ export class ConnectionReading {
   static async open(options: ReadingOptions): Promise<ConnectionReading> {
     const { source, asked, operation, aborted } = options
     const limits = source.limits(asked.call)
-    if (source.isClosed()) throw ownError('ERR_IPVS_CLOSED', { operation })
+    if (source.closed()) throw ownError('ERR_IPVS_CLOSED', { operation })
     const name = asked.origin ? 'ip_vs_conn_sync' : 'ip_vs_conn'
     const path = `${PROC_NET}/${name}`
-    const { dialect } = source.capabilities()
+    const { dialect } = source.context().capabilities
     const explain = (cause: unknown) => fileProblem(cause, { operation, dialect, access: 'read', path })
     let file: KernelFile
     try {
-      file = await openWithin(source.files, name, limits, operation)
+      file = await openWithin(source.transport.files, name, limits, operation)
     } catch (error) {
       throw explain(error)
     }
@@ -99,7 +90,7 @@ export class ConnectionReading {
 
   /** One piece more; false when there is none, or nothing more is wanted: the file is closed then, as it is after an error. */
   async step(): Promise<boolean> {
-    if (this.options.source.isClosed()) {
+    if (this.options.source.closed()) {
       this.close()
       throw ownError('ERR_IPVS_CLOSED', { operation: this.options.operation })
     }

@@ -11,16 +11,16 @@ import { ConnectionObjects } from '../procfs/connection-row'
 import type { ConnectionTally } from '../procfs/connection-tally'
 import { tallyBy } from '../procfs/connection-tally'
 import { ConnectionIterator } from './connection-iterator'
-import type { ConnectionSource } from './connection-reading'
 import { ConnectionReading } from './connection-reading'
+import type { FileClient } from './file-call'
 
 function checked(
-  source: ConnectionSource,
+  source: FileClient,
   options: ConnectionCountOptions | undefined,
   operation: string,
   counted: boolean,
 ): NormalizedConnectionOptions {
-  const capabilities = source.capabilities()
+  const capabilities = source.context().capabilities
   const asked = checkConnectionOptions(options, capabilities.destinationFamily, counted)
   const byLocalAddress = asked.filter.localAddress !== undefined || asked.by === 'localAddress'
   ruleConnections(capabilities, byLocalAddress, operation)
@@ -28,7 +28,7 @@ function checked(
 }
 
 async function readAll(
-  source: ConnectionSource,
+  source: FileClient,
   asked: NormalizedConnectionOptions,
   operation: string,
   visit: (row: ConnectionRow) => void,
@@ -38,7 +38,7 @@ async function readAll(
 }
 
 async function listConnections(
-  source: ConnectionSource,
+  source: FileClient,
   options: ConnectionOptions | undefined,
 ): Promise<ConnectionInfo[]> {
   const operation = 'connections.list'
@@ -50,7 +50,7 @@ async function listConnections(
 }
 
 async function countConnections(
-  source: ConnectionSource,
+  source: FileClient,
   options: ConnectionCountOptions | undefined,
 ): Promise<number | Map<string, number>> {
   const operation = 'connections.count'
@@ -77,7 +77,7 @@ async function countConnections(
  * read. What is wrong with the options rejects before anything is opened. A service that does not exist has no connections.
  */
 export class Connections {
-  constructor(private readonly source: ConnectionSource) {}
+  constructor(private readonly source: FileClient) {}
 
   /**
    * One after the other, as they are asked for; at most two pages are read ahead. The file is closed at the end, at

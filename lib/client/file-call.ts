@@ -1,13 +1,25 @@
 /** Calls that read files of the kernel: they need no trip, and do not wait behind others. */
 
-import type { KernelFileName, KernelFiles } from '../border/transport'
+import type { KernelFileName, KernelFiles, Transport } from '../border/transport'
 import type { CallLimits } from '../dispatch/call-deadlines'
+import { withCallerStack } from '../dispatch/caller-stack'
 import { withinLimits } from '../dispatch/within-limits'
 import { IpvsErrorCodes, ownError } from '../errors/ipvs-error'
 import type { Capabilities } from '../kernel/capabilities'
 import { fileProblem, PROC_NET } from '../kernel/file-error'
+import type { CallOptions } from '../model/call-types'
 import type { TextSource } from '../procfs/lines'
 import { readKernelText } from './kernel-text'
+import type { Context } from './operation'
+
+/** What the methods that read or write files need of the client. */
+export interface FileClient {
+  readonly transport: Pick<Transport, 'files' | 'readCpuState'>
+  context(): Context
+  /** Throws for wrong options. */
+  limits(options: CallOptions | undefined): CallLimits
+  closed(): boolean
+}
 
 export interface FileCall {
   readonly files: KernelFiles
@@ -38,4 +50,21 @@ export async function readKernelFile<T>(
     throw fileProblem(error, { operation, dialect, access: 'read', path })
   }
   return parse(text, { file: path, operation })
+}
+
+/** A call that is made of what `read` reads; wrong options reject before anything is opened. */
+export function callFiles<T>(
+  client: FileClient,
+  operation: string,
+  read: (call: FileCall) => Promise<T>,
+  options: CallOptions | undefined,
+): Promise<T> {
+  return withCallerStack(
+    new Promise((resolve) => {
+      const limits = client.limits(options)
+      const { files } = client.transport
+      const { capabilities } = client.context()
+      resolve(read({ files, limits, operation, capabilities, closed: () => client.closed() }))
+    }),
+  )
 }

@@ -4,11 +4,8 @@ import { inspect } from 'util'
 import type { Transport } from '../border/transport'
 import type { CallLimits } from '../dispatch/call-deadlines'
 import type { CallPlan, Write } from '../dispatch/call-plan'
-import { nothing } from '../dispatch/call-plan'
 import { withCallerStack } from '../dispatch/caller-stack'
 import { Dispatcher } from '../dispatch/dispatcher'
-import type { StartReading } from '../dispatch/record-iterator'
-import { RecordIterator } from '../dispatch/record-iterator'
 import { withinLimits } from '../dispatch/within-limits'
 import { invalidType } from '../errors/argument-errors'
 import { ownError } from '../errors/ipvs-error'
@@ -16,6 +13,7 @@ import { openNativeTransport } from '../host/native-transport'
 import { checkCallOptions } from '../input'
 import type { Capabilities } from '../kernel/capabilities'
 import { admissionsOf } from '../kernel/machine-rules'
+import type { ClientActivity } from '../model/activity'
 import type { CallOptions, Dialect } from '../model/call-types'
 import type {
   ApplicationHelper,
@@ -24,17 +22,20 @@ import type {
   TrafficStatistics,
 } from '../model/observed'
 import type { Info, ServiceKey, Snapshot } from '../model/types'
+import type { WatchEvent, WatchOptions } from '../model/watch-types'
 import type { Batch, BatchOutcome } from './batch'
 import { BatchRun } from './batch'
 import { Connections } from './connections'
 import { Daemons } from './daemons'
 import { Destinations } from './destinations'
-import type { FileCall } from './file-call'
+import type { FileClient } from './file-call'
+import { callFiles } from './file-call'
 import { LocalAddresses } from './local-addresses'
-import { dialectNumber, identify, transportNumber } from './open-client'
+import { identify, kernelIdentity } from './open-client'
 import type { NormalizedOpenOptions, OpenOptions } from './open-options'
 import { checkOpenOptions } from './open-options'
 import type { Context, Runner } from './operation'
+import { streamRecords } from './record-stream'
 import { Services } from './services'
 import type { SnapshotOptions } from './snapshot'
 import { readSnapshot } from './snapshot'
@@ -44,7 +45,9 @@ import {
   readKernelStatus,
   readTrafficStatistics,
 } from './statistics'
+import { SysctlMethods } from './sysctl'
 import { TimeoutMethods } from './timeouts'
+import { startWatch } from './watch'
 import { flushTable, readInfo, takeSnapshot, zeroCounters } from './whole-table'
 
 /**
@@ -61,10 +64,15 @@ export class Ipvs {
   readonly timeouts: TimeoutMethods
   /** Rejects with `ERR_IPVS_UNSUPPORTED` where `capabilities.connectionList` is false. */
   readonly connections: Connections
+  /** Settings of IPVS in /proc/sys: docs/sysctls.md. */
+  readonly sysctl: SysctlMethods
   private readonly dispatcher: Dispatcher
+  private readonly fileClient: FileClient
   private readonly defaults: CallLimits
   private context: Context
   private isClosed = false
+  /** Called when it is closed. */
+  private readonly closing = new Set<() => void>()
 
   /**
    * Needs CAP_NET_ADMIN for everything that follows, reading included. Rejects with `ERR_IPVS_NOT_LOADED`,
@@ -93,11 +101,7 @@ export class Ipvs {
     this.defaults = { timeout: options.timeout, signal: undefined }
     this.dispatcher = new Dispatcher(transport, {
       // Stays: reopen() takes nothing else.
-      kernel: {
-        dialect: capabilities.dialect,
-        dialectNumber: dialectNumber(capabilities),
-        transportNumber: transportNumber(capabilities),
-      },
+      kernel: kernelIdentity(capabilities),
       admissions: () => admissionsOf(this.capabilities, transport),
       reopen: () => this.reopen(),
     })
@@ -109,19 +113,21 @@ export class Ipvs {
         a: A,
         b?: B,
       ) => this.send(build, call, a, b as B),
-      stream: (build, call) => this.stream(build, call),
+      stream: (build, call) => streamRecords(this.dispatcher, this.context, () => this.limits(call), build),
     }
     this.services = new Services(runner)
     this.destinations = new Destinations(runner)
     this.localAddresses = new LocalAddresses(runner, () => transport.readCpuState())
     this.daemons = new Daemons(runner)
     this.timeouts = new TimeoutMethods(runner)
-    this.connections = new Connections({
-      files: transport.files,
-      capabilities: () => this.capabilities,
-      limits: (call) => this.limits(call),
-      isClosed: () => this.isClosed,
-    })
+    this.fileClient = {
+      transport,
+      context: () => this.context,
+      limits: (options) => this.limits(options),
+      closed: () => this.isClosed,
+    }
+    this.connections = new Connections(this.fileClient)
+    this.sysctl = new SysctlMethods(this.fileClient)
   }
 
   get dialect(): Dialect {
@@ -137,6 +143,11 @@ export class Ipvs {
     return this.isClosed
   }
 
+  /** What this client has done, for `ipvs-fullnat/metrics` for instance. Sends nothing; works on a closed client. */
+  activity(): ClientActivity {
+    return this.dispatcher.report()
+  }
+
   info(options?: CallOptions): Promise<Info> {
     return this.run(() => readInfo(), options)
   }
@@ -147,7 +158,7 @@ export class Ipvs {
    * `ERR_IPVS_UNSUPPORTED` where /proc is hidden, with `ERR_IPVS_MALFORMED_FILE` where a line cannot be read.
    */
   stats(options?: CallOptions): Promise<TrafficStatistics> {
-    return this.readFiles('stats', readTrafficStatistics, options)
+    return callFiles(this.fileClient, 'stats', readTrafficStatistics, options)
   }
 
   /**
@@ -155,12 +166,12 @@ export class Ipvs {
    * `ERR_IPVS_UNSUPPORTED` on mainline, before anything is read (`capabilities.extendedStats`), else as `stats`.
    */
   extendedStats(options?: CallOptions): Promise<ExtendedStatistics> {
-    return this.readFiles('extendedStats', readExtendedStatistics, options)
+    return callFiles(this.fileClient, 'extendedStats', readExtendedStatistics, options)
   }
 
   /** The application helpers that are registered, `ftp` for instance (/proc/net/ip_vs_app). Rejects as `stats`. */
   applicationHelpers(options?: CallOptions): Promise<ApplicationHelper[]> {
-    return this.readFiles('applicationHelpers', readApplicationHelpers, options)
+    return callFiles(this.fileClient, 'applicationHelpers', readApplicationHelpers, options)
   }
 
   /**
@@ -168,7 +179,7 @@ export class Ipvs {
    * root. Rejects with `ERR_IPVS_UNSUPPORTED` where the kernel has no such file, else as `stats`.
    */
   status(options?: CallOptions): Promise<KernelStatus> {
-    return this.readFiles('status', readKernelStatus, options)
+    return callFiles(this.fileClient, 'status', readKernelStatus, options)
   }
 
   /**
@@ -187,6 +198,19 @@ export class Ipvs {
   /** Services, destinations and local addresses, in one trip. */
   async snapshot(options?: SnapshotOptions): Promise<Snapshot> {
     return readSnapshot((call) => this.run((context) => takeSnapshot(context), call), options)
+  }
+
+  /**
+   * Services, destinations and local addresses again and again, with rates and what has changed: `docs/watch.md`. A poll is
+   * made when an event is asked for and `interval` has passed since the one before: one at a time, and none for a consumer
+   * that is busy. Errors are events, and the polls after them come later and later; what ends the iteration rejects:
+   * `signal` (`ABORT_ERR`), a closed client, `ERR_IPVS_MODULE_CHANGED`, bad options, with `stopOnError` any error. While an
+   * event is waited for the process stays alive.
+   */
+  watch(options: WatchOptions): AsyncIterableIterator<WatchEvent> {
+    const { closing, connections } = this
+    const run: Runner['run'] = (build, call) => this.run(build, call)
+    return startWatch({ run, connections, closing, isClosed: () => this.isClosed }, options)
   }
 
   /**
@@ -214,6 +238,7 @@ export class Ipvs {
   async close(options?: CallOptions): Promise<void> {
     const { timeout, signal } = checkCallOptions(options)
     this.isClosed = true
+    for (const end of Array.from(this.closing)) end()
     const closed = this.dispatcher.close()
     if (timeout === undefined && signal === undefined) return closed
     return withinLimits(() => closed, { timeout: timeout ?? 0, signal }, 'close')
@@ -244,49 +269,10 @@ export class Ipvs {
     )
   }
 
-  private readFiles<T>(
-    operation: string,
-    read: (call: FileCall) => Promise<T>,
-    options: CallOptions | undefined,
-  ): Promise<T> {
-    return withCallerStack(
-      new Promise((resolve) => {
-        const limits = this.limits(options)
-        const { files } = this.transport
-        const { capabilities } = this
-        resolve(read({ files, limits, operation, capabilities, closed: () => this.isClosed }))
-      }),
-    )
-  }
-
   private limits(options: CallOptions | undefined): CallLimits {
     if (options === undefined) return this.defaults
     const { timeout, signal } = checkCallOptions(options)
     return { timeout: timeout ?? this.options.timeout, signal }
-  }
-
-  /** Arguments are checked and taken now; the first `next()` sends. */
-  private stream<T>(
-    build: (context: Context, push: (items: readonly T[]) => void) => CallPlan<void>,
-    options: CallOptions | undefined,
-  ): AsyncIterableIterator<T> {
-    let push: (items: readonly T[]) => void = nothing
-    try {
-      const limits = this.limits(options)
-      const plan = build(this.context, (items) => push(items))
-      const { operation, subject } = plan
-      const read: StartReading<T> = (take) => {
-        push = take
-        return withCallerStack(
-          new Promise((resolve, reject) => this.dispatcher.submit(plan, limits, { resolve, reject })),
-        )
-      }
-      const aborted = (sent: boolean) =>
-        ownError('ABORT_ERR', { operation, subject, sent, cause: limits.signal?.reason })
-      return new RecordIterator(read, limits.signal, aborted)
-    } catch (error) {
-      return new RecordIterator<T>(() => withCallerStack(Promise.reject(error)))
-    }
   }
 
   private async reopen(): Promise<void> {

@@ -5,6 +5,7 @@ import { readProbeRecord } from '../border/records.gen'
 import { Reply } from '../border/reply'
 import { packRequests } from '../border/request'
 import type { KernelFiles, Transport } from '../border/transport'
+import type { KernelIdentity } from '../dispatch/settle-trip'
 import { withinLimits } from '../dispatch/within-limits'
 import { ownError } from '../errors/ipvs-error'
 import { loadModule } from '../host/modprobe'
@@ -27,11 +28,11 @@ const DIALECTS = {
   'fullnat-v3': Dialect.fullnatV3,
 } as const
 
-/** `Dialect` of layout.gen. */
-export const dialectNumber = ({ dialect }: Capabilities): number => DIALECTS[dialect]
-
-/** `Transport` of layout.gen. */
-export const transportNumber = ({ transport }: Capabilities): number => TransportNumber[transport]
+export const kernelIdentity = ({ dialect, transport }: Capabilities): KernelIdentity => ({
+  dialect,
+  dialectNumber: DIALECTS[dialect],
+  transportNumber: TransportNumber[transport],
+})
 
 const ENGINE_FIRST_MS = 500
 

@@ -3,6 +3,7 @@
 import type { About } from '../border/request-subject'
 import { now } from '../model/clock'
 import { AbortSignals } from './abort-signals'
+import type { Activity } from './activity'
 import { DeadlineTimer } from './deadline-timer'
 import type { PendingCall } from './pending-call'
 import { abortError, Term, timeoutError } from './pending-call'
@@ -35,6 +36,7 @@ export class CallDeadlines {
     private readonly calls: () => Iterable<PendingCall>,
     /** Calls that were not handed over are settled now. */
     private readonly dropped: () => void,
+    private readonly activity: Activity,
   ) {}
 
   termFor({ timeout, signal }: CallLimits): Term {
@@ -88,10 +90,10 @@ export class CallDeadlines {
     this.detach(call)
     call.rejectAll((about) => {
       try {
-        return error(about)
+        return this.activity.failed(error(about))
       } catch (broken) {
         // Whatever goes wrong while an error is made, the call ends.
-        return broken
+        return this.activity.failed(broken)
       }
     })
     if (!call.onTrip) this.dropped()

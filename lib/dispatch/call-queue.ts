@@ -23,6 +23,11 @@ export class CallQueue {
     return this.requests >= TRIP_REQUESTS
   }
 
+  /** Calls that wait and are not settled. */
+  get pending(): number {
+    return this.waiting.reduce((sum, call) => sum + (call.settled ? 0 : call.pending), 0)
+  }
+
   get last(): PendingCall | undefined {
     return this.waiting[this.waiting.length - 1]
   }

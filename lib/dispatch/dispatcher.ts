@@ -8,11 +8,14 @@ import type { RequestFields } from '../border/request'
 import type { About } from '../border/request-subject'
 import type { Transport } from '../border/transport'
 import type { Admission } from '../kernel/machine-rules'
+import type { ClientActivity } from '../model/activity'
+import { Activity } from './activity'
 import { BufferPool } from './buffer-pool'
 import type { CallLimits } from './call-deadlines'
 import { CallDeadlines } from './call-deadlines'
 import type { CallPlan } from './call-plan'
 import { CallQueue } from './call-queue'
+import type { DispatcherHooks } from './dispatcher-hooks'
 import type { OpenBatch } from './open-batch'
 import type { PendingCall, Settle } from './pending-call'
 import {
@@ -25,19 +28,10 @@ import {
   reopenError,
   verdictError,
 } from './pending-call'
-import type { KernelIdentity } from './settle-trip'
 import { TripSettler } from './settle-trip'
-import { beginTrip, pendingCommands, pendingPlan, tracesCalls } from './tracing'
+import { pendingCommands, pendingPlan, tracesCalls } from './tracing'
 import type { Trip } from './trip'
 import { fillTrip } from './trip'
-
-export interface DispatcherHooks {
-  readonly kernel: KernelIdentity
-  /** Called before the trips of a turn: what must not be sent now. */
-  admissions(): readonly Admission[]
-  /** The family is gone or has another number. Resolves when it is there again, rejects with what to tell callers. */
-  reopen(): Promise<void>
-}
 
 /** Trips that are handed over and not answered: what is in them can no longer be cancelled. */
 const MOST_TRIPS = 16
@@ -51,9 +45,11 @@ export class Dispatcher {
   private last: { readonly call: PendingCommands; readonly promises: Promises } | undefined
   /** Trips that were handed over, in order. */
   private readonly running: Trip[] = []
+  private readonly activity = new Activity()
   private readonly deadlines = new CallDeadlines(
     () => this.calls(),
     () => this.queue.dropped(),
+    this.activity,
   )
   private readonly settler: TripSettler
   /** The family is looked for again. */
@@ -64,20 +60,24 @@ export class Dispatcher {
   /** Why nothing is sent any more: another kernel module answers. */
   private verdict: unknown
   private closed = false
-  private idle: (() => void)[] = []
+  private readonly idle: (() => void)[] = []
 
   constructor(
     private readonly transport: Transport,
     private readonly hooks: DispatcherHooks,
   ) {
     this.buffers = new BufferPool(hooks.kernel.transportNumber, MOST_TRIPS)
-    this.settler = new TripSettler(this.deadlines, hooks.kernel, this.buffers)
+    this.settler = new TripSettler(this.deadlines, hooks.kernel, this.buffers, this.activity)
   }
 
   /** Calls that have not been answered. */
   get pending(): number {
     const open = [...new Set(this.calls())].filter(({ settled }) => !settled)
     return open.reduce((sum, call) => sum + call.pending, 0)
+  }
+
+  report(): ClientActivity {
+    return this.activity.report(this.queue.pending, this.pending)
   }
 
   /** Exactly one of `settle`'s functions is called, never before this returns. So it is with `send` and in a batch. */
@@ -91,6 +91,7 @@ export class Dispatcher {
     resolve: (value: undefined) => void,
     reject: (error: unknown) => void,
   ): void {
+    this.activity.calls++
     const packed = this.buffers.stage(command)
     const term = this.deadlines.termFor(limits)
     const { last, behind } = this
@@ -122,8 +123,10 @@ export class Dispatcher {
     this.behind = behind
     return {
       submit: (plan, limits, settle) => this.append(this.planned(plan, limits, settle), before),
-      sendRange: (range, limits, settle) =>
-        this.append(pendingCommands(this.deadlines.termFor(limits), range, settle), before),
+      sendRange: (range, limits, settle) => {
+        this.activity.calls += range.count
+        this.append(pendingCommands(this.deadlines.termFor(limits), range, settle), before)
+      },
       close: () => {
         this.behind = before
         for (const call of behind) this.append(call, before)
@@ -155,6 +158,7 @@ export class Dispatcher {
   }
 
   private planned<T>(plan: CallPlan<T>, limits: CallLimits, settle: Settle<T>): PendingPlan {
+    this.activity.calls++
     const packed = this.buffers.stage(plan.request.fields)
     return pendingPlan(this.deadlines.termFor(limits), packed, plan, settle)
   }
@@ -167,7 +171,7 @@ export class Dispatcher {
   private enqueue(call: PendingCall): void {
     const error = this.refusal(call)
     if (error) {
-      process.nextTick(() => call.rejectAll((about) => error(call, about)))
+      process.nextTick(() => call.rejectAll((about) => this.activity.failed(error(call, about))))
     } else {
       this.queue.push(call)
       this.startFull()
@@ -239,18 +243,18 @@ export class Dispatcher {
 
   private handOver(trip: Trip): void {
     this.running.push(trip)
-    const traceEnd = beginTrip(trip.packed.count, trip.calls.length)
+    const end = this.activity.beginTrip(trip.packed, trip.calls.length)
     const request = trip.packed.job(this.hooks.kernel.dialectNumber)
     // A transport of somebody's own may throw as well as reject.
     new Promise<void>((resolve) =>
       resolve(this.transport.run(request, (buffer) => this.settler.take(buffer, trip))),
     ).then(
       () => {
-        traceEnd?.()
+        end()
         this.finish(trip)
       },
       (error) => {
-        traceEnd?.(error)
+        end(error)
         this.settler.breakAll(trip, error)
         this.finish(trip)
       },
@@ -269,15 +273,10 @@ export class Dispatcher {
   }
 
   private ended(): void {
-    if (!this.closed) {
-      this.startTurn()
-      return
-    }
-    this.rejectQueue(closedError)
-    if (this.busy) return
-    const idle = this.idle
-    this.idle = []
-    for (const resolve of idle) resolve()
+    if (this.closed) this.rejectQueue(closedError)
+    else this.startTurn()
+    if (this.busy || !this.closed) return
+    for (const resolve of this.idle.splice(0)) resolve()
   }
 
   private rejectQueue(error: typeof closedError): void {

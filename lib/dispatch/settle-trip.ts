@@ -8,6 +8,7 @@ import { IpvsError, ownError } from '../errors/ipvs-error'
 import { outcomeError } from '../kernel/outcome-error'
 import type { Dialect } from '../model/call-types'
 import type { OutcomeRecord } from '../model/records.gen'
+import type { Activity } from './activity'
 import type { BufferPool } from './buffer-pool'
 import type { CallDeadlines } from './call-deadlines'
 import { FollowUp } from './call-plan'
@@ -45,6 +46,7 @@ export class TripSettler {
     private readonly deadlines: CallDeadlines,
     private readonly kernel: KernelIdentity,
     private readonly buffers: BufferPool,
+    private readonly activity: Activity,
   ) {
     this.packed = buffers.buffer()
   }
@@ -149,7 +151,7 @@ export class TripSettler {
       this.deadlines.attach(again)
       this.stale.push(again)
     } else if (outcome.error !== 0) {
-      call.reject(index, this.errorOf(outcome, call.about(index)))
+      call.reject(index, this.activity.failed(this.errorOf(outcome, call.about(index))))
     } else {
       call.resolve(index, 1)
     }

@@ -30,6 +30,8 @@ export const IpvsErrorCodes = {
   RESERVE_CORE: 'ERR_IPVS_RESERVE_CORE',
   /** ip_vs was unloaded or loaded again since the client was opened. */
   MODULE_CHANGED: 'ERR_IPVS_MODULE_CHANGED',
+  /** The kernel took the value of a sysctl and holds another one. */
+  VALUE_NOT_KEPT: 'ERR_IPVS_VALUE_NOT_KEPT',
   /** Cancelled through `signal`; the error's name is `'AbortError'`. */
   ABORT: 'ABORT_ERR',
 } as const
@@ -200,6 +202,10 @@ const OWN: Readonly<Record<IpvsErrorCode, Explanation>> = {
   ERR_IPVS_MODULE_CHANGED: [
     'ip_vs was unloaded or loaded again since the client was opened',
     'Open a new client: the rules in the kernel are gone, and it may be another kernel module.',
+  ],
+  ERR_IPVS_VALUE_NOT_KEPT: [
+    'the kernel holds another value than was written',
+    'It put back what it had, or somebody else wrote in between: read it again.',
   ],
   ABORT_ERR: ['the operation was aborted'],
 }

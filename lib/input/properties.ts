@@ -44,12 +44,15 @@ function distance(one: string, other: string): number {
   return row[other.length] as number
 }
 
-function closest(name: string, known: readonly string[]): string | undefined {
-  const plain = name.toLowerCase().replace(/[_-]/g, '')
+const plainOf = (name: string): string => name.toLowerCase().replace(/[_-]/g, '')
+
+/** The one that was probably meant. */
+export function closestName(name: string, known: readonly string[]): string | undefined {
+  const plain = plainOf(name)
   const alias = ALIASES[plain]
   if (alias !== undefined && known.includes(alias)) return alias
   const ranked = known
-    .map((candidate) => ({ candidate, away: distance(plain, candidate.toLowerCase()) }))
+    .map((candidate) => ({ candidate, away: distance(plain, plainOf(candidate)) }))
     .sort((one, other) => one.away - other.away)
   const best = ranked[0]
   return best && best.away <= Math.min(2, plain.length / 2) ? best.candidate : undefined
@@ -91,7 +94,7 @@ export function checkProperties(value: unknown, field: string, names: PropertyNa
   for (const name in properties) {
     if (names.allow(name) || !Object.prototype.hasOwnProperty.call(properties, name)) continue
     const { known } = names
-    const meant = closest(name, known)
+    const meant = closestName(name, known)
     throw invalidValue(
       `${field}.${name}`,
       meant ? `is not known (did you mean '${meant}'?)` : `is not known (there are: ${known.join(', ')})`,

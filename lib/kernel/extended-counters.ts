@@ -1,5 +1,5 @@
 /**
- * What is known of the rows of /proc/net/ip_vs_ext_stats. docs/extended-counters.md is made from this
+ * What is known of the rows of /proc/net/ip_vs_ext_stats. docs/statistics.md is made from this
  * (scripts/gen-extended-counters.mjs).
  */
 

@@ -26,6 +26,11 @@ export interface DesiredDestinationConfig extends DestinationConfig {
   readonly state?: DesiredDestinationState | undefined
   /** Why it is not on: kept apart, so that one who drains does not overrule one who checks health. */
   readonly reason?: 'drain' | 'health' | 'maintenance' | undefined
+  /**
+   * With `state: 'drain'`: when it goes, whatever connections it still has; an ISO 8601 time. It stands here, and not with
+   * whoever drains, so that a restart forgets nothing. Needed for UDP services, whose connections never end by themselves.
+   */
+  readonly until?: string | undefined
 }
 
 export type DesiredDestination = DestinationKey & DesiredDestinationConfig

@@ -109,6 +109,10 @@ function refusalText(refusal: Refusal): string {
       return `scheduler ${refusal.scheduler} finds no destination`
     case 'no-local-address':
       return refusal.cpu === undefined ? 'no local address' : `no local address on CPU ${refusal.cpu}`
+    case 'destination-removed':
+      return 'the client has a connection to a destination that was removed'
+    case 'too-many-connections':
+      return 'conn_max_num connections on this CPU'
     default:
       return `no free port on local address ${refusal.localAddress}`
   }

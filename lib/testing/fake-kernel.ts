@@ -2,6 +2,7 @@
 
 import type { Transport } from '../border/transport'
 import { outOfRange } from '../errors/argument-errors'
+import { checkName } from '../input/values'
 import type { ErrnoName } from '../kernel/errno'
 import type { DestinationKey, ServiceKey } from '../model/types'
 import { ConnectionRefused, FakeConnection } from './fake-connection'
@@ -17,6 +18,7 @@ import { destinationId } from './objects/table-objects'
 import { dumpKernel, loadKernel } from './state-file/dump'
 import type { KernelDump } from './state-file/dump-format'
 import { findService } from './table/service-table'
+import type { ProcSys } from './table/state'
 import { KernelState } from './table/state'
 import type { ConnectOptions } from './traffic/arrivals'
 import { arrivalOf, checkEndpoint, checkService } from './traffic/arrivals'
@@ -29,6 +31,8 @@ import { destinationTraffic } from './traffic/packets'
 export type Attempt =
   | { readonly connection: FakeConnection; readonly refused?: undefined }
   | { readonly connection?: undefined; readonly refused: Refusal }
+
+const PROC_SYS = { writable: 'writable', 'read-only': 'read-only', missing: 'missing' } as const
 
 /**
  * Answers as the kernel of its dialect does, without privilege and on any system. Time stands still unless `advance`
@@ -66,6 +70,18 @@ export class FakeKernel {
   set reserveCore(cpus: number) {
     if (!Number.isInteger(cpus) || cpus < 0) throw outOfRange('reserveCore', '>= 0', cpus)
     this.state.reserveCore = cpus
+  }
+
+  /**
+   * How /proc/sys is mounted for the process: `'read-only'` as containers have it, where writing a sysctl ends in `EROFS`, or
+   * `'missing'` as a masked /proc. `'writable'` unless it is set.
+   */
+  get procSys(): ProcSys {
+    return this.state.procSys
+  }
+
+  set procSys(mounted: ProcSys) {
+    this.state.procSys = checkName(mounted, 'procSys', PROC_SYS)
   }
 
   /** For `Ipvs.open({ transport })`. Each client needs its own; all see the same table. */
@@ -222,7 +238,7 @@ export class FakeKernel {
     this.state.familyId = ++this.lastFamilyId
   }
 
-  /** The process loses CAP_NET_ADMIN: everything is refused with EPERM, reading included. */
+  /** The process loses CAP_NET_ADMIN: everything is refused with EPERM, reading included; writing a sysctl with EACCES. */
   revoke(): void {
     this.state.permitted = false
   }

@@ -152,6 +152,17 @@ class Connection::State : public Receiver {
   bool closed_ = false;
 };
 
+namespace {
+// Whether JavaScript runs at all. What looks like an exception is none while a worker is being terminated, and Node 10
+// takes `process` for its report through a handle that is empty then (node.cc:FatalException).
+bool can_run(napi_env env) {
+  napi_value global = nullptr;
+  napi_value process = nullptr;
+  return napi_get_global(env, &global) == napi_ok &&
+         napi_get_named_property(env, global, "process", &process) == napi_ok;
+}
+}  // namespace
+
 void Connection::State::call_back(napi_env env, const PendingJob& pending, const JobQueue::Step& step) {
   napi_handle_scope scope = nullptr;
   if (napi_open_handle_scope(env, &scope) != napi_ok) return;
@@ -168,7 +179,7 @@ void Connection::State::call_back(napi_env env, const PendingJob& pending, const
     const napi_status called = napi_make_callback(env, pending.context, receiver, callback, 1, &buffer, &result);
     if (called == napi_pending_exception) {
       napi_value error = nullptr;
-      if (napi_get_and_clear_last_exception(env, &error) == napi_ok) napi_fatal_exception(env, error);
+      if (napi_get_and_clear_last_exception(env, &error) == napi_ok && can_run(env)) napi_fatal_exception(env, error);
     }
   }
   napi_close_handle_scope(env, scope);

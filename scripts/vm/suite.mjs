@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { bootJob } from './boot-job.mjs'
 import { run } from './command.mjs'
+import { metricsResults } from './metrics-results.mjs'
 import { oldestNode } from './nodes.mjs'
 import { addResults, cycleResults, guestResults, noResults, releaseOf, vitestResults } from './results.mjs'
 
@@ -17,7 +18,9 @@ const differing = [
   'contract-open',
   'differential',
   'kernel-message',
+  'metrics',
   'resize',
+  'sysctl',
 ]
 const differingFiles = differing.map((name) => `test/vm/${name}.test.ts`)
 /** Sequences per interface; the usual kernels have as many as the test says. */
@@ -118,6 +121,7 @@ export async function testKernel(kernel, options) {
     if (ended.status === 'exit' || existsSync(join(ended.outDir, 'vitest.json'))) {
       if (vitest) addResults(results, vitestResults(ended.outDir))
       if (withCycle) addResults(results, cycleResults(ended.outDir))
+      addResults(results, await metricsResults(ended.outDir))
     }
     sum.release ??= releaseOf(ended)
     sum.seconds += ended.seconds

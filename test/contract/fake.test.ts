@@ -5,10 +5,12 @@ import { describe } from 'vitest'
 import { Ipvs } from '../../lib'
 import type { Transport } from '../../lib/border/transport'
 import { readKernelText } from '../../lib/client/kernel-text'
+import { collect } from '../../lib/metrics'
 import type { FakeDialect } from '../../lib/testing'
 import { FakeKernel } from '../../lib/testing'
 import type { Harness } from './harness'
 import { contract } from './index'
+import { metricsContract } from './metrics'
 
 const DIALECTS: readonly FakeDialect[] = ['mainline', 'fullnat-v2', 'fullnat-v3']
 const INTERFACES = ['netlink', 'sockopt'] as const
@@ -37,6 +39,7 @@ async function fakeHarness(
   return {
     name: over,
     dialect,
+    release: undefined,
     capabilities,
     schedulers: capabilities.schedulers,
     cpus,
@@ -56,7 +59,10 @@ async function fakeHarness(
 for (const dialect of DIALECTS) {
   for (const over of INTERFACES) {
     const harness = await fakeHarness(dialect, over, 1)
-    describe(`fake ${dialect}`, () => contract(harness))
+    describe(`fake ${dialect}`, () => {
+      contract(harness)
+      metricsContract(harness, collect)
+    })
   }
 }
 

@@ -15,6 +15,8 @@ export interface Harness {
   /** The interface to the kernel, in the titles of the tests. */
   readonly name: string
   readonly dialect: Dialect
+  /** Release of Linux, `'6.1.0-56-amd64'`; undefined for a fake kernel, which has what any release has. */
+  readonly release: string | undefined
   /** Those of the clients that `open` resolves to. */
   readonly capabilities: Capabilities
   /** Schedulers that this kernel was built with; `capabilities.schedulers` can name more. */

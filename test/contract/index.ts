@@ -14,7 +14,9 @@ import { localAddressesContract } from './local-addresses'
 import { orderingContract } from './ordering'
 import { servicesContract } from './services'
 import { statisticsContract } from './statistics'
+import { sysctlsContract } from './sysctls'
 import { trapsContract } from './traps'
+import { watchContract } from './watch'
 
 export function contract(harness: Harness): void {
   servicesContract(harness)
@@ -35,6 +37,8 @@ export function contract(harness: Harness): void {
   statisticsContract(harness)
   heldContract(harness)
   trapsContract(harness)
+  sysctlsContract(harness)
   badInputContract(harness)
   connectionsContract(harness)
+  watchContract(harness)
 }

@@ -148,13 +148,54 @@ describe('require and import', () => {
   })
 })
 
+describe('ipvs-fullnat/metrics', () => {
+  const program = (load: string) => `${load}
+    const kernel = new FakeKernel({ dialect: 'fullnat-v3', cpus: 2 })
+    Ipvs.open({ transport: kernel.transport() }).then(async (ipvs) => {
+      await ipvs.services.add({ protocol: 'tcp', address: '192.0.2.1', port: 80 })
+      const text = await collect(ipvs, { compat: 'node_exporter' })
+      console.log(text.split('\\n').filter((line) => /^ipvs_(up|service_connections|client_trips)/.test(line)).join('\\n'))
+      await collect(ipvs, { label: {} }).catch((error) => console.log(error.code))
+    })`
+  const expected = [
+    'ipvs_service_connections_total{protocol="tcp",address="192.0.2.1",port="80",fwmark="",family="ipv4"} 0',
+    'ipvs_client_trips_total 2',
+    'ipvs_up 1',
+    'ERR_INVALID_ARG_VALUE',
+  ]
+
+  it('works on every Node, without prom-client', () => {
+    // Node 10 knows no exports.
+    const load = `const find = (name) => {
+        try { return require('ipvs-fullnat/' + name) } catch (_) { return require('ipvs-fullnat/dist/' + name) }
+      }
+      const { Ipvs } = require('ipvs-fullnat')
+      const { FakeKernel } = find('testing')
+      const { collect } = find('metrics')`
+    for (const node of nodes()) expect(script(node, program(load))).toEqual(expected)
+  })
+
+  it('can be imported', () => {
+    const load = `import { Ipvs } from 'ipvs-fullnat'
+      import { FakeKernel } from 'ipvs-fullnat/testing'
+      import { collect } from 'ipvs-fullnat/metrics'`
+    const { stdout, stderr } = consumer.run(process.execPath, [consumer.write('metrics.mjs', program(load))])
+    expect(stderr).toBe('')
+    expect(stdout.trim().split('\n')).toEqual(expected)
+  })
+})
+
 describe('types', () => {
   const tsc = createRequire(import.meta.url).resolve('typescript/bin/tsc')
   const PROGRAM = `import { Ipvs, type ServiceInfo } from 'ipvs-fullnat'
+    import { collect } from 'ipvs-fullnat/metrics'
+    export const text = (ipvs: Ipvs): Promise<string> => collect(ipvs, { labels: { services: ['port'] } })
     export async function first(ipvs: Ipvs): Promise<bigint | undefined> {
       const services: ServiceInfo[] = await ipvs.services.list()
       return services[0]?.stats.inBytes
     }
+    // @ts-expect-error: the types are really there
+    collect(7)
     // @ts-expect-error: the types are really there
     Ipvs.open({ transport: 'ioctl' })\n`
 

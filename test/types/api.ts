@@ -32,6 +32,7 @@ import {
   type ServiceKey,
   type SnapshotOptions,
   type Stats,
+  type SysctlInfo,
   type TimeoutMethods,
   type Timeouts,
   type Transport,
@@ -246,6 +247,24 @@ void ipvs.timeouts.set({ tcp: undefined, udp: 300 })
 
 // ---- one name for one thing
 same<typeof ipvs.timeouts, TimeoutMethods>(true)
+
+// Sysctls: a value of the type of its name.
+void ipvs.sysctl.set('reserve_core', 2, { timeout: 1000 })
+void ipvs.sysctl.set('sync_threshold', [3, 50])
+void ipvs.sysctl.set('est_cpulist', '0-3')
+void ipvs.sysctl.set('of_a_newer_kernel', 'text')
+// @ts-expect-error: a number
+void ipvs.sysctl.set('reserve_core', '2')
+// @ts-expect-error: two numbers
+void ipvs.sysctl.set('sync_threshold', 3)
+void ipvs.sysctl.setLocalPorts({ min: 5000, max: undefined })
+// @ts-expect-error: named min and max
+void ipvs.sysctl.setLocalPorts({ first: 5000 })
+void ipvs.sysctl.get('timeout_close').then(({ value }) => same<typeof value, number>(true))
+void ipvs.sysctl
+  .get('sync_threshold')
+  .then(({ value }) => same<typeof value, readonly [number, number]>(true))
+void ipvs.sysctl.list().then((list) => same<typeof list, SysctlInfo[]>(true))
 same<Awaited<ReturnType<TimeoutMethods['get']>>, Timeouts>(true)
 
 // ---- JSON
@@ -254,3 +273,27 @@ const read: ServiceInput = fromJson<ServiceInfo>(json)
 
 void [keys, noPort, text, number, both, inet, narrow, formatted, again, changed, listed, read, results, life]
 void errors
+
+// ---- watch: an error tells the events apart
+async function watching(): Promise<void> {
+  for await (const event of ipvs.watch({ interval: 1000, connections: true })) {
+    // @ts-expect-error: there may be none
+    event.snapshot.services
+    if (event.error) {
+      same<number, typeof event.retryIn>(true)
+      continue
+    }
+    same<number | undefined, typeof event.elapsed>(true)
+    for (const change of event.changes) {
+      if (change.kind === 'changed') same<string, typeof change.property>(true)
+      if (change.object === 'destination') same<number, typeof change.destination.port>(true)
+      if (change.object === 'local-address') same<string, typeof change.localAddress>(true)
+    }
+    event.rates?.destination(web, destination)?.inBytes.toFixed(1)
+    // @ts-expect-error: what is handed out is not to be changed
+    event.snapshot.services.length = 0
+  }
+  // @ts-expect-error: no interval
+  ipvs.watch({})
+}
+void watching

@@ -37,6 +37,28 @@ describe('a buffer that comes back', () => {
   })
 })
 
+describe('what is staged', () => {
+  it('goes into another buffer when it has become a trip, and not when another one has', () => {
+    const buffers = new BufferPool(Transport.netlink, 2)
+    const staged = buffers.stage(FLUSH)
+    buffers.startAnew(buffers.buffer())
+    expect(buffers.stage(FLUSH)).toBe(staged)
+    buffers.startAnew(staged)
+    const next = buffers.stage(FLUSH)
+    expect(next).not.toBe(staged)
+    buffers.startAnew()
+    expect(buffers.stage(FLUSH)).not.toBe(next)
+  })
+
+  it('is nothing: then no buffer is taken from those that came back', () => {
+    const buffers = new BufferPool(Transport.netlink, 2)
+    const spare = buffers.buffer()
+    buffers.giveBack(spare)
+    buffers.startAnew()
+    expect(buffers.buffer()).toBe(spare)
+  })
+})
+
 it('a buffer grows a few times only, far beyond a job as well', () => {
   const buffer = new RequestBuffer()
   const memories = new Set<ArrayBufferLike>()

@@ -182,7 +182,7 @@ describe('the build', () => {
     expect(execFileSync('readelf', ['-d', built], { encoding: 'utf8' })).toMatch(/NOW NODELETE/)
   })
 
-  it('works in a folder with a space in its path', { timeout: 300_000 }, () => {
+  it('works in a folder with a space in its path', { timeout: 1_800_000 }, () => {
     const copy = join(folder, 'a folder with spaces', 'package')
     for (const name of ['native', 'binding.gyp', 'package.json']) {
       cpSync(join(root, name), join(copy, name), { recursive: true })

@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { ConnectionInfo, IpvsError } from '../../lib'
+import { formatPacked } from '../../lib/model/address'
 import { ConnectionObjects } from '../../lib/procfs/connection-row'
 import { ConnectionParser } from '../../lib/procfs/connections'
 import { anyLine, LAYOUTS, type Layout, print, read } from './support/connection-lines'
@@ -299,6 +300,30 @@ describe('lists of connections', () => {
     const { rows, error } = parse(bytesOf(`${mainline.header}\n${lines.join('\n')}\n`))
     expect(error).toBeUndefined()
     expect(rows.map(({ state }) => state)).toEqual(lines.map((_, i) => `s${i}-x`))
+  })
+
+  it('addresses that differ in one word are not taken for each other', () => {
+    const objects = new ConnectionObjects()
+    for (let round = 0; round < 2; round++) {
+      for (let i = 0; i < 4000; i++) {
+        for (let word = 0; word < 4; word++) {
+          const [a, b, c, d] = [0, 1, 2, 3].map((at) => (at === word ? 0x10001 + i : 0x10000)) as [
+            number,
+            number,
+            number,
+            number,
+          ]
+          const words = new Int32Array([a, b, c, d, 0, 10])
+          expect(objects.address(words, 0)).toBe(formatPacked({ family: 10, a, b, c, d }))
+        }
+        expect(objects.address(new Int32Array([i, 0, 0, 0, 0, 2]), 0)).toBe(
+          formatPacked({ family: 2, a: i, b: 0, c: 0, d: 0 }),
+        )
+        expect(objects.address(new Int32Array([i, 0, 0, 0, 0, 10]), 0)).toBe(
+          formatPacked({ family: 10, a: i, b: 0, c: 0, d: 0 }),
+        )
+      }
+    }
   })
 
   it('an empty file is hidden', () => {

@@ -324,6 +324,29 @@ describe('filters', () => {
     )
   })
 
+  it('0.0.0.0 is not ::, nor the other way round', async () => {
+    const zero = 'TCP 00000000 0400 C0000201 0050 0A000064 0400 0A090005 1F90 ESTABLISHED      88\n'
+    const open = () => clientOf(new ScriptedFile({ pieces: [HEADER + zero] }))
+    expect(await (await open()).connections.count({ client: '0.0.0.0' })).toBe(1)
+    expect(await (await open()).connections.count({ client: '::' })).toBe(0)
+  })
+
+  it('counted apart: every port of a destination', async () => {
+    const row = (port: number) =>
+      `TCP C6336407 ${hex(port, 4)} C0000201 0050 0A000064 1389 0A090005 ${hex(port, 4)} ESTABLISHED      88\n`
+    const pieces = [
+      HEADER,
+      ...range(0, 60).map((page) =>
+        range(page * 50, page * 50 + 50)
+          .map(row)
+          .join(''),
+      ),
+    ]
+    const ipvs = await clientOf(new ScriptedFile({ pieces }))
+    const counts = await ipvs.connections.count({ by: 'destination' })
+    expect(counts).toEqual(new Map(range(0, 3000).map((port) => [`10.9.0.5:${port}`, 1])))
+  })
+
   it('counted apart: a thousand destinations', async () => {
     const row = (i: number) =>
       `TCP C6336407 ${hex(i % 60000, 4)} C0000201 0050 ${hex(i, 8)} 1389 ${hex(0x0a000000 + (i % 1000), 8)} 1F90 ESTABLISHED      88\n`

@@ -2,7 +2,8 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { Dialect, Operation, Transport } from '../../lib/border/layout.gen'
 import { readList } from '../../lib/client/look-up'
 import { type CallPlan, FollowUp, type PlannedRequest } from '../../lib/dispatch/call-plan'
-import { Dispatcher, type DispatcherHooks } from '../../lib/dispatch/dispatcher'
+import { Dispatcher } from '../../lib/dispatch/dispatcher'
+import type { DispatcherHooks } from '../../lib/dispatch/dispatcher-hooks'
 import type { ObjectLock } from '../../lib/dispatch/object-locks'
 import { SharedList } from '../../lib/dispatch/shared-list'
 import { type IpvsError, ownError } from '../../lib/errors/ipvs-error'
@@ -664,6 +665,37 @@ describe('close', () => {
     expect(transport.operations).toEqual(['info'])
   })
 
+  it('says of what goes on that it was sent, once it has written', async () => {
+    const answer = (onReply: (reply: ArrayBuffer) => void) =>
+      onReply(writeReply({ outcomes: [{ requestIndex: 0, flags: outcomeFlags.sent }] }))
+    const steps: (() => void)[] = []
+    transport.intercept = (_, onReply) =>
+      new Promise((resolve) => {
+        steps.push(() => {
+          answer(onReply)
+          resolve()
+        })
+      })
+    const plan: CallPlan<string> = {
+      operation: 'localAddresses.set',
+      subject: {},
+      lock: { service: 'a', object: '' },
+      request: READ,
+      done: () => new FollowUp([WRITE], () => new FollowUp([LAST], () => 'done'), true),
+    }
+    const call = failure(run(plan))
+    await transport.arrived(1)
+    await new Promise(setImmediate)
+    steps.shift()?.()
+    await transport.arrived(2)
+    await new Promise(setImmediate)
+    const close = dispatcher.close()
+    steps.shift()?.()
+    expect(await call).toMatchObject({ code: 'ERR_IPVS_CLOSED', sent: true })
+    await close
+    expect(transport.operations).toEqual(['serviceGet', 'serviceSet'])
+  })
+
   it('rejects what met a family that is gone', async () => {
     transport.script = () => ({ errno: 2, flags: outcomeFlags.familyChanged })
     transport.hold()
@@ -758,6 +790,17 @@ describe('a family that is gone', () => {
     controller.abort()
     expect(await failure(command)).toMatchObject({ code: 'ABORT_ERR', sent: false })
     expect(dispatcher.pending).toBe(0)
+  })
+
+  it('is looked for on behalf of a write whose read had records', async () => {
+    let writes = 0
+    transport.script = ({ operation }) => {
+      if (operation === 'serviceGet') return { infos: [{ version: 1 }] }
+      return ++writes === 1 ? gone : undefined
+    }
+    const plan = modify({ service: 'a', object: '' })
+    expect(await run(plan)).toBe('written')
+    expect([writes, hooks.reopens]).toEqual([2, 1])
   })
 
   it('takes back what another request of the call was told: it is asked again', async () => {

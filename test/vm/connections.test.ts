@@ -383,7 +383,9 @@ describe.runIf(can.connectionList)('connections', () => {
   it('every line of both files is a row', async () => {
     for (const name of ['ip_vs_conn', 'ip_vs_conn_sync']) {
       const text = readFileSync(`/proc/net/${name}`, 'utf8')
-      console.log(`== /proc/net/${name} (${can.dialect})\n${text.split('\n').slice(0, 20).join('\n')}`)
+      // Those of the test with thousands say nothing that the others do not.
+      const shown = text.split('\n').filter((line) => !line.includes(' C0000251 '))
+      console.log(`== /proc/net/${name} (${can.dialect})\n${shown.slice(0, 20).join('\n')}`)
       const origin = name === 'ip_vs_conn_sync'
       // Some come and go between the two looks.
       await until(

@@ -8,6 +8,7 @@ import type { DumpKind } from '../faults/faults'
 import { VERSION } from '../objects/kernel-numbers'
 import type { ServiceObject } from '../objects/table-objects'
 import { findService } from '../table/service-table'
+import { endOrphans } from '../traffic/orphans'
 import type { DumpRequest } from './dumps'
 import { DUMP_KINDS, runDump } from './dumps'
 import type { Execution, Session } from './execution'
@@ -134,9 +135,19 @@ async function overNetlink(execution: Execution): Promise<Result> {
   }
 }
 
+/** What can leave connections without a destination. */
+const REMOVALS: readonly number[] = [Operation.destinationRemove, Operation.serviceRemove, Operation.flush]
+
 export async function executeOne(execution: Execution): Promise<Result> {
-  const { session, request, index, reply } = execution
+  const { session, request } = execution
   if (request.operation === Operation.probe) return probe(execution)
+  const result = await overEither(execution)
+  if (result.error === 0 && REMOVALS.includes(request.operation)) endOrphans(session.kernel)
+  return result
+}
+
+async function overEither(execution: Execution): Promise<Result> {
+  const { session, request, index, reply } = execution
   if (request.transport === Transport.netlink) return overNetlink(execution)
   if (request.service && request.service.address.family !== AF_INET) {
     return { error: ERRNO.EAFNOSUPPORT, syscall: Syscall.none, flags: outcomeFlags.unencodable }

@@ -72,6 +72,10 @@ export type Refusal =
   | { readonly kind: 'no-local-address'; readonly cpu: number | undefined }
   /** FULLNAT, and every port that was tried is in use towards this destination. */
   | { readonly kind: 'no-local-port'; readonly localAddress: string }
+  /** The client has a connection already, and its destination was removed: the sysctl `expire_nodest_conn` ends it. */
+  | { readonly kind: 'destination-removed' }
+  /** The sysctl `conn_max_num` (fullnat-v3): the CPU has used up its share. */
+  | { readonly kind: 'too-many-connections' }
 
 export interface Arrival {
   readonly service: ServiceObject

@@ -16,8 +16,10 @@ export interface DialectFacts {
   readonly schedulers: readonly string[]
   /** Seconds (transcripts/basic-v2.txt, basic-v3.txt; mainline ip_vs_proto_tcp.c:tcp_timeouts). */
   readonly timeouts: { readonly tcp: number; readonly tcpFin: number; readonly udp: number }
-  /** Seconds of the TCP states that have no setting over IPVS. */
-  readonly tcpStates: { readonly synReceived: number; readonly timeWait: number; readonly close: number }
+  /** Seconds of the TCP states that have no setting over IPVS; undefined where sysctls have them. */
+  readonly tcpStates:
+    | { readonly synReceived: number; readonly timeWait: number; readonly close: number }
+    | undefined
   readonly connectionTableSize: number
   /** Bit n: the generic netlink family has command n (abi.md §2.1). */
   readonly commands: bigint
@@ -76,7 +78,7 @@ const FULLNAT_V2: DialectFacts = {
   hashesPort: false,
   schedulers: COMMON_SCHEDULERS,
   timeouts: { tcp: 90, tcpFin: 3, udp: 300 },
-  tcpStates: { synReceived: 30, timeWait: 3, close: 3 },
+  tcpStates: undefined,
   connectionTableSize: 1048576,
   commands: FULLNAT_COMMANDS,
   maxAttribute: 20,
@@ -94,7 +96,7 @@ const FULLNAT_V3: DialectFacts = {
   hashesPort: false,
   schedulers: COMMON_SCHEDULERS,
   timeouts: { tcp: 90, tcpFin: 7, udp: 300 },
-  tcpStates: { synReceived: 30, timeWait: 7, close: 3 },
+  tcpStates: undefined,
   connectionTableSize: 1048576,
   commands: FULLNAT_COMMANDS,
   maxAttribute: 20,

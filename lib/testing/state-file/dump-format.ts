@@ -1,10 +1,12 @@
 /** The shape of a dumped kernel. */
 
 import type { DestinationConfigRecord, ServiceConfigRecord } from '../../model/records.gen'
+import type { SysctlValue } from '../../model/sysctls'
 import type { ConnectionState, TemplateObject } from '../objects/connection-objects'
 import type { Counters } from '../objects/counters'
 import type { FakeDialect } from '../objects/options'
 import type { Cell, DaemonObject, SchedulerState } from '../objects/table-objects'
+import type { ProcSys } from '../table/state'
 
 export type CountersDump = { [name in keyof Counters]: string }
 export interface EstimatorDump {
@@ -104,6 +106,10 @@ export interface KernelDump {
   readonly loaded: boolean
   readonly familyId: number
   readonly permitted: boolean
+  /** By name, but for `timeouts` and `reserveCore`; older dumps have none. */
+  readonly sysctls?: { readonly [name: string]: SysctlValue }
+  /** How /proc/sys is mounted; older dumps do not say. */
+  readonly procSys?: ProcSys
   readonly timeouts: { readonly tcp: number; readonly tcpFin: number; readonly udp: number }
   readonly daemons: readonly (Omit<DaemonObject, 'multicastGroup'> & { readonly multicastGroup: string })[]
   readonly counters: KernelCountersDump

@@ -108,6 +108,8 @@ export function dumpKernel(kernel: KernelState): KernelDump {
     loaded,
     familyId,
     permitted,
+    sysctls: Object.assign({}, ...Array.from(kernel.sysctls, ([name, value]) => ({ [name]: value }))),
+    procSys: kernel.procSys,
     timeouts,
     daemons: kernel.daemons.map((daemon) => ({
       ...daemon,
@@ -245,6 +247,8 @@ export function loadKernel(
   kernel.familyId = dump.familyId
   kernel.permitted = dump.permitted
   kernel.timeouts = dump.timeouts
+  for (const [name, value] of Object.entries(dump.sysctls ?? {})) kernel.sysctls.set(name, value)
+  kernel.procSys = dump.procSys ?? 'writable'
   kernel.daemons = dump.daemons.map((daemon) => ({
     ...daemon,
     multicastGroup: address(daemon.multicastGroup),

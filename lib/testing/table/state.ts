@@ -1,5 +1,7 @@
 /** Everything a fake kernel holds. */
 
+import type { SysctlName } from '../../kernel/sysctls'
+import type { SysctlValue } from '../../model/sysctls'
 import type { ConnectionObject, TemplateObject } from '../objects/connection-objects'
 import { KernelCounters } from '../objects/kernel-counters'
 import type { DialectFacts } from '../objects/kernel-numbers'
@@ -7,6 +9,7 @@ import { FACTS } from '../objects/kernel-numbers'
 import { Host } from '../objects/machine'
 import type { CheckedOptions } from '../objects/options'
 import { orderServices } from '../objects/service-order'
+import { initialSysctls } from '../objects/sysctl-defaults'
 import type { DaemonObject, DestinationObject, SchedulerState, ServiceObject } from '../objects/table-objects'
 import { destinationsOf } from '../objects/table-objects'
 import { schedulerOf } from '../schedulers'
@@ -14,6 +17,8 @@ import type { DestinationChange, SchedulerView } from '../schedulers/scheduler'
 
 /** The first family id that generic netlink gives away (linux/genetlink.h: GENL_MIN_ID + 1). */
 const FIRST_FAMILY_ID = 0x12
+
+export type ProcSys = 'writable' | 'read-only' | 'missing'
 
 export class KernelState {
   readonly facts: DialectFacts
@@ -35,6 +40,10 @@ export class KernelState {
   daemons: DaemonObject[] = []
   counters: KernelCounters
   reserveCore: number
+  /** By name, but for those that are `timeouts` and `reserveCore`. */
+  readonly sysctls: Map<string, SysctlValue>
+  /** How /proc/sys is mounted. */
+  procSys: ProcSys = 'writable'
   /** The module ip_vs is there. */
   loaded = true
   familyId = FIRST_FAMILY_ID
@@ -49,7 +58,13 @@ export class KernelState {
     this.timeouts = { ...this.facts.timeouts }
     this.counters = new KernelCounters(options.cpus)
     this.reserveCore = options.reserveCore
+    this.sysctls = initialSysctls(options)
     this.seed = options.seed
+  }
+
+  /** Of the dialect's sysctls that are integers and in `sysctls`. */
+  sysctl(name: SysctlName): number {
+    return this.sysctls.get(name) as number
   }
 
   id(): number {
@@ -83,6 +98,8 @@ export class KernelState {
     this.daemons = []
     this.counters = new KernelCounters(this.options.cpus)
     this.timeouts = { ...this.facts.timeouts }
+    this.reserveCore = this.options.reserveCore
+    for (const [name, value] of initialSysctls(this.options)) this.sysctls.set(name, value)
   }
 
   /** In the order of a dump. */

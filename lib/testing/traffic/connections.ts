@@ -51,7 +51,7 @@ export function link(kernel: KernelState, connection: ConnectionObject): void {
 
 /** Seconds that a connection may be idle in a state. */
 function timeoutOf(kernel: KernelState, connection: ConnectionObject, state: ConnectionState): number {
-  const { timeouts, facts } = kernel
+  const { timeouts } = kernel
   switch (state) {
     case 'established':
       // ip_vs_proto_tcp.c:set_tcp_state of fullnat-v3 has no fallback to the global value.
@@ -61,11 +61,11 @@ function timeoutOf(kernel: KernelState, connection: ConnectionObject, state: Con
     case 'udp':
       return timeouts.udp
     case 'syn-recv':
-      return facts.tcpStates.synReceived
+      return kernel.facts.tcpStates?.synReceived ?? kernel.sysctl('timeout_synrecv')
     case 'time-wait':
-      return facts.tcpStates.timeWait
+      return kernel.facts.tcpStates?.timeWait ?? kernel.sysctl('timeout_timewait')
     default:
-      return facts.tcpStates.close
+      return kernel.facts.tcpStates?.close ?? kernel.sysctl('timeout_close')
   }
 }
 
@@ -107,18 +107,42 @@ export function release(kernel: KernelState, connection: ConnectionObject): void
   connection.state = 'expired'
 }
 
-/** A connection that is there already takes the packet; one that was closing is opened again, or makes room. */
-function reuse(kernel: KernelState, arrival: Arrival): ConnectionObject | undefined {
+/** Mainline: the port of a connection is used again, and it makes room (ip_vs_core.c:ip_vs_in, is_new_conn_expected). */
+function makesRoom(kernel: KernelState, { state, destination, template }: ConnectionObject): boolean {
+  if (kernel.facts.fullnat || state === 'udp') return false
+  const mode = kernel.sysctl('conn_reuse_mode')
+  if (mode === 0) return false
+  if (kernel.sysctl('expire_nodest_conn') !== 0 && destination.weight === 0) return true
+  if (template !== undefined) return false
+  return state === 'time-wait' || state === 'close' || ((mode & 2) !== 0 && state === 'fin-wait')
+}
+
+/** A connection that is there already takes the packet, which may open it again; it makes room, or drops it. */
+function reuse(kernel: KernelState, arrival: Arrival): ConnectionObject | Refusal | undefined {
   const { cpu, protocol, client, virtual } = arrival
   const found = kernel.byClient.get(clientTuple(cpu, protocol, client, virtual))
   if (!found) return undefined
-  const closing = found.state !== 'established' && found.state !== 'syn-recv' && found.state !== 'udp'
-  // conn_reuse_mode of mainline, 1 by default: it is scheduled anew.
-  if (closing && !kernel.facts.fullnat) {
+  if (makesRoom(kernel, found)) {
     release(kernel, found)
     return undefined
   }
-  return found
+  if (found.destination.available) return found
+  if (kernel.sysctl('expire_nodest_conn') === 0) return { kind: 'destination-removed' }
+  release(kernel, found)
+  // Mainline goes on with the packet, 2.6.32 waits for the next one.
+  return kernel.facts.fullnat ? { kind: 'destination-removed' } : undefined
+}
+
+/** The share of a CPU, which its templates have part in: ip_vs_conn.c:ip_vs_conn_new of fullnat-v3. */
+function isFull(kernel: KernelState, cpu: number): boolean {
+  if (!kernel.facts.perCpu) return false
+  const { connections, templates, options } = kernel
+  const limit = kernel.sysctl('conn_max_num')
+  // So few that no share can be used up.
+  if (limit === 0 || (connections.size + templates.size) * options.cpus < limit) return false
+  const all = [...Array.from(connections.values()), ...Array.from(templates.values())]
+  const own = all.filter((one) => one.cpu === cpu)
+  return own.length * options.cpus >= limit
 }
 
 /** The first packet of a connection. */
@@ -134,6 +158,7 @@ function schedule(kernel: KernelState, arrival: Arrival): ConnectionObject | Ref
   const known = reuse(kernel, arrival)
   countArrival(kernel, arrival)
   if (known) {
+    if ('kind' in known) return known
     countReuse(kernel, arrival, known)
     if (protocol !== PROTOCOLS.udp && known.state !== 'established') setState(kernel, known, 'syn-recv')
     else touch(kernel, known)
@@ -141,6 +166,7 @@ function schedule(kernel: KernelState, arrival: Arrival): ConnectionObject | Ref
   }
   const chosen = chooseByTemplate(kernel, arrival)
   if ('kind' in chosen) return chosen
+  if (isFull(kernel, cpu)) return { kind: 'too-many-connections' }
   const { destination, port, template } = chosen
   hold(destination, cpu, 'inactive')
   let local: ConnectionObject['local']

@@ -17,6 +17,13 @@ export function localTuple(
   return `${cpu} ${protocol} ${addressId(destination.address)} ${destination.port} ${addressId(local.address)} ${port}`
 }
 
+/** The error of a kernel that would have crashed here. */
+const divideError = (min: number): Error =>
+  new Error(
+    `divide error: the kernel would have crashed. fullnat_lport_min ${min} is right above fullnat_lport_max ` +
+      '(ip_vs_conn.c:ip_vs_hbind_laddr); the library refuses such a write',
+  )
+
 export type LocalChoice =
   | { readonly object: LocalAddressObject; readonly port: number }
   /** No local address, or none with a free port. */
@@ -35,8 +42,10 @@ export function takeLocal(
 ): LocalChoice {
   const object = nextLocalAddress(service, cpu)
   if (!object) return { object, port: undefined }
-  const { min, max, tries } = kernel.options.localPorts
-  const ports = max - min + 1
+  const min = kernel.sysctl('fullnat_lport_min')
+  const ports = kernel.sysctl('fullnat_lport_max') - min + 1
+  if (ports === 0) throw divideError(min)
+  const tries = kernel.sysctl('fullnat_lport_tries')
   for (let i = 0; i < tries; i++) {
     object.port++
     const port = min + (object.port % ports)

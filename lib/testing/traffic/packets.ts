@@ -6,7 +6,7 @@ import type { Counters } from '../objects/counters'
 import { addCounters } from '../objects/counters'
 import type { DestinationObject, ServiceObject } from '../objects/table-objects'
 import type { KernelState } from '../table/state'
-import { assure, touch } from './connections'
+import { assure, release, touch } from './connections'
 
 /** What is left out is 0. `in` is what the client sends. */
 export interface TrafficCounts {
@@ -56,7 +56,11 @@ export function connectionTraffic(
 ): boolean {
   const checked = checkedCounts(counts)
   const { destination } = connection
-  if (connection.state === 'expired' || !destination.available) return false
+  if (connection.state === 'expired') return false
+  if (!destination.available) {
+    if (kernel.sysctl('expire_nodest_conn') !== 0) release(kernel, connection)
+    return false
+  }
   const service = kernel.services.get(destination.owner)
   addCounters(destination.stats, checked)
   if (service) addCounters(service.stats, checked)

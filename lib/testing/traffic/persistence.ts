@@ -93,6 +93,12 @@ function makeTemplate(kernel: KernelState, arrival: Arrival, key: string): Templ
   return template
 }
 
+/** ip_vs_conn.c:ip_vs_check_template: its destination was removed, or is quiescent and that is reason enough. */
+function isStale(kernel: KernelState, { destination }: TemplateObject): boolean {
+  if (!destination.available) return true
+  return kernel.sysctl('expire_quiescent_template') !== 0 && destination.weight === 0
+}
+
 export function chooseByTemplate(kernel: KernelState, arrival: Arrival): Choice | Refusal {
   const { service, virtual } = arrival
   const persistent = (service.flags & SERVICE_FLAGS.persistent) !== 0
@@ -107,8 +113,7 @@ export function chooseByTemplate(kernel: KernelState, arrival: Arrival): Choice 
   }
   const key = templateKey(arrival)
   let template = kernel.templates.get(key)
-  // One whose destination was removed is of no use any more (ip_vs_conn.c:ip_vs_check_template).
-  if (template && !template.destination.available) {
+  if (template && isStale(kernel, template)) {
     dropTemplate(kernel, template)
     template = undefined
   }

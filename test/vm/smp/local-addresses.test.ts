@@ -17,6 +17,22 @@ describe.runIf(netlink.capabilities.perCpuLocalAddresses)('local addresses per C
   const reserve = (count: number) => writeFileSync(RESERVE_CORE, `${count}\n`)
   afterEach(() => writeFileSync(RESERVE_CORE, before))
 
+  it('reserve_core is set up to the last CPU, and no further', async () => {
+    const { sysctl } = world.ipvs
+    for (const reserved of [3, 1, 0]) {
+      expect(await sysctl.set('reserve_core', reserved)).toBe(reserved)
+      expect(readFileSync(RESERVE_CORE, 'utf8')).toBe(`${reserved}\n`)
+    }
+    for (const reserved of [4, 5, 6]) {
+      await expectFailure(sysctl.set('reserve_core', reserved), {
+        code: 'ERR_IPVS_RESERVE_CORE',
+        operation: 'sysctl.set',
+        says: `reserve_core ${reserved} leaves none of 4 CPUs for local addresses`,
+      })
+    }
+    expect(readFileSync(RESERVE_CORE, 'utf8')).toBe('0\n')
+  })
+
   it('coverage tells the CPU of each address, and those without one', async () => {
     await world.full.services.add(WEB)
     await world.full.localAddresses.set(WEB, ['10.77.1.4', '10.77.1.5', '10.77.1.9', '10.77.1.7'])

@@ -1,6 +1,7 @@
 // The harness of the contract suite over the kernel that this guest runs.
 
 import { readFileSync } from 'node:fs'
+import { release } from 'node:os'
 import type { Capabilities, Ipvs, Timeouts, Transport, TransportKind } from '../../../lib'
 import { ProbeLayout, ReplyHeaderLayout } from '../../../lib/border/layout.gen'
 import { Reply } from '../../../lib/border/reply'
@@ -57,6 +58,7 @@ export async function kernelHarness(kind: TransportKind): Promise<Harness> {
   return {
     name: kind,
     dialect,
+    release: release(),
     capabilities,
     schedulers: schedulersOf(capabilities),
     cpus: parseCpuList(readFileSync('/sys/devices/system/cpu/online', 'utf8')),

@@ -10,6 +10,8 @@ export const project = resolve(import.meta.dirname, '../../..')
 
 export const library: typeof import('../../../lib') = require(join(project, 'dist'))
 
+export const metrics: typeof import('../../../lib/metrics') = require(join(project, 'dist/metrics'))
+
 /** For clients that must succeed, however busy the machine is. */
 export const PATIENT = { timeout: 120_000 } as const
 

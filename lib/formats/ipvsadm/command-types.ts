@@ -1,0 +1,106 @@
+/** What a rule says, as values of the model: only what was given. */
+
+import type {
+  DaemonInput,
+  DaemonState,
+  DestinationConfig,
+  DestinationKey,
+  ServiceConfig,
+  ServiceKey,
+  Timeouts,
+} from '../../model/types'
+import type { Span } from '../text/source-text'
+import type { CommandName } from './options'
+
+interface Rule<Name extends CommandName> {
+  readonly command: Name
+  /** From its first word to its last. */
+  readonly span: Span
+}
+
+export interface ServiceRule extends Rule<'add-service' | 'edit-service'> {
+  readonly service: ServiceKey
+  /** Only what was given; a scheduler that was not is `'wlc'` to `add-service`. */
+  readonly config: ServiceConfig
+  /** -M without -p: of no effect but where an edit merges into a persistent service. */
+  readonly netmask: string | number | undefined
+}
+
+export interface RemoveServiceRule extends Rule<'remove-service'> {
+  readonly service: ServiceKey
+}
+
+export interface DestinationRule extends Rule<'add-destination' | 'edit-destination'> {
+  readonly service: ServiceKey
+  /** With the port that ipvsadm would use: that of the service with -g and -i. */
+  readonly destination: DestinationKey
+  /** `forwarding` is `'direct-route'` where none was given. */
+  readonly config: DestinationConfig
+}
+
+export interface RemoveDestinationRule extends Rule<'remove-destination'> {
+  readonly service: ServiceKey
+  readonly destination: DestinationKey
+}
+
+export interface LocalAddressRule extends Rule<'add-local-address' | 'remove-local-address'> {
+  readonly service: ServiceKey
+  readonly localAddress: string
+}
+
+export interface ListRule extends Rule<'list'> {
+  readonly service: ServiceKey | undefined
+  /** Default `'services'`. */
+  readonly what: 'services' | 'connections' | 'timeouts' | 'daemons'
+  readonly numeric: boolean
+  readonly stats: boolean
+  readonly rate: boolean
+  readonly thresholds: boolean
+  readonly persistentConnections: boolean
+  readonly tunnels: boolean
+  readonly exact: boolean
+  readonly sorted: boolean
+}
+
+export interface ListLocalAddressesRule extends Rule<'list-local-addresses'> {
+  readonly service: ServiceKey | undefined
+}
+
+export interface ZeroRule extends Rule<'zero'> {
+  /** Undefined: all. */
+  readonly service: ServiceKey | undefined
+}
+
+export interface SaveRule extends Rule<'save'> {
+  readonly numeric: boolean
+}
+
+export interface SetTimeoutsRule extends Rule<'set-timeouts'> {
+  /** Only those that are not 0. */
+  readonly timeouts: { readonly [name in keyof Timeouts]?: number | undefined }
+}
+
+export interface StartDaemonRule extends Rule<'start-daemon'> {
+  readonly daemon: DaemonInput
+}
+
+export interface StopDaemonRule extends Rule<'stop-daemon'> {
+  readonly state: DaemonState
+}
+
+export type PlainRule = Rule<'restore' | 'flush' | 'help' | 'version'>
+
+export type IpvsadmCommand =
+  | ServiceRule
+  | RemoveServiceRule
+  | DestinationRule
+  | RemoveDestinationRule
+  | LocalAddressRule
+  | ListRule
+  | ListLocalAddressesRule
+  | ZeroRule
+  | SaveRule
+  | SetTimeoutsRule
+  | StartDaemonRule
+  | StopDaemonRule
+  | PlainRule

@@ -1,0 +1,55 @@
+/**
+ * Samples of several families with the same labels. What has the same labels is one row, and is summed: two samples that
+ * Prometheus could not tell apart cannot come out of this, whatever a kernel holds.
+ */
+
+import type { Family, FamilyDefinition, Value } from './family'
+import { formatLabels } from './family'
+
+interface Row {
+  readonly labelValues: readonly string[]
+  readonly labelsText: string
+  /** In the order of the families. */
+  readonly values: Value[]
+}
+
+function sum(one: Value, other: Value): Value {
+  return typeof one === 'bigint' && typeof other === 'bigint' ? one + other : Number(one) + Number(other)
+}
+
+export class SummedRows {
+  private readonly rows = new Map<string, Row>()
+
+  constructor(
+    private readonly families: readonly FamilyDefinition[],
+    private readonly labelNames: readonly string[],
+  ) {}
+
+  /** `labelValues` in the order of the names, `values` in that of the families. */
+  add(labelValues: readonly string[], values: readonly Value[]): void {
+    const labelsText = formatLabels(this.labelNames, labelValues)
+    const row = this.rows.get(labelsText)
+    if (!row) {
+      this.rows.set(labelsText, { labelValues, labelsText, values: values.slice() })
+      return
+    }
+    values.forEach((value, i) => {
+      row.values[i] = sum(row.values[i] as Value, value)
+    })
+  }
+
+  /** The rows in the order in which they came. */
+  toFamilies(): Family[] {
+    const rows = Array.from(this.rows.values())
+    return this.families.map((definition, i) => ({
+      ...definition,
+      samples: rows.map(({ labelValues, labelsText, values }) => ({
+        suffix: '' as const,
+        labelNames: this.labelNames,
+        labelValues,
+        labelsText,
+        value: values[i] as Value,
+      })),
+    }))
+  }
+}

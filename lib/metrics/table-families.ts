@@ -1,0 +1,72 @@
+/** Services, destinations and local addresses as samples. */
+
+import { invalidType } from '../errors/argument-errors'
+import type { ServiceInfo, ServiceKey, Snapshot, Stats } from '../model/types'
+import { DESTINATIONS, LOCAL_ADDRESSES, SERVICES } from './definitions'
+import type { Family, Value } from './family'
+import type { NameService } from './labels'
+import type { CheckedOptions } from './options'
+import { SummedRows } from './summed-rows'
+
+type Labels = Readonly<Record<string, string>>
+
+/** In the order of `traffic` in definitions.ts. */
+export const trafficValues = (
+  stats: Pick<Stats, 'connections' | 'inPackets' | 'outPackets' | 'inBytes' | 'outBytes'>,
+): Value[] => [stats.connections, stats.inPackets, stats.outPackets, stats.inBytes, stats.outBytes]
+
+function keyOf(service: ServiceInfo): ServiceKey {
+  const { family } = service
+  if (service.fwmark !== undefined) return { fwmark: service.fwmark, family }
+  return { protocol: service.protocol, address: service.address, port: service.port }
+}
+
+function nameOf(service: ServiceInfo, name: NameService | undefined): string {
+  const given: unknown = name?.(keyOf(service))
+  if (given === undefined) return ''
+  if (typeof given !== 'string') throw invalidType('options.name()', 'string', given)
+  return given
+}
+
+function serviceLabels(service: ServiceInfo, name: string): Labels {
+  const { family } = service
+  if (service.fwmark !== undefined) {
+    return { protocol: '', address: '', port: '', fwmark: String(service.fwmark), family, name }
+  }
+  const { protocol, address, port } = service
+  return { protocol: String(protocol), address, port: String(port), fwmark: '', family, name }
+}
+
+const pick = (labels: Labels, names: readonly string[]): string[] =>
+  names.map((name) => labels[name] as string)
+
+/** The families of the groups `services`, `destinations` and `localAddresses` that are wanted. */
+export function tableFamilies(snapshot: Snapshot, options: CheckedOptions): Family[] {
+  const { labels, groups, name } = options
+  const services = new SummedRows(SERVICES, labels.services)
+  const destinations = new SummedRows(DESTINATIONS, labels.destinations)
+  const locals = new SummedRows(LOCAL_ADDRESSES, labels.localAddresses)
+  const wanted = (group: 'services' | 'destinations' | 'localAddresses') => groups.has(group)
+  for (const { service, destinations: targets, localAddresses } of snapshot.services) {
+    const own = serviceLabels(service, nameOf(service, name))
+    if (wanted('services')) services.add(pick(own, labels.services), trafficValues(service.stats))
+    if (wanted('destinations')) {
+      for (const one of targets) {
+        const all = { ...own, destination_address: one.address, destination_port: String(one.port) }
+        const gauges = [one.activeConnections, one.inactiveConnections, one.weight]
+        destinations.add(pick(all, labels.destinations), [...trafficValues(one.stats), ...gauges])
+      }
+    }
+    if (wanted('localAddresses')) {
+      for (const { address, connections, portConflicts } of localAddresses) {
+        const all = { ...own, local_address: address }
+        locals.add(pick(all, labels.localAddresses), [connections, portConflicts])
+      }
+    }
+  }
+  return [
+    ...(wanted('services') ? services.toFamilies() : []),
+    ...(wanted('destinations') ? destinations.toFamilies() : []),
+    ...(wanted('localAddresses') ? locals.toFamilies() : []),
+  ]
+}

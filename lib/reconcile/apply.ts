@@ -1,0 +1,216 @@
+/** `apply()`: does what a plan says, and tells what became of each step. */
+
+import { invalidValue } from '../errors/argument-errors'
+import { checkBoolean, checkProperties, PropertyNames } from '../input'
+import type { CallOptions } from '../model/call-types'
+import { serviceKeyId } from '../model/keys'
+import type { DestinationInput, ServiceInput } from '../model/types'
+import type { Applied, SkipReason, StepOutcome, StepStatus } from './apply-types'
+import type { ReconcileBatch, ReconcileClient, StepResult } from './client'
+import { lookAt } from './look-again'
+import { isOpening } from './order'
+import type { DaemonStep, Plan, PlanStep, TimeoutsStep } from './plan-types'
+import { isAsWanted } from './step-result'
+import type { TableView } from './table-view'
+
+export interface ApplyOptions extends CallOptions {
+  /** Steps whose object is not what it was when the plan was made are left out; needs one more read. Default true. */
+  readonly expect?: boolean | undefined
+}
+
+const OPTIONS = new PropertyNames(['signal', 'timeout', 'expect'])
+
+type TableStep = Exclude<PlanStep, TimeoutsStep | DaemonStep>
+const isTableStep = (step: PlanStep): step is TableStep => step.kind !== 'timeouts' && step.kind !== 'daemon'
+
+function put(batch: ReconcileBatch, step: TableStep): void {
+  const { service, verb } = step
+  if (step.kind === 'service') {
+    if (verb === 'remove') batch.services.remove(service)
+    else batch.services[verb === 'add' ? 'add' : 'set']({ ...step.after, ...service } as ServiceInput)
+  } else if (step.kind === 'localAddress') {
+    batch.localAddresses[verb === 'remove' ? 'remove' : 'add'](service, step.localAddress)
+  } else if (verb === 'remove') {
+    batch.destinations.remove(service, step.destination)
+  } else {
+    const input = { ...step.after, ...step.destination } as DestinationInput
+    batch.destinations[verb === 'add' ? 'add' : 'set'](service, input)
+  }
+}
+
+/** The steps that are under way, and what became of each. */
+class Run {
+  private readonly outcomes = new Map<PlanStep, StepOutcome>()
+  /** Services of which something that had to come first has failed. */
+  private readonly broken = new Set<string>()
+  /** What the kernel did not simply do. */
+  private readonly open: { readonly step: PlanStep; readonly error: unknown }[] = []
+
+  constructor(
+    private readonly ipvs: ReconcileClient,
+    private readonly call: CallOptions,
+  ) {}
+
+  settle(step: PlanStep, status: StepStatus, more: { why?: SkipReason; error?: unknown } = {}): void {
+    this.outcomes.set(step, { step, status, ...more })
+    const wrong =
+      status === 'failed' || status === 'unknown' || (status === 'skipped' && more.why !== 'report')
+    if (wrong && isTableStep(step) && isOpening(step)) this.broken.add(serviceKeyId(step.service))
+  }
+
+  has(step: PlanStep): boolean {
+    return this.outcomes.has(step)
+  }
+
+  /** Leaves out what is not as it was. */
+  checkUnchanged(steps: readonly PlanStep[], view: TableView): void {
+    for (const step of steps) {
+      if (step.expect === undefined) continue
+      const now = view.fingerprint(step)
+      if (now === step.expect) continue
+      if (now === undefined && step.verb === 'remove') this.settle(step, 'already')
+      else this.settle(step, 'skipped', { why: 'changed-meanwhile' })
+    }
+  }
+
+  /** Steps of services that something went wrong with are left out: what they have keeps working. */
+  leaveBroken(steps: readonly PlanStep[]): void {
+    for (const step of steps) {
+      if (!isTableStep(step) || this.has(step) || !this.broken.has(serviceKeyId(step.service))) continue
+      this.settle(step, 'skipped', { why: 'depends-on-failed' })
+    }
+  }
+
+  async perform(steps: readonly PlanStep[]): Promise<void> {
+    for (const step of steps) if (step.kind === 'timeouts' && !this.has(step)) await this.alone(step)
+    const table = steps.filter(isTableStep).filter((step) => !this.has(step))
+    if (table.length > 0) {
+      const results = await this.ipvs.batch((batch) => {
+        for (const step of table) put(batch, step)
+      }, this.call)
+      for (const [i, step] of table.entries()) this.take(step, results[i] as StepResult)
+    }
+    for (const step of steps) if (step.kind === 'daemon' && !this.has(step)) await this.alone(step)
+  }
+
+  /** Looks again at what the kernel refused, and at what nobody knows the end of. */
+  async resolveOpen(): Promise<void> {
+    const open = this.open.splice(0)
+    if (open.length === 0) return
+    let view: TableView | undefined
+    try {
+      // Whoever aborts wants to know what is where.
+      const { timeout } = this.call
+      view = await lookAt(
+        this.ipvs,
+        open.map(({ step }) => step),
+        { timeout },
+      )
+    } catch {
+      // Then nobody knows more than the first errors say.
+    }
+    for (const { step, error } of open) this.resolve(step, error, view)
+  }
+
+  /** In the order of the plan. */
+  result(plan: Plan): Applied {
+    const counts = { done: 0, already: 0, skipped: 0, failed: 0, unknown: 0 }
+    let complete = true
+    const outcomes = plan.steps.map((step) => {
+      const outcome = this.outcomes.get(step) as StepOutcome
+      counts[outcome.status]++
+      const { status, why } = outcome
+      if (status === 'failed' || status === 'unknown' || (status === 'skipped' && why !== 'report'))
+        complete = false
+      return outcome
+    })
+    return { outcomes, counts, complete }
+  }
+
+  private async alone(step: TimeoutsStep | DaemonStep): Promise<void> {
+    const { ipvs, call } = this
+    try {
+      if (step.kind === 'timeouts') {
+        await ipvs.timeouts.set(step.after, call)
+      } else {
+        if (step.before) await ipvs.daemons.stop(step.before.state, call)
+        if (step.after) await ipvs.daemons.start(step.after, call)
+      }
+      this.settle(step, 'done')
+    } catch (error) {
+      this.take(step, { status: 'rejected', error })
+    }
+  }
+
+  private take(step: PlanStep, result: StepResult): void {
+    if (result.status === 'fulfilled') {
+      this.settle(step, 'done')
+      return
+    }
+    const { error } = result
+    const { code, sent } = error as { code?: string; sent?: boolean }
+    if (code === 'ABORT_ERR' && !sent) this.settle(step, 'skipped', { why: 'aborted', error })
+    else if (!isTableStep(step)) this.settle(step, sent && isLost(code) ? 'unknown' : 'failed', { error })
+    else this.open.push({ step, error })
+    if (isTableStep(step) && isOpening(step)) this.broken.add(serviceKeyId(step.service))
+  }
+
+  private resolve(step: PlanStep, error: unknown, view: TableView | undefined): void {
+    const { code, sent } = error as { code?: string; sent?: boolean }
+    const lost = sent === true && isLost(code)
+    if (!view) {
+      this.settle(step, lost ? 'unknown' : 'failed', { error })
+      return
+    }
+    if (isAsWanted(this.ipvs.capabilities, step, view)) {
+      this.settle(step, lost ? 'done' : 'already')
+      return
+    }
+    const missing = step.verb === 'add' && step.kind !== 'service' && view.service(step) === undefined
+    if (missing && code === 'ESRCH') this.settle(step, 'skipped', { why: 'depends-on-failed', error })
+    else this.settle(step, 'failed', { error })
+  }
+
+  /** What was refused, and was as it should be all the same, stands in nobody's way. */
+  mend(steps: readonly PlanStep[]): void {
+    this.broken.clear()
+    for (const step of steps) {
+      const outcome = this.outcomes.get(step)
+      if (outcome) this.settle(step, outcome.status, outcome as { why?: SkipReason; error?: unknown })
+    }
+  }
+}
+
+const isLost = (code: string | undefined): boolean =>
+  code === 'ERR_IPVS_OUTCOME_UNKNOWN' ||
+  code === 'ERR_IPVS_TIMEOUT' ||
+  code === 'ABORT_ERR' ||
+  code === 'ERR_IPVS_CLOSED'
+
+/**
+ * Does the steps of a plan, what is new before what goes. What fails stops nothing but the rest of its own service. Rejects only
+ * where nothing was sent: for a plan of another kernel, or where the director cannot be read.
+ */
+export async function apply(ipvs: ReconcileClient, plan: Plan, options: ApplyOptions = {}): Promise<Applied> {
+  checkProperties(options, 'options', OPTIONS)
+  const { expect = true, signal, timeout } = options
+  checkBoolean(expect, 'options.expect')
+  const { dialect } = ipvs.capabilities
+  if (plan?.version !== 1 || !Array.isArray(plan.steps))
+    throw invalidValue('plan', 'must be a plan of plan()', plan)
+  if (plan.dialect !== dialect)
+    throw invalidValue('plan', `is for ${plan.dialect}, this kernel is ${dialect}`, plan)
+  const call = { signal, timeout }
+  const run = new Run(ipvs, call)
+  const steps = plan.steps.filter((step) => step.verb !== 'report')
+  for (const step of plan.steps) if (step.verb === 'report') run.settle(step, 'skipped', { why: 'report' })
+  const guarded = expect ? steps.filter((step) => step.expect !== undefined) : []
+  if (guarded.length > 0) run.checkUnchanged(guarded, await lookAt(ipvs, guarded, call))
+  for (const part of [steps.filter(isOpening), steps.filter((step) => !isOpening(step))]) {
+    run.leaveBroken(part.filter((step) => !isOpening(step)))
+    await run.perform(part)
+    await run.resolveOpen()
+    run.mend(plan.steps)
+  }
+  return run.result(plan)
+}

@@ -1,0 +1,66 @@
+/** What the reconcile asks of a client; `Ipvs` satisfies it, and so does a double. */
+
+import type { Capabilities } from '../kernel/capabilities'
+import type { CallOptions } from '../model/call-types'
+import type {
+  DaemonInfo,
+  DaemonInput,
+  DaemonState,
+  DestinationInfo,
+  DestinationInput,
+  DestinationKey,
+  LocalAddressInfo,
+  ServiceInfo,
+  ServiceInput,
+  ServiceKey,
+  Snapshot,
+  Timeouts,
+} from '../model/types'
+
+/** What is put into a batch. */
+export interface ReconcileBatch {
+  readonly services: {
+    add(service: ServiceInput): void
+    set(service: ServiceInput): void
+    remove(service: ServiceKey): void
+  }
+  readonly destinations: {
+    add(service: ServiceKey, destination: DestinationInput): void
+    set(service: ServiceKey, destination: DestinationInput): void
+    remove(service: ServiceKey, destination: DestinationKey): void
+  }
+  readonly localAddresses: {
+    add(service: ServiceKey, address: string): void
+    remove(service: ServiceKey, address: string): void
+  }
+}
+
+export type StepResult =
+  | { readonly status: 'fulfilled' }
+  | { readonly status: 'rejected'; readonly error: unknown }
+
+export interface ReconcileReader {
+  readonly capabilities: Capabilities
+  snapshot(options?: CallOptions & { readonly consistent?: boolean | undefined }): Promise<Snapshot>
+  readonly timeouts: { get(options?: CallOptions): Promise<Timeouts> }
+  readonly daemons: { list(options?: CallOptions): Promise<DaemonInfo[]> }
+}
+
+export interface ReconcileClient extends ReconcileReader {
+  readonly services: { get(service: ServiceKey, options?: CallOptions): Promise<ServiceInfo | undefined> }
+  readonly destinations: { list(service: ServiceKey, options?: CallOptions): Promise<DestinationInfo[]> }
+  readonly localAddresses: { list(service: ServiceKey, options?: CallOptions): Promise<LocalAddressInfo[]> }
+  batch(build: (batch: ReconcileBatch) => void, options?: CallOptions): Promise<readonly StepResult[]>
+  readonly timeouts: {
+    get(options?: CallOptions): Promise<Timeouts>
+    set(
+      timeouts: { readonly [name in keyof Timeouts]?: number | undefined },
+      options?: CallOptions,
+    ): Promise<unknown>
+  }
+  readonly daemons: {
+    list(options?: CallOptions): Promise<DaemonInfo[]>
+    start(daemon: DaemonInput, options?: CallOptions): Promise<unknown>
+    stop(state: DaemonState, options?: CallOptions): Promise<unknown>
+  }
+}

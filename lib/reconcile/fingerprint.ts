@@ -1,0 +1,28 @@
+/** What an object was when a plan was made, as a short text: a step whose object has changed since is not done. */
+
+import type { DestinationInfo, ServiceInfo } from '../model/types'
+import { destinationConfigOf, serviceConfigOf } from './difference'
+
+/** JSON with the names in order: what is equal has the same text. */
+function canonical(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? 'null'
+  const object = value as Record<string, unknown>
+  const names = Object.keys(object).filter((name) => object[name] !== undefined)
+  return `{${names
+    .sort()
+    .map((name) => `${JSON.stringify(name)}:${canonical(object[name])}`)
+    .join(',')}}`
+}
+
+/** FNV-1a: nobody attacks it, and what collides is a change that is made all the same. */
+function hash(text: string): string {
+  let value = 0x811c9dc5
+  for (let i = 0; i < text.length; i++) value = Math.imul(value ^ text.charCodeAt(i), 0x01000193)
+  return (value >>> 0).toString(16).padStart(8, '0')
+}
+
+export const serviceFingerprint = (info: ServiceInfo): string => hash(canonical(serviceConfigOf(info)))
+
+export const destinationFingerprint = (info: DestinationInfo): string =>
+  hash(canonical(destinationConfigOf(info)))

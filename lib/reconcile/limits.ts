@@ -1,0 +1,71 @@
+/** What a plan may do: steps that may not be done become reports. */
+
+import { invalidType, invalidValue, outOfRange } from '../errors/argument-errors'
+import type { PlanStep, StepReason } from './plan-types'
+
+export type Permission = 'add' | 'edit' | 'remove'
+
+export interface LimitOptions {
+  /** What may be done; `'edit'` is changes and drains. Default all three. */
+  readonly allow?: readonly Permission[] | undefined
+  /**
+   * A brake against a desired state that lost its content: with more removals of services and destinations than so many, or
+   * than such a share of what is there, none is done. Default: no limit.
+   */
+  readonly maxRemovals?: number | { readonly share: number } | undefined
+}
+
+const PERMISSIONS: readonly Permission[] = ['add', 'edit', 'remove']
+
+export interface Limits {
+  readonly allow: readonly Permission[]
+  readonly mostRemovals: (present: number) => number
+}
+
+export function checkLimits({ allow = PERMISSIONS, maxRemovals }: LimitOptions): Limits {
+  if (!Array.isArray(allow)) throw invalidType('options.allow', 'Array', allow)
+  for (const name of allow) {
+    if (!PERMISSIONS.includes(name))
+      throw invalidValue('options.allow', "can have 'add', 'edit' and 'remove'", name)
+  }
+  if (maxRemovals === undefined) return { allow, mostRemovals: () => Number.POSITIVE_INFINITY }
+  if (typeof maxRemovals === 'number') {
+    if (!Number.isInteger(maxRemovals) || maxRemovals < 0) {
+      throw outOfRange('options.maxRemovals', 'an integer >= 0', maxRemovals)
+    }
+    return { allow, mostRemovals: () => maxRemovals }
+  }
+  const { share } = maxRemovals
+  if (typeof share !== 'number' || !(share >= 0 && share <= 1)) {
+    throw outOfRange('options.maxRemovals.share', '>= 0 && <= 1', share)
+  }
+  return { allow, mostRemovals: (present) => Math.floor(present * share) }
+}
+
+const permissionOf = ({ verb }: PlanStep): Permission | undefined =>
+  verb === 'report' ? undefined : verb === 'add' || verb === 'remove' ? verb : 'edit'
+
+const asReport = (step: PlanStep, reason: StepReason, why: string): PlanStep => ({
+  ...step,
+  verb: 'report',
+  reason,
+  message: `${why}: would ${step.verb}${step.message ? ` (${step.message})` : ''}`,
+})
+
+/** `present`: services and destinations of the scope. */
+export function withinLimits(steps: readonly PlanStep[], limits: Limits, present: number): PlanStep[] {
+  const removals = steps.filter(
+    ({ verb, kind }) => verb === 'remove' && (kind === 'service' || kind === 'destination'),
+  )
+  const braked = removals.length > limits.mostRemovals(present)
+  return steps.map((step) => {
+    const permission = permissionOf(step)
+    if (permission !== undefined && !limits.allow.includes(permission)) {
+      return asReport(step, 'not-allowed', 'not allowed')
+    }
+    if (braked && step.verb === 'remove') {
+      return asReport(step, 'too-many-removals', `${removals.length} removals are more than maxRemovals`)
+    }
+    return step
+  })
+}

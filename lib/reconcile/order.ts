@@ -1,0 +1,33 @@
+/** The order of steps: what worked before never has a moment without a destination or a local address. */
+
+import type { PlanStep } from './plan-types'
+
+/**
+ * Lower is earlier: what is new comes first (a service, then its local addresses, then its destinations), then what
+ * changes, what drains, and at the end what goes, in the reverse order.
+ */
+function rank(step: PlanStep): number {
+  const { verb, kind } = step
+  if (verb === 'report') return 0
+  if (kind === 'timeouts') return 1
+  if (verb === 'add')
+    return kind === 'service' ? 2 : kind === 'localAddress' ? 3 : kind === 'destination' ? 4 : 11
+  if (verb === 'change')
+    return kind === 'service' ? 5 : kind === 'destination' ? 6 + Number(closes(step)) : 11
+  if (verb === 'drain') return 8
+  return kind === 'destination' ? 9 : kind === 'localAddress' ? 9.5 : kind === 'service' ? 10 : 11
+}
+
+/** A destination that takes no new connections any more is changed after those that begin to. */
+const closes = (step: PlanStep): boolean => step.kind === 'destination' && step.after?.weight === 0
+
+/** Steps that must all have worked before anything of their service may go. */
+export const isOpening = (step: PlanStep): boolean => rank(step) < 7
+
+/** Stable: within a rank as they were made, which is the order of the desired state and of the kernel. */
+export function inOrder(steps: readonly PlanStep[]): PlanStep[] {
+  return steps
+    .map((step, index) => ({ step, index, rank: rank(step) }))
+    .sort((one, other) => one.rank - other.rank || one.index - other.index)
+    .map(({ step }) => step)
+}

@@ -1,0 +1,103 @@
+/** Which services are ours: what is outside is never touched, and never reported as a change. */
+
+import { invalidType, invalidValue } from '../errors/argument-errors'
+import { checkProperties, checkServiceKey, PropertyNames } from '../input'
+import type { AddressRange } from '../model/address-range'
+import { parseAddressRange, rangeContains } from '../model/address-range'
+import { formatServiceKey, serviceKeyId } from '../model/keys'
+import type { ServiceKey } from '../model/types'
+
+/** A service is in the scope that names one of its properties. */
+export interface Scope {
+  readonly fwmarks?: readonly number[] | undefined
+  /** Addresses, ranges and networks of VIPs. */
+  readonly addresses?: readonly string[] | undefined
+  readonly ports?: readonly number[] | undefined
+}
+
+export interface OwnershipOptions {
+  /** What is managed. Default `'all'`. */
+  readonly manage?: 'all' | ((service: ServiceKey) => boolean) | Scope | undefined
+  /** What is left alone although it is in the scope: a desired service in it is an error. */
+  readonly ignore?: ((service: ServiceKey) => boolean) | Scope | undefined
+  /**
+   * Services that were made by whoever asks. A service of the scope that is not among them is somebody else's: it stays, and
+   * where it is desired as well it is left as it is, unless `adopt` is true. Default: every service of the scope is ours.
+   */
+  readonly remembered?: readonly ServiceKey[] | undefined
+  /** Desired services that are there already, and not remembered, become ours. Default false. */
+  readonly adopt?: boolean | undefined
+}
+
+export interface Ownership {
+  manages(key: ServiceKey): boolean
+  /** Managed, but made by somebody else. */
+  isForeign(key: ServiceKey): boolean
+  readonly adopt: boolean
+}
+
+const SCOPE = new PropertyNames(['fwmarks', 'addresses', 'ports'])
+
+type Test = (key: ServiceKey) => boolean
+
+function arrayOf(value: unknown, field: string): readonly unknown[] {
+  if (value === undefined) return []
+  if (!Array.isArray(value)) throw invalidType(field, 'Array', value)
+  return value
+}
+
+function scopeTest(value: unknown, field: string): Test {
+  const scope = checkProperties(value, field, SCOPE)
+  const fwmarks = new Set(arrayOf(scope.fwmarks, `${field}.fwmarks`))
+  const ports = new Set(arrayOf(scope.ports, `${field}.ports`))
+  const ranges = arrayOf(scope.addresses, `${field}.addresses`).map((item, i): AddressRange => {
+    const path = `${field}.addresses[${i}]`
+    const range = typeof item === 'string' ? parseAddressRange(item) : 'must be a string'
+    if (typeof range === 'string') throw invalidValue(path, range, item)
+    return range
+  })
+  return (key) => {
+    if (key.fwmark !== undefined) return fwmarks.has(key.fwmark)
+    if (ports.has(key.port)) return true
+    if (ranges.length === 0) return false
+    const service = checkServiceKey(key)
+    return service.kind === 'address' && ranges.some((range) => rangeContains(range, service.address))
+  }
+}
+
+function testOf(value: unknown, field: string): Test {
+  if (typeof value === 'function') return (key) => Boolean((value as Test)(key))
+  return scopeTest(value, field)
+}
+
+export function checkOwnership(options: OwnershipOptions): Ownership {
+  const { manage = 'all', ignore, remembered, adopt = false } = options
+  if (typeof adopt !== 'boolean') throw invalidType('options.adopt', 'boolean', adopt)
+  const managed = manage === 'all' ? () => true : testOf(manage, 'options.manage')
+  const ignored = ignore === undefined ? () => false : testOf(ignore, 'options.ignore')
+  const ours =
+    remembered === undefined
+      ? undefined
+      : new Set(
+          arrayOf(remembered, 'options.remembered').map((key, i) =>
+            serviceKeyId(checkServiceKey(key, `options.remembered[${i}]`).key),
+          ),
+        )
+  return {
+    manages: (key) => managed(key) && !ignored(key),
+    isForeign: (key) => ours !== undefined && !ours.has(serviceKeyId(key)),
+    adopt,
+  }
+}
+
+/** Throws for a service that is desired and not to be managed: it would be left out in silence. */
+export function refuseUnmanaged(ownership: Ownership, keys: Iterable<ServiceKey>): void {
+  for (const key of keys) {
+    if (ownership.manages(key)) continue
+    throw invalidValue(
+      'state.services',
+      `has '${formatServiceKey(key)}', which manage and ignore leave out`,
+      key,
+    )
+  }
+}

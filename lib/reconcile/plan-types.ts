@@ -1,0 +1,92 @@
+/** A plan: plain data, as JSON has it. */
+
+import type { Dialect } from '../model/call-types'
+import type {
+  DaemonInput,
+  DestinationConfig,
+  DestinationKey,
+  ServiceConfig,
+  ServiceKey,
+  Timeouts,
+} from '../model/types'
+
+/** `'drain'` is a change that sets the weight to 0; `'report'` changes nothing and only tells. */
+export type StepVerb = 'add' | 'change' | 'drain' | 'remove' | 'report'
+
+/** Why: not for people, who read `message`. */
+export type StepReason =
+  | 'missing'
+  | 'differs'
+  | 'not-wanted'
+  | 'off'
+  | 'drain'
+  | 'draining'
+  | 'drained'
+  | 'not-allowed'
+  | 'too-many-removals'
+  | 'unsupported'
+  | 'uncertain'
+  | 'not-ours'
+
+interface StepBase {
+  readonly verb: StepVerb
+  readonly reason: StepReason
+  /** What a person reads: `'weight 1 -> 5'`. */
+  readonly message: string
+  /** Of what the object was when the plan was made; undefined where there was none. */
+  readonly expect?: string | undefined
+}
+
+export interface ServiceStep extends StepBase {
+  readonly kind: 'service'
+  readonly service: ServiceKey
+  readonly before?: ServiceConfig | undefined
+  readonly after?: ServiceConfig | undefined
+}
+
+export interface DestinationStep extends StepBase {
+  readonly kind: 'destination'
+  readonly service: ServiceKey
+  readonly destination: DestinationKey
+  readonly before?: DestinationConfig | undefined
+  readonly after?: DestinationConfig | undefined
+}
+
+export interface LocalAddressStep extends StepBase {
+  readonly kind: 'localAddress'
+  readonly service: ServiceKey
+  readonly localAddress: string
+}
+
+export interface TimeoutsStep extends StepBase {
+  readonly kind: 'timeouts'
+  readonly before: Timeouts
+  readonly after: { readonly [name in keyof Timeouts]?: number | undefined }
+}
+
+export interface DaemonStep extends StepBase {
+  readonly kind: 'daemon'
+  readonly before?: DaemonInput | undefined
+  readonly after?: DaemonInput | undefined
+}
+
+export type PlanStep = ServiceStep | DestinationStep | LocalAddressStep | TimeoutsStep | DaemonStep
+
+export interface PlanWarning {
+  /** `'fullnat-without-local-address'` */
+  readonly code: string
+  readonly message: string
+  readonly service?: ServiceKey | undefined
+  readonly destination?: DestinationKey | undefined
+  readonly hint?: string | undefined
+}
+
+export interface Plan {
+  readonly version: 1
+  readonly dialect: Dialect
+  /** In the order in which they are done. */
+  readonly steps: readonly PlanStep[]
+  readonly warnings: readonly PlanWarning[]
+  /** Objects that are as they should be. */
+  readonly unchanged: number
+}

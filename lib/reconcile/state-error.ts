@@ -1,0 +1,46 @@
+/** What is wrong in a desired state: all of it at once. */
+
+import type { ArgumentError } from '../errors/argument-errors'
+
+export interface StateProblem {
+  /** Where, `'services[3].destinations[0].weight'`. */
+  readonly path: string
+  /** `'ERR_OUT_OF_RANGE'` and the others of Node's. */
+  readonly code: string
+  readonly message: string
+}
+
+/** A desired state that cannot be: nothing was read and nothing sent. */
+export class DesiredStateError extends TypeError {
+  readonly code = 'ERR_IPVS_DESIRED_STATE'
+
+  constructor(readonly problems: readonly StateProblem[]) {
+    const [first] = problems
+    const others = problems.length > 1 ? ` (and ${problems.length - 1} more)` : ''
+    super(`ERR_IPVS_DESIRED_STATE: ${first?.message ?? 'not a state'}${others}`)
+    Object.defineProperty(this, 'name', { value: 'DesiredStateError', configurable: true, writable: true })
+  }
+}
+
+/** Collects what the checks of arguments throw. */
+export class StateProblems {
+  private readonly found: StateProblem[] = []
+
+  /** What `check` returns, undefined where it threw. */
+  try<T>(check: () => T): T | undefined {
+    try {
+      return check()
+    } catch (error) {
+      const { field, code, message } = error as ArgumentError
+      // A defect is no problem of the state.
+      if (field === undefined) throw error
+      this.found.push({ path: field, code, message })
+      return undefined
+    }
+  }
+
+  /** Throws where there was one. */
+  end(): void {
+    if (this.found.length > 0) throw new DesiredStateError(this.found)
+  }
+}

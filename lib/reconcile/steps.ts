@@ -1,0 +1,228 @@
+/** The steps of one service: what is there against what is wanted. */
+
+import type { Capabilities } from '../kernel/capabilities'
+import { ruleDestination, ruleLocalAddress, ruleService } from '../kernel/rules'
+import { destinationKeyId, formatDestinationKey, formatServiceKey } from '../model/keys'
+import type { DestinationConfig, DestinationInfo, ServiceKey, SnapshotService } from '../model/types'
+import type { Difference } from './difference'
+import {
+  destinationConfigOf,
+  destinationDifferences,
+  sameDestination,
+  serviceConfigOf,
+  serviceDifferences,
+} from './difference'
+import { destinationFingerprint, serviceFingerprint } from './fingerprint'
+import type { PlanStep, StepReason } from './plan-types'
+import type { WantedDestination, WantedService } from './wanted'
+
+/** What a plan is filled with. */
+export interface StepList {
+  readonly capabilities: Capabilities
+  readonly keepWeights: boolean
+  /** Active connections that a drained destination may have and be removed; see `DrainOptions`. */
+  drained(service: ServiceKey, destination: WantedDestination, current: DestinationInfo): boolean
+  add(step: PlanStep): void
+  unchanged(): void
+}
+
+const inWords = (differences: readonly Difference[]): string =>
+  differences.map(({ name, from, to }) => `${name} ${from} -> ${to}`).join(', ')
+
+/** What a kernel cannot do is told, and stops nothing else. */
+function allowed(rule: () => void, refuse: (message: string) => void): boolean {
+  try {
+    rule()
+    return true
+  } catch (error) {
+    refuse((error as Error).message)
+    return false
+  }
+}
+
+function addDestination(list: StepList, service: WantedService, wanted: WantedDestination): void {
+  if (wanted.state === 'off') return
+  const { key: destination, config, checked } = wanted
+  const base = { kind: 'destination', service: service.key, destination } as const
+  const { capabilities } = list
+  const rule = () =>
+    ruleDestination(capabilities, service.checked.service, checked.destination, checked.config)
+  if (!allowed(rule, (message) => list.add({ ...base, verb: 'report', reason: 'unsupported', message })))
+    return
+  // One that drains and is not there has nothing left to drain.
+  if (wanted.state === 'drain') {
+    list.unchanged()
+    return
+  }
+  const message = `${config.forwarding}, weight ${config.weight}`
+  list.add({ ...base, verb: 'add', reason: 'missing', after: config, message })
+}
+
+function removeDestination(
+  list: StepList,
+  service: ServiceKey,
+  current: DestinationInfo,
+  reason: StepReason,
+): void {
+  const { address, port } = current
+  list.add({
+    verb: 'remove',
+    kind: 'destination',
+    service,
+    destination: { address, port },
+    before: destinationConfigOf(current),
+    reason,
+    message: `${current.activeConnections} active, ${current.inactiveConnections} inactive connections`,
+    expect: destinationFingerprint(current),
+  })
+}
+
+function changeDestination(
+  list: StepList,
+  service: WantedService,
+  wanted: WantedDestination,
+  current: DestinationInfo,
+): void {
+  const { capabilities, keepWeights } = list
+  const draining = wanted.state === 'drain'
+  if (draining && list.drained(service.key, wanted, current)) {
+    removeDestination(list, service.key, current, 'drained')
+    return
+  }
+  const weight = draining ? 0 : keepWeights ? current.weight : wanted.config.weight
+  if (sameDestination(capabilities, wanted.config, weight, current)) {
+    list.unchanged()
+    return
+  }
+  const { key: destination, checked } = wanted
+  const base = { kind: 'destination', service: service.key, destination } as const
+  const rule = () =>
+    ruleDestination(capabilities, service.checked.service, checked.destination, checked.config)
+  if (!allowed(rule, (message) => list.add({ ...base, verb: 'report', reason: 'unsupported', message })))
+    return
+  const after: DestinationConfig = { ...wanted.config, weight }
+  const differences = destinationDifferences(capabilities, wanted.config, weight, current)
+  list.add({
+    ...base,
+    verb: draining && current.weight !== 0 ? 'drain' : 'change',
+    reason: draining ? 'drain' : 'differs',
+    before: destinationConfigOf(current),
+    after,
+    message: inWords(differences),
+    expect: destinationFingerprint(current),
+  })
+}
+
+function destinationSteps(list: StepList, service: WantedService, found: SnapshotService | undefined): void {
+  const { destinations } = service
+  if (!destinations) return
+  const current = found?.destinations ?? []
+  const seen = new Set<string>()
+  for (const info of current) {
+    const id = destinationKeyId(info)
+    seen.add(id)
+    const wanted = destinations.get(id)
+    if (!wanted) removeDestination(list, service.key, info, 'not-wanted')
+    else if (wanted.state === 'off') removeDestination(list, service.key, info, 'off')
+    else changeDestination(list, service, wanted, info)
+  }
+  for (const [id, wanted] of destinations) {
+    if (!seen.has(id)) addDestination(list, service, wanted)
+  }
+}
+
+function localAddressSteps(list: StepList, service: WantedService, found: SnapshotService | undefined): void {
+  const { localAddresses, key } = service
+  if (!localAddresses) return
+  const base = { kind: 'localAddress', service: key } as const
+  const { capabilities } = list
+  const rule = () => ruleLocalAddress(capabilities, service.checked.service, 'localAddresses.add')
+  const refuse = (message: string) =>
+    list.add({ ...base, localAddress: '', verb: 'report', reason: 'unsupported', message })
+  if (localAddresses.size > 0 && !allowed(rule, refuse)) return
+  const current = new Set<string>()
+  for (const { address, connections } of found?.localAddresses ?? []) {
+    current.add(address)
+    if (localAddresses.has(address)) {
+      list.unchanged()
+      continue
+    }
+    const message = `${connections} connections`
+    list.add({ ...base, localAddress: address, verb: 'remove', reason: 'not-wanted', message })
+  }
+  for (const address of localAddresses) {
+    if (!current.has(address)) {
+      list.add({ ...base, localAddress: address, verb: 'add', reason: 'missing', message: '' })
+    }
+  }
+}
+
+/** False where the service cannot be on this kernel. */
+function serviceStep(list: StepList, wanted: WantedService, found: SnapshotService | undefined): boolean {
+  const { capabilities } = list
+  const { key, config, checked } = wanted
+  const base = { kind: 'service', service: key } as const
+  const rule = () =>
+    ruleService(capabilities, checked.service, checked.change, 'services.add', found === undefined)
+  const refuse = (message: string) => list.add({ ...base, verb: 'report', reason: 'unsupported', message })
+  if (!found) {
+    if (!allowed(rule, refuse)) return false
+    const message = `scheduler ${config.scheduler ?? 'wlc'}`
+    list.add({ ...base, verb: 'add', reason: 'missing', after: config, message })
+    return true
+  }
+  const differences = serviceDifferences(capabilities, config, found.service)
+  if (differences.length === 0) {
+    list.unchanged()
+    return true
+  }
+  if (!allowed(rule, refuse)) return false
+  list.add({
+    ...base,
+    verb: 'change',
+    reason: 'differs',
+    before: serviceConfigOf(found.service),
+    after: config,
+    message: inWords(differences),
+    expect: serviceFingerprint(found.service),
+  })
+  return true
+}
+
+/** Everything about one service that is wanted. */
+export function wantedSteps(list: StepList, wanted: WantedService, found: SnapshotService | undefined): void {
+  if (!serviceStep(list, wanted, found)) return
+  localAddressSteps(list, wanted, found)
+  destinationSteps(list, wanted, found)
+}
+
+/** A service that is there and not wanted: it goes with all it has. */
+export function removalStep(list: StepList, key: ServiceKey, found: SnapshotService): void {
+  const { service, destinations } = found
+  const active = destinations.reduce((sum, { activeConnections }) => sum + activeConnections, 0)
+  list.add({
+    verb: 'remove',
+    kind: 'service',
+    service: key,
+    before: serviceConfigOf(service),
+    reason: 'not-wanted',
+    message: `${destinations.length} destinations, ${active} active connections`,
+    expect: serviceFingerprint(service),
+  })
+}
+
+/** `'tcp 192.0.2.1:80 -> 10.0.0.1:8080'` */
+export function subjectOf(step: PlanStep): string {
+  switch (step.kind) {
+    case 'service':
+      return formatServiceKey(step.service)
+    case 'destination':
+      return `${formatServiceKey(step.service)} -> ${formatDestinationKey(step.destination)}`
+    case 'localAddress':
+      return `${formatServiceKey(step.service)} via ${step.localAddress || 'local addresses'}`
+    case 'daemon':
+      return `${(step.after ?? step.before)?.state ?? ''} daemon`
+    default:
+      return step.kind
+  }
+}

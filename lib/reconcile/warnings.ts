@@ -1,0 +1,80 @@
+/** What a desired state brings about that nobody wants. */
+
+import type { Capabilities } from '../kernel/capabilities'
+import { formatServiceKey } from '../model/keys'
+import type { PlanWarning } from './plan-types'
+import type { WantedDestination, WantedService } from './wanted'
+
+/** Schedulers that map clients by the set of destinations: one with weight 0 moves clients of others. */
+const MAPS_BY_SET: readonly string[] = ['dh', 'sh', 'mh']
+
+interface Trap {
+  readonly code: string
+  readonly hint: string
+  /** What is wrong, undefined where nothing is. */
+  find(
+    service: WantedService,
+    destinations: readonly WantedDestination[],
+    capabilities: Capabilities,
+  ): string | undefined
+}
+
+const TRAPS: readonly Trap[] = [
+  {
+    code: 'fullnat-without-local-address',
+    hint: 'Name localAddresses: without one no connection can be made, and clients time out.',
+    find: ({ localAddresses }, destinations) =>
+      localAddresses?.size === 0 && destinations.some(({ config }) => config.forwarding === 'fullnat')
+        ? 'has FULLNAT destinations and no local address'
+        : undefined,
+  },
+  {
+    code: 'no-weight',
+    hint: 'Give one a weight: new connections are refused until then.',
+    find: (_, destinations) =>
+      destinations.length > 0 &&
+      destinations.every(({ config, state }) => state !== 'on' || config.weight === 0)
+        ? 'has no destination that takes new connections'
+        : undefined,
+  },
+  {
+    code: 'synproxy-without-nat',
+    hint: 'Use fullnat or masquerade: the answers of the destination must come back through the director.',
+    find: ({ config }, destinations) =>
+      config.synproxy &&
+      destinations.some(
+        ({ config: { forwarding } }) => forwarding === 'direct-route' || forwarding === 'tunnel',
+      )
+        ? 'has a SYN proxy and destinations that answer the client directly'
+        : undefined,
+  },
+  {
+    code: 'scheduler-remaps',
+    hint: 'Clients of other destinations move, too, when one drains: wrr or wlc do not do that.',
+    find: ({ config }, destinations) =>
+      MAPS_BY_SET.includes(config.scheduler ?? '') && destinations.some(({ state }) => state === 'drain')
+        ? `drains a destination under scheduler ${config.scheduler}`
+        : undefined,
+  },
+]
+
+export function warningsOf(capabilities: Capabilities, services: Iterable<WantedService>): PlanWarning[] {
+  const found: PlanWarning[] = []
+  for (const service of services) {
+    const destinations = Array.from(service.destinations?.values() ?? []).filter(
+      ({ state }) => state !== 'off',
+    )
+    for (const { code, hint, find } of TRAPS) {
+      const message = find(service, destinations, capabilities)
+      if (message !== undefined) {
+        found.push({
+          code,
+          message: `${formatServiceKey(service.key)} ${message}`,
+          service: service.key,
+          hint,
+        })
+      }
+    }
+  }
+  return found
+}
