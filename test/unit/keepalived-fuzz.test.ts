@@ -168,7 +168,7 @@ describe.each(ALL)('%s', (dialect) => {
         fc.constantFrom(MODERN, OLD),
         fc.array(edit, { minLength: 1, maxLength: 8 }),
         (text, edits) => {
-          const mutated = edits.reduce((sum, { at, length, piece }) => {
+          const mutated = edits.reduce<string>((sum, { at, length, piece }) => {
             const index = at % (sum.length + 1)
             return sum.slice(0, index) + piece + sum.slice(index + length)
           }, text)

@@ -3,10 +3,12 @@
 import { describe, expect, it } from 'vitest'
 import type { IncludeResolver, KeepalivedDialect, ParseKeepalivedOptions } from '../../lib/formats'
 import {
+  MOST_BLOCK_STATEMENTS,
   MOST_EXPANDED_LINES,
   MOST_INCLUDE_DEPTH,
   MOST_INCLUDES,
   MOST_SEQUENCE_VALUES,
+  MOST_STATEMENTS,
   parseKeepalived,
 } from '../../lib/formats'
 
@@ -306,9 +308,41 @@ describe('include', () => {
   })
 })
 
-describe('blocks', () => {
-  it('are not deeper than 64', () => {
+describe('sizes', () => {
+  it('blocks are not deeper than 64', () => {
     const { errors } = read(`${'a {\n'.repeat(500)}${'}\n'.repeat(500)}vrrp_script x\n`)
     expect(errors).toEqual(['too-deep 65:3'])
+    const { state, errors: none } = read(
+      `${'a {\n'.repeat(64)}${'}\n'.repeat(64)}${around('real_server 10.9.0.5 80 {\n}')}`,
+    )
+    expect(none).toEqual([])
+    expect(state.services).toHaveLength(1)
+  })
+
+  it('a block at the top has 200,000 keywords at most, and the next one is read all the same', () => {
+    const { errors, reals, vips } = read(
+      `virtual_server 192.0.2.9 80 {\nprotocol TCP\nreal_server 10.9.0.5 80 {\n}\n${'alpha\n'.repeat(MOST_BLOCK_STATEMENTS)}}\n${around('real_server 10.9.0.5 80 {\n}')}`,
+    )
+    expect(errors).toEqual([`block-too-large ${MOST_BLOCK_STATEMENTS + 3}:1`])
+    expect(vips).toEqual(['192.0.2.9 80', '192.0.2.1 80'])
+    expect(reals).toEqual(['10.9.0.5 80 1'])
+  })
+
+  it('a configuration has 2,000,000 keywords at most', () => {
+    const { errors, omitted, ignored } = read('vrrp_script x\n'.repeat(MOST_STATEMENTS + 5))
+    expect(errors).toEqual([`too-many-statements ${MOST_STATEMENTS + 1}:1`])
+    expect([ignored.length, omitted]).toEqual([10_000, MOST_STATEMENTS - 10_000])
+  })
+
+  it('a configuration has 100,000 virtual servers at most', () => {
+    const { errors, serviceDetails } = read(
+      'virtual_server fwmark 1 {\nreal_server 10.9.0.5 80 { }\n}\n'.repeat(100_003),
+    )
+    expect(serviceDetails).toHaveLength(100_000)
+    expect(errors.filter((text) => text.startsWith('too-many'))).toHaveLength(3)
+  })
+
+  it('a definition has 10,000 lines at most', () => {
+    expect(read(`$A=x \\\n${'y \\\n'.repeat(10_001)}\n`).errors).toEqual(['definition-too-long 10001:1'])
   })
 })

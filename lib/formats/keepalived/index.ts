@@ -5,6 +5,7 @@ export type { FormatKeepalivedOptions, FormattedKeepalived } from './format-keep
 export { formatKeepalived } from './format-keepalived'
 export type { IncludedFile, IncludeRequest, IncludeResolver } from './includes'
 export {
+  MOST_BLOCK_STATEMENTS,
   MOST_EXPANDED_LINES,
   MOST_INCLUDE_DEPTH,
   MOST_INCLUDES,
@@ -12,6 +13,7 @@ export {
   MOST_KEEPALIVED_SERVICES,
   MOST_RANGE,
   MOST_SEQUENCE_VALUES,
+  MOST_STATEMENTS,
 } from './limits'
 export type { ParseKeepalivedOptions } from './parse-keepalived'
 export { parseKeepalived } from './parse-keepalived'

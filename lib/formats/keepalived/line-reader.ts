@@ -86,19 +86,24 @@ export class LineReader {
   }
 
   private lineOfFile(frame: Frame & { readonly kind: 'file' }): LineText | undefined {
-    const { source, at: start } = frame
+    const { source } = frame
     const { text } = source
     const { report } = this
     const { policy } = report
+    let start = frame.at
+    // Empty lines count only where they end a definition.
+    if (!this.definitions.isOpen) while (text.charCodeAt(start) === 10) start++
     if (start >= text.length) return undefined
-    let end = start
-    while (end < text.length && text[end] !== '\n' && text[end] !== '\r') end++
-    const alone = text[end] === '\r' && text[end + 1] !== '\n'
+    const newline = text.indexOf('\n', start)
+    const whole = newline < 0 ? text.length : newline
+    const carriage = text.slice(start, whole).indexOf('\r')
+    const end = carriage < 0 ? whole : start + carriage
+    const alone = end < whole - 1 || (carriage >= 0 && newline < 0)
     if (alone && !policy.carriageReturnEnds && end < text.length - 1) {
       const description = `a carriage return alone ends no line for ${report.program}, which reads one long line here`
       report.error('carriage-return', description, source.span(end, 1))
     }
-    frame.at = end + (text[end] === '\r' && !alone ? 2 : 1)
+    frame.at = alone ? end + 1 : whole + 1
     const line = LineText.of(source, start, end)
     const bytes = line.text.length * 3 > policy.lineBytes ? Buffer.byteLength(line.text) : 0
     if (bytes > policy.lineBytes) {

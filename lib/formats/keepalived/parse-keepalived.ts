@@ -16,6 +16,7 @@ import { readLocalGroup, readServerGroup } from './groups'
 import type { IncludeResolver } from './includes'
 import { Includes } from './includes'
 import { IGNORED_ROOT } from './keywords'
+import { MOST_KEEPALIVED_SERVICES } from './limits'
 import { LineReader } from './line-reader'
 import { Report } from './report'
 import { ServiceMaker } from './services'
@@ -123,7 +124,11 @@ const ROOT: readonly (readonly [string, Keyword<Root>])[] = [
     'virtual_server',
     block(({ servers }, statement, report) => {
       const server = readVirtualServer(statement, report)
-      if (server) servers.push(server)
+      if (server && servers.length < MOST_KEEPALIVED_SERVICES) servers.push(server)
+      else if (server) {
+        const description = `more than ${MOST_KEEPALIVED_SERVICES} virtual servers: this one is left out`
+        report.error('too-many-services', description, statement.span)
+      }
     }),
   ],
   [
@@ -184,8 +189,12 @@ export function parseKeepalived(
   const reader = new LineReader(source, report, new Definitions(report, env), includes, configId)
   const root: Root = { settings: noSettings(), groups: new Map(), pools: new Map(), servers: [] }
   const keywords = rootKeywords(dialect)
-  const statements = readTree(reader, report)
-  readStatements(root, statements, keywords, (word) => keywords.has(word), 'the configuration', report)
+  const knows = (word: string) => keywords.has(word)
+  readTree(reader, report, (statement) => {
+    readStatements(root, [statement], keywords, knows, 'the configuration', report)
+    // What was made of it keeps its words, and nothing needs its block any more.
+    statement.block = undefined
+  })
   tellNftables(root, report)
   const maker = new ServiceMaker(
     { servers: root.groups, local: new Set(Array.from(root.pools.keys())) },

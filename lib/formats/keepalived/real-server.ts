@@ -155,5 +155,7 @@ export function readRealServer(
   const checkers = CHECKERS[report.dialect]
   const knows = (word: string) => keywords.has(word) || checkers.has(word)
   readStatements(real, statement.block ?? [], READERS, knows, 'real_server', report)
+  // Nothing needs its block any more: there may be a million.
+  statement.block = undefined
   return address && port !== undefined ? real : undefined
 }

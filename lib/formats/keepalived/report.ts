@@ -4,6 +4,7 @@ import type { Problems } from '../text/problems'
 import type { Span } from '../text/source-text'
 import type { KeepalivedDialect, ReadingPolicy } from './dialects'
 import { PROGRAM_NAMES, READING_POLICIES } from './dialects'
+import { MOST_IGNORED } from './limits'
 import type { IgnoredSetting, TextPlace } from './types'
 
 export function placeOf(span: Span): TextPlace {
@@ -42,6 +43,10 @@ export class Report {
   }
 
   ignore(keyword: string, within: string, reason: IgnoredSetting['reason'], span: Span): void {
+    if (this.ignored.length >= MOST_IGNORED) {
+      this.problems.omitted++
+      return
+    }
     this.ignored.push({ keyword, within, reason, ...placeOf(span) })
   }
 }

@@ -1,7 +1,7 @@
 /** Statements within their blocks, as people mean them; where a program reads them otherwise, that is reported. */
 
 import type { Span } from '../text/source-text'
-import { MOST_BLOCK_DEPTH } from './limits'
+import { MOST_BLOCK_DEPTH, MOST_BLOCK_STATEMENTS, MOST_STATEMENTS } from './limits'
 import type { LineReader, ReadLine } from './line-reader'
 import type { Report } from './report'
 import { withoutSlashComments } from './slash-comments'
@@ -33,13 +33,23 @@ const BLOCKS: Readonly<Record<string, string>> = {
 }
 
 class TreeBuilder {
-  readonly root: Statement[] = []
   private readonly open: Open[] = []
   /** The statement that a `{` would belong to. */
   private last: Statement | undefined
   private tooDeep = 0
+  private count = 0
+  /** Of the block at the top that is open. */
+  private within = 0
 
-  constructor(private readonly report: Report) {}
+  constructor(
+    private readonly report: Report,
+    /** Is given every statement of the top once it is whole: nothing else keeps it. */
+    private readonly emit: (statement: Statement) => void,
+  ) {}
+
+  get isFull(): boolean {
+    return this.count >= MOST_STATEMENTS
+  }
 
   line({ line, unclosedQuote }: ReadLine): void {
     const { report } = this
@@ -72,10 +82,12 @@ class TreeBuilder {
 
   end(): void {
     this.settle()
+    const [first] = this.open
     for (const { statement, brace } of this.open) {
       const name = statement.words[0]?.text ?? '{'
       this.report.error('unclosed-block', `the block of ${name} is not closed`, brace)
     }
+    if (first) this.emit(first.statement)
   }
 
   /** For 1.2.2 a line is one keyword with its values, and a `}` is one where the line begins with it. */
@@ -105,9 +117,16 @@ class TreeBuilder {
     }
   }
 
-  private get siblings(): Statement[] {
-    const { open } = this
-    return open.length > 0 ? ((open[open.length - 1] as Open).statement.block as Statement[]) : this.root
+  /** Puts it where it belongs, unless there are too many: it is then read and forgotten. */
+  private attach(statement: Statement): void {
+    this.count++
+    const parent = this.open[this.open.length - 1]
+    if (!parent) return
+    if (++this.within <= MOST_BLOCK_STATEMENTS) (parent.statement.block as Statement[]).push(statement)
+    else if (this.within === MOST_BLOCK_STATEMENTS + 1) {
+      const description = `more than ${MOST_BLOCK_STATEMENTS} keywords in one block: the rest of it is left out`
+      this.report.error('block-too-large', description, statement.span)
+    }
   }
 
   private statement(words: readonly Word[], rest: string): void {
@@ -123,7 +142,7 @@ class TreeBuilder {
       span: source.span(offset, Math.max(1, length)),
       block: undefined,
     }
-    this.siblings.push(statement)
+    this.attach(statement)
     this.last = statement
     for (const { text, span } of words) {
       const blank = foreignBlankOf(text)
@@ -141,7 +160,10 @@ class TreeBuilder {
     const name = last.words[0]?.text ?? ''
     const { open } = this
     const within = open.length > 0 ? ((open[open.length - 1] as Open).statement.words[0]?.text ?? '') : ''
-    if (!Object.prototype.hasOwnProperty.call(BLOCKS, name) || BLOCKS[name] !== within) return
+    if (!Object.prototype.hasOwnProperty.call(BLOCKS, name) || BLOCKS[name] !== within) {
+      if (open.length === 0) this.emit(last)
+      return
+    }
     if (report.policy.braces === 'anywhere') {
       report.warn(
         'missing-brace',
@@ -181,14 +203,25 @@ class TreeBuilder {
       return
     }
     this.settle()
-    if (!this.open.pop()) this.report.error('extra-brace', 'a } that closes nothing', brace.span)
+    const closed = this.open.pop()
+    if (!closed) this.report.error('extra-brace', 'a } that closes nothing', brace.span)
+    else if (this.open.length === 0) {
+      this.within = 0
+      this.emit(closed.statement)
+    }
   }
 }
 
-/** Everything that the reader gives, as statements. */
-export function readTree(reader: LineReader, report: Report): readonly Statement[] {
-  const builder = new TreeBuilder(report)
-  for (let line = reader.next(); line; line = reader.next()) builder.line(line)
+/** Everything that the reader gives, a statement of the top at a time. */
+export function readTree(reader: LineReader, report: Report, emit: (statement: Statement) => void): void {
+  const builder = new TreeBuilder(report, emit)
+  for (let line = reader.next(); line; line = reader.next()) {
+    if (builder.isFull) {
+      const description = `more than ${MOST_STATEMENTS} keywords: the rest is not read`
+      report.error('too-many-statements', description, line.line.span())
+      break
+    }
+    builder.line(line)
+  }
   builder.end()
-  return builder.root
 }

@@ -116,7 +116,7 @@ export interface ParsedKeepalived {
   readonly files: readonly string[]
   readonly errors: readonly IpvsTextError[]
   readonly warnings: readonly IpvsTextError[]
-  /** Problems beyond the first 1,000 errors and 1,000 warnings. */
+  /** Problems beyond the first 1,000 errors and 1,000 warnings, and ignored settings beyond the first 10,000. */
   readonly omitted: number
 }
 
