@@ -1,4 +1,4 @@
-/** `ipvs-fullnat/formats`: the text of other tools ↔ states. docs/ipvsadm.md is the guide. */
+/** `ipvs-fullnat/formats`: the text of other tools ↔ states. docs/ipvsadm.md and docs/keepalived.md are the guides. */
 
 export type { DesiredDestination, DesiredPool, DesiredService, DesiredState } from '../model/desired-state'
 export type * from './ipvsadm/command-types'
@@ -21,6 +21,7 @@ export { MOST_RULES, parseCommand, parseRules } from './ipvsadm/parse-rules'
 export { MOST_POOL_ADDRESSES } from './ipvsadm/pool-addresses'
 export type { RulesResolver } from './ipvsadm/resolver'
 export type { RulesSnapshot, RulesSource } from './ipvsadm/rules-source'
+export * from './keepalived'
 export type { Severity } from './text/problems'
 export { IpvsTextError, MOST_PROBLEMS } from './text/problems'
 export { MOST_LINE, MOST_TEXT } from './text/read-text'
