@@ -191,6 +191,18 @@ describe('a block', () => {
     expect((await polls.take()).at(-1)).toBe('and 10 more changes')
   })
 
+  it('stands still in a pause, and then shows the latest', async () => {
+    const { ipvs } = await open('mainline')
+    const view = new View(ipvs)
+    const polls = new Polls(ipvs, view)
+    const before = await polls.take()
+    view.pause(true)
+    await ipvs.services.add({ fwmark: 7 })
+    expect((await polls.take())[0]).toBe(before[0])
+    view.pause(false)
+    expect(view.block()[0]).toContain('1 service')
+  })
+
   it('port conflicts have a rate of their own', async () => {
     const { kernel, ipvs } = await open()
     await fill(ipvs)
@@ -312,6 +324,8 @@ describe('a screen', () => {
       view.offset = seen.length
       const lines: Line[] = view.screen({ columns: 100, rows: 14 })
       const rows = lines.map(({ text }) => text).filter(isRow)
+      const last = view.offset + rows.length
+      expect(lines.at(-1)?.text).toContain(`${view.offset + 1}-${last} of ${wanted.length}  `)
       // The last page is full, and begins before.
       seen.push(...rows.slice(seen.length - view.offset).map(nameOf))
     }
@@ -395,6 +409,12 @@ describe('on a terminal', () => {
   it('obeys the keys, and gives the terminal back', async () => {
     const world = await openFake('fullnat-v2')
     clients.push(world.ipvs)
+    let steps = 0
+    const { step } = world
+    world.step = async () => {
+      await step()
+      steps++
+    }
     const { terminal, ended, shows, restored } = start(world.ipvs, { world })
     await shows('NOT A REAL KERNEL')
     await shows(/States {4}.*established \d+/)
@@ -410,19 +430,25 @@ describe('on a terminal', () => {
     await shows('expand or collapse services')
     terminal.type('?')
     await shows('1-1')
+    const stepsBefore = steps
     terminal.type('p')
     await shows('PAUSED')
-    const stands = terminal.screen.lines()
+    // A poll was under way; it is not shown, and none comes after it.
     const { now } = world
+    await until(
+      'it waits',
+      () => steps,
+      (made) => made > stepsBefore,
+    )
+    const stands = terminal.screen.lines()
     terminal.type('\u001b[B')
     await shows(/^2-1\d of 18/m)
     terminal.type('\u001b[F')
-    await shows(/-18 of 18/)
+    await shows(/^[2-9]-18 of 18/m)
     terminal.type('\u001b[6~')
-    await shows(/-18 of 18/)
+    await shows(/^[2-9]-18 of 18/m)
     terminal.type('\u001b[H')
     expect(terminal.screen.lines()).toEqual(stands)
-    // One poll may have been under way; it is not shown, and none comes after it.
     expect(world.now - now).toBeLessThanOrEqual(2)
     terminal.resize(120, 40)
     await shows('Scheduler/method')
@@ -440,10 +466,18 @@ describe('on a terminal', () => {
 
   it.each(['\u0003', 'SIGINT', 'SIGTERM'])('ends by %j, in a pause as well', async (how) => {
     const { ipvs } = await open('mainline')
-    const { terminal, ended, shows, restored } = start(ipvs)
+    let steps = 0
+    const world = { now: 0, step: () => steps++ }
+    const { terminal, ended, shows, restored } = start(ipvs, { world })
     await shows('0 services')
+    const before = steps
     terminal.type('p')
     await shows('PAUSED')
+    await until(
+      'it waits',
+      () => steps,
+      (made) => made > before,
+    )
     if (how.startsWith('SIG')) process.emit(how as 'SIGINT')
     else terminal.type(how)
     await ended
