@@ -235,6 +235,19 @@ describe('large texts', () => {
     ])
   })
 
+  it('many virtual servers of one large group, and many real servers that are one', () => {
+    const group = 'virtual_server_group g {\n10.0.0.0/16 80\n10.0.0.0/16 81\n10.0.0.0/16 80\n}\n'
+    const one = 'virtual_server group g {\nprotocol TCP\nreal_server 10.9.0.5 80 {\n}\n}\n'
+    const groups = parseKeepalived(group + one.repeat(20_000), { dialect: 'mainline' })
+    expect(groups.errors[0]?.code).toBe('too-many-services')
+    expect(groups.state.services).toHaveLength(100_000)
+    const ports = Array.from({ length: 5000 }, (_, i) => `10.0.0.1 ${i + 1}\n`).join('')
+    const same = `virtual_server_group g {\n${ports}}\nvirtual_server group g {\nprotocol TCP\n${'real_server 10.9.0.5 80 { }\n'.repeat(50_000)}}\n`
+    const reals = parseKeepalived(same, { dialect: 'mainline' })
+    expect(reals.errors.map(({ code }) => code)).toEqual(['too-many-services'])
+    expect(reals.state.services).toHaveLength(40)
+  })
+
   it('as many destinations as there may be, and no more', () => {
     const reals = Array.from({ length: 50 }, (_, i) => `real_server 10.9.0.${i} 80 {\n}\n`).join('')
     const text = `virtual_server_group g {\n10.0.0.0/16 80\n}\nvirtual_server group g {\nprotocol TCP\n${reals}}\n`

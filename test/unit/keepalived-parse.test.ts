@@ -212,6 +212,10 @@ describe('properties of a service', () => {
     expect(serviceOf(body('establish_timeout 70'), 'dpvs')).toMatchObject({ establishedTimeout: 70 })
   })
 
+  it('persistence_timeout 0 of Alibaba is none', () => {
+    expect(serviceOf(body('lb_algo rr\npersistence_timeout 0'), 'alibaba')).not.toHaveProperty('persistence')
+  })
+
   it('est_timeout 0 of Alibaba is none', () => {
     expect(serviceOf(body('lb_algo rr\nest_timeout 0'), 'alibaba')).not.toHaveProperty('establishedTimeout')
   })

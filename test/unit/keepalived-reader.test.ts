@@ -208,6 +208,10 @@ describe('@id', () => {
     expect(read('@one foo\n', { dialect: 'alibaba' }).warnings).toEqual(['unknown-keyword 1:1'])
   })
 
+  it('what is wrong behind it is reported where it stands', () => {
+    expect(read('@one router_id "x\n', { configId: 'one' }).errors).toEqual(['unclosed-quote 1:16'])
+  })
+
   it('before definitions and sequences', () => {
     const conditioned = `@one $W=7\n@two $W=8\n${around('@one ~SEQ(n, 2) real_server 10.9.0.${n} 80 { weight ${W} }')}`
     expect(read(conditioned, { configId: 'one' }).reals).toEqual(['10.9.0.1 80 7', '10.9.0.2 80 7'])

@@ -705,4 +705,10 @@ it('comments: where they begin is a matter of the dialect', () => {
   expect(read(quoted, 'mainline').serviceDetails[0]?.quorumUp).toBe('"a # b"')
   expect(read(quoted, 'alibaba').errors).toEqual(['unclosed-quote 5:11'])
   expect(read(service(`${PLAIN}\nquorum_up a\\#b`), 'mainline').serviceDetails[0]?.quorumUp).toBe('a#b')
+  expect(read(service(`${PLAIN}\nquorum_up \\#\\! x // y`), 'mainline')).toMatchObject({
+    warnings: ['slash-comment 5:18'],
+    errors: [],
+  })
+  const within = read(service(`${PLAIN}\nquorum_up "a\\#b"`), 'mainline')
+  expect(within.serviceDetails[0]?.quorumUp).toBe('"a\\#b"')
 })

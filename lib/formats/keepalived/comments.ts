@@ -19,26 +19,32 @@ function trimmed(line: LineText): LineText {
 }
 
 /** lib/parser.c:decomment. */
-function uncommentAnywhere(given: LineText): Uncommented {
-  let line = given
+function uncommentAnywhere(line: LineText): Uncommented {
+  const { text } = line
+  const escapes: number[] = []
   let quote = -1
-  for (let i = 0; i < line.text.length; i++) {
-    const char = line.text[i]
+  let end = text.length
+  let continued = false
+  for (let i = 0; i < end; i++) {
+    const char = text[i]
     if (char === '"') {
-      quote = quote < 0 ? i : -1
+      quote = quote < 0 ? i - escapes.length : -1
     } else if (char === '\\') {
-      const next = line.text[i + 1]
+      const next = text[i + 1]
       if (next === undefined) {
-        return { line: trimmed(line.slice(0, i)), unclosedQuote: undefined, continued: true }
+        end = i
+        quote = -1
+        continued = true
+      } else {
+        if (quote < 0 && (next === '#' || next === '!')) escapes.push(i)
+        i++
       }
-      if (quote < 0 && (next === '#' || next === '!')) line = line.replace(i, i + 1, '')
-      else i++
     } else if (quote < 0 && (char === '#' || char === '!')) {
-      line = line.slice(0, i)
-      break
+      end = i
     }
   }
-  return { line: trimmed(line), unclosedQuote: quote < 0 ? undefined : quote, continued: false }
+  const plain = escapes.length > 0 ? line.slice(0, end).without(escapes) : line.slice(0, end)
+  return { line: trimmed(plain), unclosedQuote: quote < 0 ? undefined : quote, continued }
 }
 
 /** 1.2.2, lib/parser.c:alloc_strvec: `"` begins a word as well, and quotes do not protect. */

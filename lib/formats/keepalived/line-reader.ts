@@ -129,6 +129,8 @@ export class LineReader {
       for (let round = 0; line.text !== ''; round++) {
         const conditioned = this.conditioned(line)
         if (!conditioned) return NOTHING
+        const removed = line.text.length - conditioned.text.length
+        if (unclosedQuote !== undefined) unclosedQuote = Math.max(0, unclosedQuote - removed)
         line = conditioned
         if (line.text[0] === '$' && definitions.define(line, continued)) return NOTHING
         if (isSequence(line.text)) return this.pushSequence(line)

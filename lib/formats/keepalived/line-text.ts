@@ -51,6 +51,19 @@ export class LineText {
     return new LineText(this.source, whole, this.base, places, this.depth)
   }
 
+  /** Without the characters at these indexes, which ascend. */
+  without(indexes: readonly number[]): LineText {
+    const places: number[] = []
+    const pieces: string[] = []
+    let from = 0
+    for (const index of [...indexes, this.text.length]) {
+      pieces.push(this.text.slice(from, index))
+      for (let i = from; i < index; i++) places.push(this.placeOf(i))
+      from = index + 1
+    }
+    return new LineText(this.source, pieces.join(''), this.base, places, this.depth)
+  }
+
   private placeOf(index: number): number {
     const { places, base } = this
     if (!places) return base + index

@@ -174,7 +174,7 @@ function tellNftables({ settings, servers }: Root, report: Report): void {
  *
  * Throws an `IpvsTextError` where the text cannot be read at all (see `readText`), and an argument error for wrong options.
  * Limits (limits.ts, each with an error of its own): 64 Mi characters with all included files, 1,000 of them and 16 within
- * each other, 65,536 values of a sequence, 1,000,000 lines of all sequences, 65,536 addresses of a range and of a local group,
+ * each other, 65,536 values of a sequence, 500,000 lines of all sequences, 65,536 addresses of a range and of a local group,
  * 100,000 services and 2,000,000 destinations.
  */
 export function parseKeepalived(

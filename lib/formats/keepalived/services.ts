@@ -40,10 +40,17 @@ const PROTOCOLS: ReadonlyMap<string, Protocol> = new Map([
 
 const familyName = (family: AddressFamily): Family => (family === AF_INET6 ? 'ipv6' : 'ipv4')
 
+const familyOf = ({ family, realServers, method }: VirtualServer): Family =>
+  family ?? familyOfRealServers(realServers, method)
+
 export class ServiceMaker {
   readonly services: DesiredService[] = []
   private readonly made = new Set<string>()
   private destinations = 0
+  /** Real servers that were looked at. */
+  private looked = 0
+  /** Members that were asked for, whatever became of them. */
+  private asked = 0
   private full = false
 
   constructor(
@@ -55,6 +62,7 @@ export class ServiceMaker {
   make(server: VirtualServer): readonly ServiceKey[] {
     const { report } = this
     const head = server.statement.words[0] as Word
+    if (this.asked >= MOST_KEEPALIVED_SERVICES) return this.tooMany(head)
     if (server.realServers.length === 0) {
       if (report.dialect !== 'alibaba') {
         const description = `${report.program} leaves out a virtual server without real servers`
@@ -64,6 +72,7 @@ export class ServiceMaker {
       report.warn('no-real-servers', 'a virtual server without real servers', server.statement.span)
     }
     const members = this.membersOf(server)
+    this.asked += members.length
     if (members.length === 0) return []
     const portless = members.find(({ key, port }) => key.fwmark === undefined && port === 0)
     const config = serviceConfigOf(server, members, portless?.word, report)
@@ -83,26 +92,33 @@ export class ServiceMaker {
       }
       const checked = this.checked(service, member, head)
       if (!checked) continue
-      const list: readonly DesiredDestination[] =
-        alike && last ? last.list : destinationsFor(server, member, checked, report)
+      const shared = alike ? last?.list : undefined
+      if (!shared) this.looked += server.realServers.length
+      if (this.looked > MOST_KEEPALIVED_DESTINATIONS) {
+        this.tooMany(head)
+        break
+      }
+      const list = shared ?? destinationsFor(server, member, checked, report)
       last = { member, list }
-      if (!this.room(list.length, head)) break
+      this.destinations += list.length
+      if (this.destinations > MOST_KEEPALIVED_DESTINATIONS) {
+        this.tooMany(head)
+        break
+      }
       this.services.push({ ...service, destinations: list })
       keys.push(member.key)
     }
     return keys
   }
 
-  private room(destinations: number, head: Word): boolean {
-    this.destinations += destinations
-    if (this.services.length < MOST_KEEPALIVED_SERVICES && this.destinations <= MOST_KEEPALIVED_DESTINATIONS)
-      return true
+  /** Told once. */
+  private tooMany(head: Word): readonly [] {
     if (!this.full) {
       const description = `more than ${MOST_KEEPALIVED_SERVICES} services, or ${MOST_KEEPALIVED_DESTINATIONS} destinations: the rest is left out`
       this.report.error('too-many-services', description, head.span)
     }
     this.full = true
-    return false
+    return []
   }
 
   /** Undefined where the library would refuse it, or it is there already. */
@@ -122,7 +138,7 @@ export class ServiceMaker {
   private membersOf(server: VirtualServer): readonly Member[] {
     const { target, statement } = server
     const word = statement.words[1] as Word
-    if (target.kind === 'fwmark') return [this.fwmark(server, target.fwmark, server.family, word, false)]
+    if (target.kind === 'fwmark') return [this.fwmark(target.fwmark, familyOf(server), word, false)]
     if (target.kind === 'group') return this.membersOfGroup(server, target.name, target.word)
     const protocol = this.protocolOf(server)
     if (protocol === undefined) return []
@@ -130,14 +146,7 @@ export class ServiceMaker {
     return [{ key: { protocol, address, port }, family, port, fromGroup: false, word }]
   }
 
-  private fwmark(
-    server: VirtualServer,
-    fwmark: number,
-    named: Family | undefined,
-    word: Word,
-    fromGroup: boolean,
-  ): Member {
-    const family = named ?? familyOfRealServers(server.realServers, server.method)
+  private fwmark(fwmark: number, family: Family, word: Word, fromGroup: boolean): Member {
     if (family === 'ipv6' && this.report.dialect === 'alibaba') {
       this.report.error('fwmark-ipv6', `${this.report.program} has IPv4 fwmark services only`, word.span)
     }
@@ -152,6 +161,7 @@ export class ServiceMaker {
       return []
     }
     const members: Member[] = []
+    const own = familyOf(server)
     let protocol: Protocol | undefined
     if (group.entries.some(({ kind }) => kind === 'addresses')) {
       protocol = this.protocolOf(server)
@@ -159,13 +169,16 @@ export class ServiceMaker {
     }
     for (const entry of group.entries) {
       if (entry.kind === 'fwmark') {
-        members.push(this.fwmark(server, entry.fwmark, entry.family ?? server.family, entry.word, true))
+        members.push(this.fwmark(entry.fwmark, entry.family ?? own, entry.word, true))
         continue
       }
       if (protocol === undefined) continue
       const { range, port } = entry
       for (let number = range.first; number <= range.last; number += BigInt(1)) {
-        if (this.services.length + members.length > MOST_KEEPALIVED_SERVICES) return members
+        if (this.asked + members.length >= MOST_KEEPALIVED_SERVICES) {
+          this.tooMany(word)
+          return members
+        }
         const address = formatPacked(addressOfNumber(number, range.family))
         members.push({
           key: { protocol, address, port },
