@@ -169,12 +169,10 @@ describe.skipIf(!canFlow)(`examples/top.mjs${canFlow ? '' : ' (fullnat-v3 with s
       const row = cells(settled, `  -> ${target(i).address}:8080`)
       expect(row.slice(5)).toEqual([String(HELD / 2), '0', '1', String(HELD / 2), forwarding])
     }
-    const states = settled.find((line) => line.startsWith('States'))
-    expect(states).toBe(
-      can.connectionList
-        ? `States    established ${HELD}`
-        : 'States    this kernel has no list of connections',
-    )
+    const states = settled.find((line) => line.startsWith('States')) as string
+    // The kernel is shared: what other tests have left expires when it likes.
+    if (can.connectionList) expect(Number(/established (\d+)/.exec(states)?.[1])).toBeGreaterThanOrEqual(HELD)
+    else expect(states).toBe('States    this kernel has no list of connections')
     const used = settled.filter((line) => line.startsWith('  via '))
     expect(used.map((line) => line.trim().split(/\s+/)[1])).toEqual(can.fullnat ? localAddresses.ipv4 : [])
     if (can.fullnat) {
