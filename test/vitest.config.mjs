@@ -16,6 +16,7 @@ export default defineConfig({
   test: {
     root: at(''),
     include: ['test/{unit,contract,lifecycle,package,types}/**/*.test.ts'],
+    setupFiles: [at('test/property-seed.ts')],
     pool: 'forks',
     // These find what hangs, and measure nothing: other work may keep every CPU busy.
     testTimeout: 120_000,
