@@ -384,10 +384,24 @@ describe.runIf(can.connectionList)('connections', () => {
         },
         (count) => count === many.length,
       )
-      const ports = new Set<number>()
-      for await (const { client } of ipvs.connections.iterate({ service: big })) ports.add(client.port)
-      expect(ports.size).toBe(3000)
-      expect(await ipvs.connections.list({ service: big })).toHaveLength(3000)
+      // A connection that another test has left makes a reading skip one when it expires meanwhile: docs/connections.md.
+      const whole = (ports: readonly number[]) => new Set(ports).size === many.length
+      const iterated = await until(
+        'all are read, one by one',
+        async () => {
+          const ports: number[] = []
+          for await (const { client } of ipvs.connections.iterate({ service: big })) ports.push(client.port)
+          return ports
+        },
+        whole,
+      )
+      expect(iterated).toHaveLength(many.length)
+      const listed = await until(
+        'all are read at once',
+        async () => (await ipvs.connections.list({ service: big })).map(({ client }) => client.port),
+        whole,
+      )
+      expect(listed).toHaveLength(many.length)
       expect(await ipvs.connections.list({ service: big, limit: 2999 })).toHaveLength(2999)
     })
   })
