@@ -1,5 +1,6 @@
 /** The order of steps: what worked before never has a moment without a destination or a local address. */
 
+import { serviceKeyId } from '../model/keys'
 import type { PlanStep } from './plan-types'
 
 /**
@@ -30,4 +31,22 @@ export function inOrder(steps: readonly PlanStep[]): PlanStep[] {
     .map((step, index) => ({ step, index, rank: rank(step) }))
     .sort((one, other) => one.rank - other.rank || one.index - other.index)
     .map(({ step }) => step)
+}
+
+/**
+ * What this kernel cannot have never comes in the place of what a service has: that stays, and is reported. What the desired
+ * state itself takes away (`'off'`, `'drain'`) goes all the same.
+ */
+export function keepWhatWorks(steps: readonly PlanStep[]): PlanStep[] {
+  const refused = new Set<string>()
+  for (const step of steps) {
+    if (step.reason === 'unsupported' && 'service' in step) refused.add(serviceKeyId(step.service))
+  }
+  if (refused.size === 0) return Array.from(steps)
+  return steps.map((step): PlanStep => {
+    if (step.verb !== 'remove' || step.reason !== 'not-wanted' || !('service' in step)) return step
+    if (step.kind === 'service' || !refused.has(serviceKeyId(step.service))) return step
+    const message = 'stays: this kernel cannot have all that its service should have'
+    return { ...step, verb: 'report', reason: 'waits', message }
+  })
 }

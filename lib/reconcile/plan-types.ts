@@ -20,12 +20,11 @@ export type StepReason =
   | 'not-wanted'
   | 'off'
   | 'drain'
-  | 'draining'
   | 'drained'
   | 'not-allowed'
   | 'too-many-removals'
   | 'unsupported'
-  | 'uncertain'
+  | 'waits'
   | 'not-ours'
 
 interface StepBase {

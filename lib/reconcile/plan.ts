@@ -1,6 +1,6 @@
 /** `plan()`: what has to be done so that a director is what it should be. */
 
-import { outOfRange } from '../errors/argument-errors'
+import { invalidValue, outOfRange } from '../errors/argument-errors'
 import { checkBoolean, checkProperties, PropertyNames } from '../input'
 import type { CallOptions } from '../model/call-types'
 import type { DesiredState } from '../model/desired-state'
@@ -9,7 +9,7 @@ import type { DestinationInfo, ServiceInfo, ServiceKey, SnapshotService } from '
 import type { ReconcileReader } from './client'
 import type { LimitOptions } from './limits'
 import { checkLimits, withinLimits } from './limits'
-import { inOrder } from './order'
+import { inOrder, keepWhatWorks } from './order'
 import type { Ownership, OwnershipOptions } from './ownership'
 import { checkOwnership, refuseUnmanaged } from './ownership'
 import type { Plan, PlanStep } from './plan-types'
@@ -55,11 +55,14 @@ const keyOf = (info: ServiceInfo): ServiceKey =>
     : { fwmark: info.fwmark, family: info.family }
 
 /** UDP counts its connections as active or not, by kernel; none of them ends by a packet. */
-function isDrained(options: PlanOptions, now: number) {
-  return (_: ServiceKey, { until }: WantedDestination, current: DestinationInfo): boolean => {
+function isDrained({ drainWhile = 'active' }: PlanOptions, now: number) {
+  if (drainWhile !== 'active' && drainWhile !== 'all') {
+    throw invalidValue('options.drainWhile', "must be one of: 'active', 'all'", drainWhile)
+  }
+  return ({ until }: WantedDestination, current: DestinationInfo): boolean => {
     if (until !== undefined && now >= until) return true
     const { activeConnections, inactiveConnections } = current
-    const left = options.drainWhile === 'all' ? activeConnections + inactiveConnections : activeConnections
+    const left = drainWhile === 'all' ? activeConnections + inactiveConnections : activeConnections
     return left === 0 && current.weight === 0
   }
 }
@@ -115,6 +118,7 @@ export async function plan(
   if (typeof now !== 'number' || Number.isNaN(now)) throw outOfRange('options.now', 'a time', now)
   const ownership = checkOwnership(options)
   const limits = checkLimits(options)
+  const drained = isDrained(options, now)
   const wanted = checkDesiredState(desired)
   const desiredServices = Array.from(wanted.services?.values() ?? [])
   refuseUnmanaged(
@@ -129,7 +133,7 @@ export async function plan(
   const list: StepList = {
     capabilities,
     keepWeights,
-    drained: isDrained(options, now),
+    drained,
     add: (step) => steps.push(step),
     unchanged: () => {
       unchanged++
@@ -145,6 +149,6 @@ export async function plan(
       hint: 'What is planned may be done already, or be wrong; plan again.',
     })
   }
-  const limited = withinLimits(steps, limits, countPresent(services, ownership))
+  const limited = withinLimits(keepWhatWorks(steps), limits, countPresent(services, ownership))
   return { version: 1, dialect: capabilities.dialect, steps: inOrder(limited), warnings, unchanged }
 }

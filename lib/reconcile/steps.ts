@@ -20,8 +20,8 @@ import type { WantedDestination, WantedService } from './wanted'
 export interface StepList {
   readonly capabilities: Capabilities
   readonly keepWeights: boolean
-  /** Active connections that a drained destination may have and be removed; see `DrainOptions`. */
-  drained(service: ServiceKey, destination: WantedDestination, current: DestinationInfo): boolean
+  /** Nothing keeps a drained destination any more; see `DrainOptions`. */
+  drained(destination: WantedDestination, current: DestinationInfo): boolean
   add(step: PlanStep): void
   unchanged(): void
 }
@@ -85,7 +85,7 @@ function changeDestination(
 ): void {
   const { capabilities, keepWeights } = list
   const draining = wanted.state === 'drain'
-  if (draining && list.drained(service.key, wanted, current)) {
+  if (draining && list.drained(wanted, current)) {
     removeDestination(list, service.key, current, 'drained')
     return
   }

@@ -29,15 +29,14 @@ export class TableView {
     this.entries = entries
   }
 
-  /** As the fingerprints of plans; undefined where there is no such object. */
+  /** As the fingerprints of plans, which services and destinations have; undefined where there is no such object. */
   fingerprint(step: PlanStep): string | undefined {
-    if (step.kind === 'timeouts' || step.kind === 'daemon') return undefined
-    const entry = this.entries.get(serviceKeyId(step.service))
-    if (!entry) return undefined
-    if (step.kind === 'service') return serviceFingerprint(entry.service)
-    if (step.kind === 'localAddress') return entry.localAddresses.has(step.localAddress) ? 'there' : undefined
-    const info = entry.destinations.get(destinationKeyId(step.destination))
-    return info && destinationFingerprint(info)
+    if (step.kind === 'service') {
+      const service = this.service(step)
+      return service && serviceFingerprint(service)
+    }
+    const destination = this.destination(step)
+    return destination && destinationFingerprint(destination)
   }
 
   service(step: PlanStep): ServiceInfo | undefined {

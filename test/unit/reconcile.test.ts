@@ -210,6 +210,32 @@ describe('plan and apply', () => {
   })
 })
 
+describe('what a kernel cannot have', () => {
+  it('never comes in the place of what works', async () => {
+    const { ipvs } = await open(new FakeKernel({ dialect: 'mainline' }))
+    const old = { ...at(1), forwarding: 'masquerade' } as const
+    const { localAddresses: _, ...bare } = web({ destinations: [old, { ...old, port: 81 }] })
+    await apply(ipvs, await plan(ipvs, { services: [bare as DesiredService] }))
+    const off = { ...old, port: 81, state: 'off' } as const
+    const todo = await plan(ipvs, { services: [{ ...bare, destinations: [at(2), off] } as DesiredService] })
+    expect(todo.steps.map(({ verb, reason }) => [verb, reason])).toEqual([
+      ['report', 'waits'],
+      ['report', 'unsupported'],
+      ['remove', 'off'],
+    ])
+    expect(await apply(ipvs, todo)).toMatchObject({ complete: true, counts: { done: 1, skipped: 2 } })
+    expect((await ipvs.destinations.list(WEB)).map(({ address }) => address)).toEqual(['10.9.0.1'])
+  })
+
+  it('an option that means nothing is refused before anything is read', async () => {
+    const { kernel, ipvs } = await open()
+    kernel.requests.length = 0
+    const wrong = { drainWhile: 'al' as never }
+    expect(await failure(plan(ipvs, STATE, wrong))).toMatchObject({ field: 'options.drainWhile' })
+    expect(kernel.requests).toEqual([])
+  })
+})
+
 describe('ownership and limits', () => {
   const mine = { protocol: 'tcp', address: '192.0.2.1', port: 80 } as const
   const theirs = { protocol: 'tcp', address: '198.51.100.1', port: 80 } as const

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { AddressServiceKey, ConnectionInfo, Forwarding, ServiceConfig, ServiceKey } from '../../lib'
 import { collect } from '../contract/harness'
+import { devicesGone } from './net/devices-gone'
 import { attempt, ipvsadm, program } from './net/ipvsadm'
 import {
   clients,
@@ -107,11 +108,7 @@ describe.runIf(can.connectionList)('connections', () => {
       )
     await ipvs.flush()
     await lab?.close()
-    await until(
-      'the devices have gone',
-      () => readFileSync('/proc/net/dev', 'utf8'),
-      (names) => !names.includes('veth'),
-    )
+    await devicesGone()
     settings.restore()
     await ipvs.timeouts.set(timeouts)
     await ipvs.close()

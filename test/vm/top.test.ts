@@ -2,10 +2,10 @@
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { devicesGone } from './net/devices-gone'
 import {
   type Lab,
   localAddresses,
@@ -120,11 +120,7 @@ describe.skipIf(!canFlow)(`examples/top.mjs${canFlow ? '' : ' (fullnat-v3 with s
     if (can.fullnat) await until('no destination has connections', connections, (sum) => sum === 0)
     await ipvs.flush()
     await lab?.close()
-    await until(
-      'the devices have gone',
-      () => readFileSync('/proc/net/dev', 'utf8'),
-      (names) => !names.includes('veth'),
-    )
+    await devicesGone()
     settings.restore()
     await ipvs.timeouts.set(timeouts)
     await ipvs.close()

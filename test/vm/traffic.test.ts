@@ -5,6 +5,7 @@
 import { readFileSync } from 'node:fs'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import type { AddressServiceKey, Forwarding, LocalAddressInfo, ServiceConfig, Stats } from '../../lib'
+import { devicesGone } from './net/devices-gone'
 import { listed, program, viewOf } from './net/ipvsadm'
 import {
   clients,
@@ -66,8 +67,6 @@ async function connections(): Promise<number> {
   return destinations.reduce((sum, one) => sum + one.activeConnections + one.inactiveConnections, 0)
 }
 
-const devices = () => readFileSync('/proc/net/dev', 'utf8')
-
 interface Exposed {
   readonly forwarding: Forwarding
   readonly config?: ServiceConfig
@@ -118,7 +117,7 @@ describe.skipIf(!canFlow)(`traffic${skipped}`, () => {
     }
     await ipvs.flush()
     await lab?.close()
-    await until('the devices have gone', devices, (names) => !names.includes('veth'))
+    await devicesGone()
     settings.restore()
     await ipvs.timeouts.set(timeouts)
     await ipvs.close()

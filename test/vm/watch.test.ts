@@ -1,9 +1,9 @@
 // watch() beside live traffic: what its rates add up to is what the kernel has counted.
 
-import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { DestinationInfo, Stats, WatchState } from '../../lib'
 import { COUNTERS, inWords, Watching } from '../unit/support/watch'
+import { devicesGone } from './net/devices-gone'
 import {
   type Lab,
   localAddresses,
@@ -62,11 +62,7 @@ describe.skipIf(!canFlow)(`watch with traffic${canFlow ? '' : ' (fullnat-v3 with
     if (can.fullnat) await until('no destination has connections', connections, (sum) => sum === 0)
     await ipvs.flush()
     await lab?.close()
-    await until(
-      'the devices have gone',
-      () => readFileSync('/proc/net/dev', 'utf8'),
-      (names) => !names.includes('veth'),
-    )
+    await devicesGone()
     settings.restore()
     await ipvs.timeouts.set(timeouts)
     await ipvs.close()
