@@ -185,10 +185,48 @@ describe('ipvs-fullnat/metrics', () => {
   })
 })
 
+describe('ipvs-fullnat/formats and ipvs-fullnat/reconcile', () => {
+  const RULES = '-A -t 192.0.2.1:80 -s wrr\\n-a -t 192.0.2.1:80 -r 10.9.0.5:80 -m -w 3\\n'
+  const program = (load: string) => `${load}
+    const kernel = new FakeKernel({ dialect: 'fullnat-v2' })
+    Ipvs.open({ transport: kernel.transport() }).then(async (ipvs) => {
+      const { state, errors } = parseRules('${RULES}', { dialect: 'mainline' })
+      const { complete } = await apply(ipvs, await plan(ipvs, state))
+      console.log(errors.length, complete, (await plan(ipvs, state)).steps.length)
+      console.log(parseKeepalived('virtual_server 1.2.3.4 80 {', { dialect: 'mainline' }).errors.length > 0)
+    })`
+  const expected = ['0 true 0', 'true']
+
+  it('work on every Node', () => {
+    // Node 10 knows no exports.
+    const load = `const find = (name) => {
+        try { return require('ipvs-fullnat/' + name) } catch (_) { return require('ipvs-fullnat/dist/' + name) }
+      }
+      const { Ipvs } = require('ipvs-fullnat')
+      const { FakeKernel } = find('testing')
+      const { parseKeepalived, parseRules } = find('formats')
+      const { apply, plan } = find('reconcile')`
+    for (const node of nodes()) expect(script(node, program(load))).toEqual(expected)
+  })
+
+  it('can be imported', () => {
+    const load = `import { Ipvs } from 'ipvs-fullnat'
+      import { FakeKernel } from 'ipvs-fullnat/testing'
+      import { parseKeepalived, parseRules } from 'ipvs-fullnat/formats'
+      import { apply, plan } from 'ipvs-fullnat/reconcile'`
+    const { stdout, stderr } = consumer.run(process.execPath, [consumer.write('texts.mjs', program(load))])
+    expect(stderr).toBe('')
+    expect(stdout.trim().split('\n')).toEqual(expected)
+  })
+})
+
 describe('types', () => {
   const tsc = createRequire(import.meta.url).resolve('typescript/bin/tsc')
   const PROGRAM = `import { Ipvs, type ServiceInfo } from 'ipvs-fullnat'
+    import { parseRules } from 'ipvs-fullnat/formats'
     import { collect } from 'ipvs-fullnat/metrics'
+    import { type Plan, plan } from 'ipvs-fullnat/reconcile'
+    export const planned = (ipvs: Ipvs): Promise<Plan> => plan(ipvs, parseRules('', { dialect: 'mainline' }).state)
     export const text = (ipvs: Ipvs): Promise<string> => collect(ipvs, { labels: { services: ['port'] } })
     export async function first(ipvs: Ipvs): Promise<bigint | undefined> {
       const services: ServiceInfo[] = await ipvs.services.list()
