@@ -29,9 +29,20 @@ function fail(result, name, message) {
 
 const read = (path) => (existsSync(path) ? readFileSync(path, 'utf8').trim() : undefined)
 
+const lastLines = 40
+
 const inProject = (path) => path.replace(/^\/work\/project\//, '')
 
-function countFile(result, file) {
+/** What vitest printed of a file's failure. Its report in JSON has none of what hooks of a `describe` threw. */
+function printedFailure(log, path) {
+  const lines = log.split(/\r?\n/)
+  const first = lines.findIndex((line) => line.trimStart().startsWith('FAIL') && line.includes(path))
+  if (first < 0) return 'no message; see the console log'
+  const length = lines.slice(first + 1).findIndex((line) => line.startsWith('⎯'))
+  return lines.slice(first, first + 1 + (length < 0 ? lastLines : length)).join('\n')
+}
+
+function countFile(result, file, log) {
   for (const test of file.assertionResults) {
     if (test.status === 'passed') result.passed += 1
     else if (test.status !== 'failed') result.skipped += 1
@@ -42,11 +53,14 @@ function countFile(result, file) {
   }
   const known = file.assertionResults.some((test) => test.status === 'failed')
   // The file could not be loaded, or a hook outside the tests failed.
-  if (file.status === 'failed' && !known) fail(result, inProject(file.name), file.message)
+  if (file.status === 'failed' && !known) {
+    const path = inProject(file.name)
+    fail(result, path, file.message || printedFailure(log, path))
+  }
 }
 
-/** Results of vitest in `outDir`: vitest.json and vitest.status. */
-export function vitestResults(outDir) {
+/** Results of vitest in `outDir`: vitest.json and vitest.status; `log` is what it printed. */
+export function vitestResults(outDir, log) {
   const result = noResults()
   const status = read(join(outDir, 'vitest.status'))
   const json = read(join(outDir, 'vitest.json'))
@@ -54,7 +68,7 @@ export function vitestResults(outDir) {
     fail(result, 'vitest', `no report (status ${status ?? 'unknown'}); see the console log`)
     return result
   }
-  for (const file of JSON.parse(json).testResults) countFile(result, file)
+  for (const file of JSON.parse(json).testResults) countFile(result, file, log)
   if (result.failed === 0 && status !== '0') {
     fail(result, 'vitest', `status ${status} though no test failed; see the console log`)
   }
@@ -81,8 +95,6 @@ export function cycleResults(outDir) {
   if (result.failed + result.passed + result.skipped === 0) fail(result, 'cycle-node10', 'no check ran')
   return result
 }
-
-const lastLines = 40
 
 /** The guest's own end as a result: nothing, or one failure. */
 export function guestResults(ended, kernelName) {

@@ -1,10 +1,12 @@
 // npm run test:vm [-- --kernel NAME]… [--filter FILE] [--test-name PATTERN] [--limit SECONDS]
-//                    [--memory MB] [--project FOLDER] [--keep] [--verbose]
+//                    [--memory MB] [--project FOLDER] [--jobs N] [--keep] [--verbose]
 //
 // Runs the suite inside every kernel that can be had (kernels.mjs has their names), prints one line per kernel and a closing
 // line. On mainline kernels other than the usual one that is the part that may differ between kernels, or what --filter says.
 // --filter is part of a test file's path ('cycle' runs only the Node 10 cycle), --keep leaves the
-// guest's log and output in the temporary folder, --verbose shows the guest's console as it comes.
+// guest's log and output in the temporary folder, --verbose shows the guest's console as it comes. --jobs is how many kernels
+// are tested at a time: one for each CPU where it is not given.
+import { availableParallelism } from 'node:os'
 import { dirname, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
@@ -23,10 +25,14 @@ const { values: given } = parseArgs({
     limit: { type: 'string', default: '5400' },
     memory: { type: 'string', default: '2048' },
     project: { type: 'string', default: process.env.IPVS_VM_PROJECT || top },
+    jobs: { type: 'string', default: String(availableParallelism()) },
     keep: { type: 'boolean', default: false },
     verbose: { type: 'boolean', default: false },
   },
 })
+
+const jobs = Number(given.jobs)
+if (!Number.isInteger(jobs) || jobs < 1) throw new Error(`--jobs ${given.jobs}: a whole number from 1 on`)
 
 const say = (text) => console.log(text)
 const indent = (text) => text.replace(/^/gm, '    ')
@@ -62,20 +68,31 @@ async function testOne(kernel) {
   }
 }
 
+/** Those that run the whole suite take longest: they start first, so that none of them runs alone in the end. */
+const longestFirst = (kernels) => [...kernels].sort((a, b) => Number(b.whole) - Number(a.whole))
+
 async function main() {
   ensureTools(say)
   const total = noResults()
+  const kernels = []
   for (const name of given.kernel.map(kernelName)) {
     const kernel = await findKernel(name, (text) => say(`${name}: ${text}`))
     if (kernel.missing) {
       say(missingLine(kernel))
       total.skipped += 1
-      continue
+    } else {
+      kernels.push(kernel)
     }
-    const result = await testOne(kernel)
-    report(name, result)
-    addResults(total, result)
   }
+  const waiting = longestFirst(kernels)
+  const next = async () => {
+    for (let kernel = waiting.shift(); kernel; kernel = waiting.shift()) {
+      const result = await testOne(kernel)
+      report(kernel.name, result)
+      addResults(total, result)
+    }
+  }
+  await Promise.all(Array.from({ length: jobs }, next))
   say(countsOf(total))
   return total.failed > 0 ? 1 : 0
 }

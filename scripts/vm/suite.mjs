@@ -119,7 +119,7 @@ export async function testKernel(kernel, options) {
     })
     const results = guestResults(ended, kernel.name)
     if (ended.status === 'exit' || existsSync(join(ended.outDir, 'vitest.json'))) {
-      if (vitest) addResults(results, vitestResults(ended.outDir))
+      if (vitest) addResults(results, vitestResults(ended.outDir, ended.log))
       if (withCycle) addResults(results, cycleResults(ended.outDir))
       addResults(results, await metricsResults(ended.outDir))
     }
