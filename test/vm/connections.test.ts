@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { AddressServiceKey, ConnectionInfo, Forwarding, ServiceConfig, ServiceKey } from '../../lib'
 import { collect } from '../contract/harness'
-import { devicesGone } from './net/devices-gone'
+import { endLab } from './net/end-lab'
 import { attempt, ipvsadm, program } from './net/ipvsadm'
 import {
   clients,
@@ -97,22 +97,11 @@ describe.runIf(can.connectionList)('connections', () => {
     }
     lab = await startLab()
   })
-  afterAll(async () => {
-    await lab?.releaseAll()
-    // 2.6.32 waits for the devices of connections, and of what binds clients, when the namespaces go.
-    if (can.fullnat && can.connectionList)
-      await until(
-        'the list is empty',
-        () => ipvs.connections.count(),
-        (rows) => rows === 0,
-      )
-    await ipvs.flush()
-    await lab?.close()
-    await devicesGone()
-    settings.restore()
-    await ipvs.timeouts.set(timeouts)
-    await ipvs.close()
-  }, 900_000)
+  // What binds clients keeps devices, too.
+  afterAll(
+    () => endLab({ ipvs, lab, connections: () => ipvs.connections.count(), settings, timeouts }),
+    900_000,
+  )
 
   const methods = (['masquerade', 'fullnat'] as const).filter((method) =>
     can.forwardingMethods.includes(method),

@@ -5,7 +5,7 @@ import { once } from 'node:events'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { devicesGone } from './net/devices-gone'
+import { endLab } from './net/end-lab'
 import {
   type Lab,
   localAddresses,
@@ -114,17 +114,7 @@ describe.skipIf(!canFlow)(`examples/top.mjs${canFlow ? '' : ' (fullnat-v3 with s
     for (let i = 0; i < 2; i++) await ipvs.destinations.add(WEB, { ...target(i), forwarding })
   })
   afterEach(() => top?.kill())
-  afterAll(async () => {
-    await lab?.releaseAll()
-    // 2.6.32 waits for the devices of connections when the namespaces go.
-    if (can.fullnat) await until('no destination has connections', connections, (sum) => sum === 0)
-    await ipvs.flush()
-    await lab?.close()
-    await devicesGone()
-    settings.restore()
-    await ipvs.timeouts.set(timeouts)
-    await ipvs.close()
-  })
+  afterAll(() => endLab({ ipvs, lab, connections, settings, timeouts }))
 
   it('prints what goes by, who has it, and what is changed', async () => {
     top = new Top('--interval', '1')

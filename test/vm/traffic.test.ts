@@ -5,7 +5,7 @@
 import { readFileSync } from 'node:fs'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import type { AddressServiceKey, Forwarding, LocalAddressInfo, ServiceConfig, Stats } from '../../lib'
-import { devicesGone } from './net/devices-gone'
+import { endLab } from './net/end-lab'
 import { listed, program, viewOf } from './net/ipvsadm'
 import {
   clients,
@@ -109,19 +109,7 @@ describe.skipIf(!canFlow)(`traffic${skipped}`, () => {
     ofTest.restore()
     await lab.releaseAll()
   })
-  afterAll(async () => {
-    // A connection keeps the device that it goes through, and 2.6.32 waits for that when the namespaces go. Mainline
-    // does not (ip_vs_ctl.c:ip_vs_dst_event), which is as well: its TIME_WAIT is two minutes.
-    if (can.fullnat) {
-      await until('no destination has connections', connections, (sum) => sum === 0)
-    }
-    await ipvs.flush()
-    await lab?.close()
-    await devicesGone()
-    settings.restore()
-    await ipvs.timeouts.set(timeouts)
-    await ipvs.close()
-  })
+  afterAll(() => endLab({ ipvs, lab, connections, settings, timeouts }))
 
   const methods = (['masquerade', 'fullnat'] as const).filter((method) =>
     can.forwardingMethods.includes(method),

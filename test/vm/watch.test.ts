@@ -3,7 +3,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { DestinationInfo, Stats, WatchState } from '../../lib'
 import { COUNTERS, inWords, Watching } from '../unit/support/watch'
-import { devicesGone } from './net/devices-gone'
+import { endLab } from './net/end-lab'
 import {
   type Lab,
   localAddresses,
@@ -52,21 +52,12 @@ describe.skipIf(!canFlow)(`watch with traffic${canFlow ? '' : ' (fullnat-v3 with
       settings.set(`net.ipv4.vs.timeout_${state}`, 1)
     }
     lab = await startLab()
-    if (!can.fullnat) lab.routeBack()
+    if (!can.fullnat) await lab.routeBack()
     await ipvs.services.add({ ...WEB, scheduler: 'rr' })
     if (can.fullnat) await ipvs.localAddresses.set(WEB, localAddresses.ipv4)
     for (let i = 0; i < 2; i++) await ipvs.destinations.add(WEB, { ...target(i), forwarding })
   })
-  afterAll(async () => {
-    // 2.6.32 waits for the devices of connections when the namespaces go.
-    if (can.fullnat) await until('no destination has connections', connections, (sum) => sum === 0)
-    await ipvs.flush()
-    await lab?.close()
-    await devicesGone()
-    settings.restore()
-    await ipvs.timeouts.set(timeouts)
-    await ipvs.close()
-  })
+  afterAll(() => endLab({ ipvs, lab, connections, settings, timeouts }))
 
   it('rates times time are the gains of the counters, of the service, its destinations and in total', async () => {
     const watch = new Watching(ipvs, { interval: 100 })

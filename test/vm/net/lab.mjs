@@ -110,6 +110,8 @@ const addressLines = (device, list) =>
 const isUp = (device) => `/sbin/ip link set ${device} up`
 
 async function join(peer, { director, device, mine, theirs }) {
+  // Before its first answer it may still be in the director's namespace: the device would stay there.
+  await peer.sh(':')
   direct(
     [
       `/sbin/ip link add ${director} type veth peer name ${device}`,
@@ -237,6 +239,8 @@ export async function startLab() {
     return lab
   } catch (error) {
     await lab.close()
+    // What has not reached a namespace goes with none.
+    for (const device of ['veth0', 'veth2']) spawnSync('/sbin/ip', ['link', 'del', device])
     throw error
   }
 }
