@@ -10,7 +10,7 @@ import type { PlanStep } from './plan-types'
 function rank(step: PlanStep): number {
   const { verb, kind } = step
   if (verb === 'report') return 0
-  if (kind === 'timeouts') return 1
+  if (kind === 'timeouts' || kind === 'sysctl') return 1
   if (verb === 'add')
     return kind === 'service' ? 2 : kind === 'localAddress' ? 3 : kind === 'destination' ? 4 : 11
   if (verb === 'change')
