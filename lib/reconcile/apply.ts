@@ -8,7 +8,7 @@ import type { DestinationInput, ServiceInput } from '../model/types'
 import type { Applied, SkipReason, StepOutcome, StepStatus } from './apply-types'
 import type { ReconcileBatch, ReconcileClient, StepResult } from './client'
 import { lookAt } from './look-again'
-import { isOpening } from './order'
+import { isFirst, isOpening } from './order'
 import type { DaemonStep, Plan, PlanStep, SysctlStep, TimeoutsStep } from './plan-types'
 import { isAsWanted } from './step-result'
 import type { TableView } from './table-view'
@@ -93,7 +93,7 @@ class Run {
 
   async perform(steps: readonly PlanStep[]): Promise<void> {
     for (const step of steps) {
-      if ((step.kind === 'timeouts' || step.kind === 'sysctl') && !this.has(step)) await this.alone(step)
+      if (!isTableStep(step) && isFirst(step) && !this.has(step)) await this.alone(step)
     }
     const table = steps.filter(isTableStep).filter((step) => !this.has(step))
     if (table.length > 0) {

@@ -6,7 +6,13 @@ import { sysctlFacts } from '../kernel/sysctls'
 import type { DesiredService, DesiredState } from '../model/desired-state'
 import type { Timeouts } from '../model/types'
 import { SavedStateError } from './saved-errors'
-import type { SavedDestination, SavedFwmarkService, SavedService, SavedState } from './saved-types'
+import type {
+  SavedDaemon,
+  SavedDestination,
+  SavedFwmarkService,
+  SavedService,
+  SavedState,
+} from './saved-types'
 import { SAVED_FORMAT, SAVED_VERSION } from './saved-types'
 import { StateProblems } from './state-error'
 import { checkArray, checkTime, collectDesiredState } from './wanted'
@@ -48,9 +54,16 @@ const DESTINATION: Names<SavedDestination> = {
   lowerThreshold: 'needed',
   tunnel: 'optional',
 }
+const DAEMON: Names<SavedDaemon> = {
+  state: 'needed',
+  interface: 'needed',
+  syncId: 'needed',
+  syncMaxLength: 'optional',
+  multicastGroup: 'optional',
+  multicastPort: 'optional',
+  multicastTtl: 'optional',
+}
 const TIMEOUTS: Names<Timeouts> = { tcp: 'needed', tcpFin: 'needed', udp: 'needed' }
-
-export const SAVED_NAMES = { DOCUMENT, ADDRESS_SERVICE, FWMARK_SERVICE, DESTINATION, TIMEOUTS }
 
 const DIALECTS: readonly string[] = ['mainline', 'fullnat-v2', 'fullnat-v3']
 
@@ -186,7 +199,10 @@ export function parseSavedState(given: unknown): SavedState {
   const held = Array.isArray(services)
     ? services.map((service: unknown, i) => heldService(service, `services[${i}]`, problems))
     : services
-  collectDesiredState({ services: held, daemons } as DesiredState, problems)
+  const started = Array.isArray(daemons)
+    ? daemons.map((daemon: unknown, i) => shaped(daemon, `daemons[${i}]`, DAEMON as Names<object>, problems))
+    : daemons
+  collectDesiredState({ services: held, daemons: started } as DesiredState, problems)
   problems.end()
   return document as unknown as SavedState
 }

@@ -6,6 +6,7 @@ export { apply } from './apply'
 export type { Applied, SkipReason, StepOutcome, StepStatus } from './apply-types'
 export { parseSavedState } from './check-saved'
 export type { ReconcileBatch, ReconcileClient, ReconcileReader, SysctlReader, SysctlWriter } from './client'
+export { desiredStateSchema } from './desired-schema'
 export type { PlanOptions } from './plan'
 export { plan } from './plan'
 export type { Plan, PlanStep, PlanWarning, StepReason, StepVerb } from './plan-types'
@@ -17,6 +18,7 @@ export type { SaveClient, SaveOptions } from './save'
 export { save } from './save'
 export type { RestoreLoss } from './saved-errors'
 export { RestoreLossError, SavedStateError } from './saved-errors'
+export { savedStateSchema } from './saved-schema'
 export type {
   SavedAddressService,
   SavedDaemon,
@@ -26,5 +28,6 @@ export type {
   SavedService,
   SavedState,
 } from './saved-types'
+export type { JsonSchema } from './schema-parts'
 export type { StateProblem } from './state-error'
 export { DesiredStateError } from './state-error'
