@@ -190,6 +190,29 @@ describe('options', () => {
   })
 })
 
+describe("a destination that the kernel says is 'local'", () => {
+  const at = (address: string, forwarding: 'local' | 'masquerade') => ({ address, port: 80, forwarding })
+  const reported = async (ipvs: Ipvs, service: typeof WEB | typeof WEB6) =>
+    (await ipvs.destinations.list(service))[0]?.forwarding
+  const WEB6 = { ...WEB, address: '2001:db8::1' } as const
+
+  it('becomes what was saved; for IPv6, where that can leak a route, it counts as what it became', async () => {
+    const [from, to] = [await open('fullnat-v2'), await open('fullnat-v2')]
+    for (const [{ ipvs }, method] of [[from, 'masquerade'] as const, [to, 'local'] as const]) {
+      await ipvs.services.add(WEB)
+      await ipvs.destinations.add(WEB, at('10.9.0.1', method))
+      await ipvs.services.add(WEB6)
+      await ipvs.destinations.add(WEB6, at('2001:db8::9', method))
+    }
+    const { plan } = await restore(to.ipvs, await save(from.ipvs), { mode: 'replace' })
+    expect(plan.steps).toMatchObject([
+      { verb: 'change', service: WEB, message: 'forwarding local -> masquerade' },
+    ])
+    expect(await reported(to.ipvs, WEB)).toBe('masquerade')
+    expect(await reported(to.ipvs, WEB6)).toBe('local')
+  })
+})
+
 describe('losses', () => {
   const lossesOf = async (document: SavedState, to: FakeDialect, options = {}) => {
     const { ipvs, kernel } = await open(to, options)
