@@ -7,6 +7,7 @@ import type { DesiredService, DesiredState } from '../model/desired-state'
 import type { Timeouts } from '../model/types'
 import { SavedStateError } from './saved-errors'
 import type {
+  SavedAddressService,
   SavedDaemon,
   SavedDestination,
   SavedFwmarkService,
@@ -22,7 +23,21 @@ type Properties = Readonly<Record<string, unknown>>
 /** Every name, and whether it can be left out. */
 type Names<T> = { readonly [name in keyof Required<T>]: 'needed' | 'optional' }
 
-const DOCUMENT: Names<SavedState> = {
+/** What properties an object has. */
+interface Shape {
+  readonly known: readonly string[]
+  readonly needed: ReadonlySet<string>
+  readonly allowed: PropertyNames
+}
+
+/** Made once: there are ten thousands of destinations. */
+function shapeOf<T>(names: Names<T>): Shape {
+  const known = Object.keys(names)
+  const needed = known.filter((name) => names[name as keyof T] === 'needed')
+  return { known, needed: new Set(needed), allowed: new PropertyNames(known) }
+}
+
+const DOCUMENT = shapeOf<SavedState>({
   format: 'needed',
   version: 'needed',
   dialect: 'needed',
@@ -32,7 +47,7 @@ const DOCUMENT: Names<SavedState> = {
   timeouts: 'optional',
   daemons: 'optional',
   sysctls: 'optional',
-}
+})
 const CONFIG = {
   scheduler: 'needed',
   schedulerFlags: 'needed',
@@ -43,9 +58,14 @@ const CONFIG = {
   destinations: 'needed',
   localAddresses: 'needed',
 } as const
-const ADDRESS_SERVICE = { protocol: 'needed', address: 'needed', port: 'needed', ...CONFIG } as const
-const FWMARK_SERVICE: Names<SavedFwmarkService> = { fwmark: 'needed', family: 'needed', ...CONFIG }
-const DESTINATION: Names<SavedDestination> = {
+const ADDRESS_SERVICE = shapeOf<SavedAddressService>({
+  protocol: 'needed',
+  address: 'needed',
+  port: 'needed',
+  ...CONFIG,
+})
+const FWMARK_SERVICE = shapeOf<SavedFwmarkService>({ fwmark: 'needed', family: 'needed', ...CONFIG })
+const DESTINATION = shapeOf<SavedDestination>({
   address: 'needed',
   port: 'needed',
   forwarding: 'needed',
@@ -53,8 +73,8 @@ const DESTINATION: Names<SavedDestination> = {
   upperThreshold: 'needed',
   lowerThreshold: 'needed',
   tunnel: 'optional',
-}
-const DAEMON: Names<SavedDaemon> = {
+})
+const DAEMON = shapeOf<SavedDaemon>({
   state: 'needed',
   interface: 'needed',
   syncId: 'needed',
@@ -62,8 +82,8 @@ const DAEMON: Names<SavedDaemon> = {
   multicastGroup: 'optional',
   multicastPort: 'optional',
   multicastTtl: 'optional',
-}
-const TIMEOUTS: Names<Timeouts> = { tcp: 'needed', tcpFin: 'needed', udp: 'needed' }
+})
+const TIMEOUTS = shapeOf<Timeouts>({ tcp: 'needed', tcpFin: 'needed', udp: 'needed' })
 
 const DIALECTS: readonly string[] = ['mainline', 'fullnat-v2', 'fullnat-v3']
 
@@ -71,21 +91,23 @@ const isObject = (value: unknown): value is Properties =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /** With its known properties alone; others, and those that are missing, are problems. */
-function shaped(value: unknown, path: string, names: Names<object>, problems: StateProblems): unknown {
+function shaped(
+  value: unknown,
+  path: string,
+  { known, needed, allowed }: Shape,
+  problems: StateProblems,
+): unknown {
   // Whoever checks the values says what it should be.
   if (!isObject(value)) return value
-  const known = Object.keys(names)
-  const at = (name: string) => (path === '' ? name : `${path}.${name}`)
   const kept: Record<string, unknown> = {}
   for (const name of known) {
     if (value[name] !== undefined) kept[name] = value[name]
-    else if ((names as Properties)[name] === 'needed') {
+    else if (needed.has(name)) {
       problems.try(() => {
-        throw invalidValue(at(name), 'is missing', undefined)
+        throw invalidValue(path === '' ? name : `${path}.${name}`, 'is missing', undefined)
       })
     }
   }
-  const allowed = new PropertyNames(known)
   for (const name of Object.keys(value)) {
     if (allowed.allow(name)) continue
     problems.try(() => checkProperties({ [name]: value[name] }, path || 'document', allowed))
@@ -96,13 +118,13 @@ function shaped(value: unknown, path: string, names: Names<object>, problems: St
 /** As the check of states takes it: as if it had been listed. */
 function heldService(value: unknown, path: string, problems: StateProblems): unknown {
   const names = isObject(value) && value.fwmark !== undefined ? FWMARK_SERVICE : ADDRESS_SERVICE
-  const service = shaped(value, path, names as Names<object>, problems)
+  const service = shaped(value, path, names, problems)
   if (!isObject(service)) return service
   const { destinations, localAddresses } = service
   const array = problems.try(() => checkArray(localAddresses ?? [], `${path}.localAddresses`))
   const held = Array.isArray(destinations)
     ? destinations.map((destination: unknown, i) => {
-        const one = shaped(destination, `${path}.destinations[${i}]`, DESTINATION as Names<object>, problems)
+        const one = shaped(destination, `${path}.destinations[${i}]`, DESTINATION, problems)
         return isObject(one) ? asListed(one) : one
       })
     : destinations
@@ -161,7 +183,7 @@ function checkSettings(document: Properties, problems: StateProblems): void {
   const { timeouts, sysctls } = document
   if (timeouts !== undefined) {
     const named = problems.try(() => checkObject(timeouts, 'timeouts')) ?? {}
-    const known = shaped(named, 'timeouts', TIMEOUTS as Names<object>, problems) as Properties
+    const known = shaped(named, 'timeouts', TIMEOUTS, problems) as Properties
     for (const name of Object.keys(known)) {
       problems.try(() => integer(known[name], `timeouts.${name}`, UNSIGNED))
     }
@@ -184,7 +206,7 @@ export function parseSavedState(given: unknown): SavedState {
   })
   // What another version means by its properties nobody knows.
   if (!document) problems.end()
-  const known = shaped(document, '', DOCUMENT as Names<object>, problems) as Properties
+  const known = shaped(document, '', DOCUMENT, problems) as Properties
   const { dialect, savedAt, consistent, services, daemons } = known
   if (dialect !== undefined) {
     problems.try(() => {
@@ -200,7 +222,7 @@ export function parseSavedState(given: unknown): SavedState {
     ? services.map((service: unknown, i) => heldService(service, `services[${i}]`, problems))
     : services
   const started = Array.isArray(daemons)
-    ? daemons.map((daemon: unknown, i) => shaped(daemon, `daemons[${i}]`, DAEMON as Names<object>, problems))
+    ? daemons.map((daemon: unknown, i) => shaped(daemon, `daemons[${i}]`, DAEMON, problems))
     : daemons
   collectDesiredState({ services: held, daemons: started } as DesiredState, problems)
   problems.end()
