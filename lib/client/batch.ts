@@ -16,6 +16,7 @@ import type {
   DestinationChange,
   DestinationInput,
   DestinationKey,
+  LocalAddressInput,
   ServiceConfig,
   ServiceInput,
   ServiceKey,
@@ -257,7 +258,7 @@ export class Batch {
     remove(service: ServiceKey, destination: DestinationKey): void
   }
   readonly localAddresses: {
-    add(service: ServiceKey, address: string): void
+    add(service: ServiceKey, address: LocalAddressInput): void
     set(service: ServiceKey, addresses: readonly string[]): void
     ensure(service: ServiceKey, address: string): void
     remove(service: ServiceKey, address: string): void

@@ -8,13 +8,13 @@ import { FollowUp, nothing, startWith } from '../dispatch/call-plan'
 import type { ListKind } from '../dispatch/shared-list'
 import { SharedList } from '../dispatch/shared-list'
 import { ownError } from '../errors/ipvs-error'
-import { checkLocalAddress, checkLocalAddressKey, checkServiceKey } from '../input'
+import { checkLocalAddress, checkLocalAddressInput, checkLocalAddressKey, checkServiceKey } from '../input'
 import { ruleLocalAddress, ruleWrites } from '../kernel/rules'
 import type { CallOptions } from '../model/call-types'
 import { serviceKeyId } from '../model/keys'
 import type { NormalizedLocalAddress, NormalizedServiceKey } from '../model/normalized'
 import { copyOf } from '../model/normalized'
-import type { LocalAddressInfo, ServiceKey } from '../model/types'
+import type { LocalAddressInfo, LocalAddressInput, ServiceKey } from '../model/types'
 import type { LocalAddressCoverage } from './local-address-coverage'
 import { coverage } from './local-address-coverage'
 import { listRequest, write } from './local-address-requests'
@@ -43,7 +43,7 @@ function changeCommand(
   what: number,
   check: CheckAddress,
   key: ServiceKey,
-  address: string,
+  address: LocalAddressInput,
 ): Command {
   const service = checkServiceKey(key)
   const local = check(address, service)
@@ -52,9 +52,10 @@ function changeCommand(
   return write(what, service, local)
 }
 
-export function addLocalAddress(context: Context, service: ServiceKey, address: string): Command {
+export function addLocalAddress(context: Context, service: ServiceKey, address: LocalAddressInput): Command {
   const operation = 'localAddresses.add'
-  return changeCommand(context, operation, Operation.localAddressAdd, checkLocalAddress, service, address)
+  const what = Operation.localAddressAdd
+  return changeCommand(context, operation, what, checkLocalAddressInput, service, address)
 }
 
 export function removeLocalAddress(context: Context, service: ServiceKey, address: string): Command {
@@ -198,11 +199,11 @@ export class LocalAddresses {
   }
 
   /**
-   * Adds one address, of the service's family. Rejects with `EEXIST` where the service has it already, with `ESRCH`
+   * Adds one address, of the service's family; of what was listed, whatever the kernel held. Rejects with `EEXIST` where the service has it already, with `ESRCH`
    * where there is no such service, with `ERR_IPVS_RESERVE_CORE` on fullnat-v3 while `reserve_core` leaves no CPU (the
    * kernel would divide by zero).
    */
-  add(service: ServiceKey, address: string, options?: CallOptions): Promise<void> {
+  add(service: ServiceKey, address: LocalAddressInput, options?: CallOptions): Promise<void> {
     return this.runner.send(addLocalAddress, options, service, address)
   }
 

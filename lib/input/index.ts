@@ -9,8 +9,13 @@ export {
   checkDestinationKey,
   mergeDestination,
 } from './destinations'
-export { checkLocalAddress, checkLocalAddresses, checkLocalAddressKey } from './local-addresses'
-export { checkProperties, PropertyNames } from './properties'
+export {
+  checkLocalAddress,
+  checkLocalAddresses,
+  checkLocalAddressInput,
+  checkLocalAddressKey,
+} from './local-addresses'
+export { asListed, checkProperties, isListed, PropertyNames } from './properties'
 export { checkServiceChange, checkServiceInput, checkServiceKey, mergeService } from './services'
 export { checkTimeouts } from './timeouts'
 export { checkBoolean, checkObject } from './values'

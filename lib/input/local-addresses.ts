@@ -6,6 +6,7 @@ import { AF_INET, addressKind } from '../model/address'
 import type { NormalizedServiceKey } from '../model/normalized'
 import { NormalizedLocalAddress } from '../model/normalized'
 import { familyName } from '../model/numbers'
+import type { LocalAddressInfo } from '../model/types'
 import { checkAddress, refuseMapped } from './values'
 
 function checkOfFamily(address: PackedAddress, service: NormalizedServiceKey, field: string, value: unknown) {
@@ -39,6 +40,19 @@ export function checkLocalAddress(
   const kind = addressKind(address)
   if (kind !== 'unicast') throw invalidValue(field, `must be an address of this machine, not ${kind}`, value)
   return new NormalizedLocalAddress(address)
+}
+
+/** One to add, or one that was listed: of that, whatever the kernel holds. */
+export function checkLocalAddressInput(
+  value: unknown,
+  service: NormalizedServiceKey,
+  field = 'localAddress',
+): NormalizedLocalAddress {
+  const listed = value as LocalAddressInfo | null | undefined
+  if (typeof listed !== 'object' || listed?.portConflicts === undefined) {
+    return checkLocalAddress(value, service, field)
+  }
+  return checkLocalAddressKey(listed.address, service, `${field}.address`)
 }
 
 export function checkLocalAddresses(

@@ -70,6 +70,11 @@ export function isListed(properties: Properties): boolean {
   return typeof mark === 'object' && mark !== null
 }
 
+const NO_COUNTERS = Object.freeze({})
+
+/** As if it had been listed: a state that was saved has what a kernel held. */
+export const asListed = <T extends object>(object: T): T => ({ ...object, [LISTED]: NO_COUNTERS })
+
 /** Names that an object may have. */
 export class PropertyNames {
   private readonly allowed: ReadonlySet<string>

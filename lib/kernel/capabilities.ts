@@ -38,6 +38,8 @@ export interface Capabilities {
   readonly destinationFamily: boolean
   /** Multicast group, port, TTL and message size of a sync daemon. */
   readonly daemonOptions: boolean
+  /** Sync daemons can be started; on FULLNAT kernels, where one crashes its backup, if the client was opened with `force`. */
+  readonly syncDaemons: boolean
   /** Counters can be set to zero. */
   readonly zero: boolean
   /** `stats.rates` are sent. */
@@ -90,6 +92,7 @@ export function capabilitiesOf(
     tunnelTypes: mainline && netlink,
     destinationFamily: mainline && netlink,
     daemonOptions: mainline && netlink,
+    syncDaemons: writes && (!fullnat || force),
     zero: !v3,
     rates: mainline,
     ipv6: netlink,

@@ -244,6 +244,12 @@ export interface LocalAddressInfo {
   readonly connections: number
 }
 
+/**
+ * A local address to add. What was listed is one as it is (known by its `portConflicts`): the kernel checks nothing when another
+ * tool adds one (ip_vs_ctl.c:ip_vs_new_laddr).
+ */
+export type LocalAddressInput = string | LocalAddressInfo
+
 /** A service with everything in it. */
 export interface SnapshotService {
   readonly service: ServiceInfo

@@ -1,15 +1,15 @@
 /** `apply()`: does what a plan says, and tells what became of each step. */
 
 import { invalidValue } from '../errors/argument-errors'
-import { checkBoolean, checkProperties, PropertyNames } from '../input'
+import { asListed, checkBoolean, checkProperties, PropertyNames } from '../input'
 import type { CallOptions } from '../model/call-types'
 import { serviceKeyId } from '../model/keys'
 import type { DestinationInput, ServiceInput } from '../model/types'
 import type { Applied, SkipReason, StepOutcome, StepStatus } from './apply-types'
 import type { ReconcileBatch, ReconcileClient, StepResult } from './client'
 import { lookAt } from './look-again'
-import { isOpening } from './order'
-import type { DaemonStep, Plan, PlanStep, TimeoutsStep } from './plan-types'
+import { isFirst, isOpening } from './order'
+import type { DaemonStep, Plan, PlanStep, SysctlStep, TimeoutsStep } from './plan-types'
 import { isAsWanted } from './step-result'
 import type { TableView } from './table-view'
 
@@ -20,20 +20,30 @@ export interface ApplyOptions extends CallOptions {
 
 const OPTIONS = new PropertyNames(['signal', 'timeout', 'expect'])
 
-type TableStep = Exclude<PlanStep, TimeoutsStep | DaemonStep>
-const isTableStep = (step: PlanStep): step is TableStep => step.kind !== 'timeouts' && step.kind !== 'daemon'
+type SettingStep = TimeoutsStep | SysctlStep | DaemonStep
+type TableStep = Exclude<PlanStep, SettingStep>
+const isTableStep = (step: PlanStep): step is TableStep =>
+  step.kind !== 'timeouts' && step.kind !== 'daemon' && step.kind !== 'sysctl'
 
 function put(batch: ReconcileBatch, step: TableStep): void {
   const { service, verb } = step
+  const inputOf = <T extends object>(input: T): T => (step.held ? asListed(input) : input)
   if (step.kind === 'service') {
     if (verb === 'remove') batch.services.remove(service)
-    else batch.services[verb === 'add' ? 'add' : 'set']({ ...step.after, ...service } as ServiceInput)
+    else
+      batch.services[verb === 'add' ? 'add' : 'set'](inputOf({ ...step.after, ...service }) as ServiceInput)
   } else if (step.kind === 'localAddress') {
-    batch.localAddresses[verb === 'remove' ? 'remove' : 'add'](service, step.localAddress)
+    const { localAddress: address } = step
+    if (verb === 'remove') batch.localAddresses.remove(service, address)
+    else
+      batch.localAddresses.add(
+        service,
+        step.held ? { address, portConflicts: BigInt(0), connections: 0 } : address,
+      )
   } else if (verb === 'remove') {
     batch.destinations.remove(service, step.destination)
   } else {
-    const input = { ...step.after, ...step.destination } as DestinationInput
+    const input = inputOf({ ...step.after, ...step.destination }) as DestinationInput
     batch.destinations[verb === 'add' ? 'add' : 'set'](service, input)
   }
 }
@@ -82,7 +92,9 @@ class Run {
   }
 
   async perform(steps: readonly PlanStep[]): Promise<void> {
-    for (const step of steps) if (step.kind === 'timeouts' && !this.has(step)) await this.alone(step)
+    for (const step of steps) {
+      if (!isTableStep(step) && isFirst(step) && !this.has(step)) await this.alone(step)
+    }
     const table = steps.filter(isTableStep).filter((step) => !this.has(step))
     if (table.length > 0) {
       const results = await this.ipvs.batch((batch) => {
@@ -127,11 +139,13 @@ class Run {
     return { outcomes, counts, complete }
   }
 
-  private async alone(step: TimeoutsStep | DaemonStep): Promise<void> {
+  private async alone(step: SettingStep): Promise<void> {
     const { ipvs, call } = this
     try {
       if (step.kind === 'timeouts') {
         await ipvs.timeouts.set(step.after, call)
+      } else if (step.kind === 'sysctl') {
+        await ipvs.sysctl?.set(step.name, step.after, call)
       } else {
         if (step.before) await ipvs.daemons.stop(step.before.state, call)
         if (step.after) await ipvs.daemons.start(step.after, call)
@@ -200,6 +214,8 @@ export async function apply(ipvs: ReconcileClient, plan: Plan, options: ApplyOpt
     throw invalidValue('plan', 'must be a plan of plan()', plan)
   if (plan.dialect !== dialect)
     throw invalidValue('plan', `is for ${plan.dialect}, this kernel is ${dialect}`, plan)
+  if (!ipvs.sysctl && plan.steps.some(({ kind }) => kind === 'sysctl'))
+    throw invalidValue('plan', 'has sysctls, which this client does not know', plan)
   const call = { signal, timeout }
   const run = new Run(ipvs, call)
   const steps = plan.steps.filter((step) => step.verb !== 'report')

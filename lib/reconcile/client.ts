@@ -2,6 +2,7 @@
 
 import type { Capabilities } from '../kernel/capabilities'
 import type { CallOptions } from '../model/call-types'
+import type { SysctlInfo, SysctlValue } from '../model/sysctls'
 import type {
   DaemonInfo,
   DaemonInput,
@@ -10,6 +11,7 @@ import type {
   DestinationInput,
   DestinationKey,
   LocalAddressInfo,
+  LocalAddressInput,
   ServiceInfo,
   ServiceInput,
   ServiceKey,
@@ -30,7 +32,7 @@ export interface ReconcileBatch {
     remove(service: ServiceKey, destination: DestinationKey): void
   }
   readonly localAddresses: {
-    add(service: ServiceKey, address: string): void
+    add(service: ServiceKey, address: LocalAddressInput): void
     remove(service: ServiceKey, address: string): void
   }
 }
@@ -63,4 +65,14 @@ export interface ReconcileClient extends ReconcileReader {
     start(daemon: DaemonInput, options?: CallOptions): Promise<unknown>
     stop(state: DaemonState, options?: CallOptions): Promise<unknown>
   }
+  /** For plans of a restored state. */
+  readonly sysctl?: SysctlWriter | undefined
+}
+
+export interface SysctlReader {
+  list(options?: CallOptions): Promise<SysctlInfo[]>
+}
+
+export interface SysctlWriter extends SysctlReader {
+  set(name: string, value: SysctlValue, options?: CallOptions): Promise<unknown>
 }

@@ -39,16 +39,17 @@ const sameTunnel = (wanted: Tunnel | null | undefined, current: TunnelInfo | und
 /** Nothing named is IP-in-IP, which mainline reports as type 0. */
 const PLAIN: Tunnel = { type: 'ipip' }
 
-/** `weight` is what is wanted now: 0 where it drains. */
+/** `weight` is what is wanted now: 0 where it drains. `held`: `config` is what a kernel reported. */
 export function sameDestination(
   { dialect }: Capabilities,
   config: DestinationConfig,
   weight: number,
   current: DestinationInfo,
+  held = false,
 ): boolean {
   return (
     current.weight === weight &&
-    sameMethod(dialect, config, current) &&
+    sameMethod(dialect, config, current, held) &&
     current.upperThreshold === (config.upperThreshold ?? 0) &&
     current.lowerThreshold === (config.lowerThreshold ?? 0) &&
     (current.forwarding !== 'tunnel' || sameTunnel(config.tunnel, current.tunnel))
@@ -59,8 +60,11 @@ function sameMethod(
   dialect: Capabilities['dialect'],
   { forwarding }: DestinationConfig,
   current: DestinationInfo,
+  held: boolean,
 ): boolean {
   if (forwarding === current.forwarding) return true
+  // What was reported had become 'local' already, if it does; for IPv6 sending it again can leak a route (abi.md §11-11).
+  if (held && current.family === 'ipv4') return false
   return (
     typeof current.forwarding === 'string' &&
     sameForwarding(dialect, FORWARDING_METHODS[forwarding], FORWARDING_METHODS[current.forwarding])
@@ -72,12 +76,13 @@ export function destinationDifferences(
   config: DestinationConfig,
   weight: number,
   current: DestinationInfo,
+  held = false,
 ): Difference[] {
   const found: Difference[] = []
   const compare = (name: string, same: boolean, from: unknown, to: unknown) => {
     if (!same) found.push({ name, from: words(from), to: words(to) })
   }
-  compare('forwarding', sameMethod(dialect, config, current), current.forwarding, config.forwarding)
+  compare('forwarding', sameMethod(dialect, config, current, held), current.forwarding, config.forwarding)
   compare('weight', current.weight === weight, current.weight, weight)
   for (const name of ['upperThreshold', 'lowerThreshold'] as const) {
     compare(name, current[name] === (config[name] ?? 0), current[name], config[name] ?? 0)

@@ -4,11 +4,30 @@ export type { DesiredDestination, DesiredPool, DesiredService, DesiredState } fr
 export type { ApplyOptions } from './apply'
 export { apply } from './apply'
 export type { Applied, SkipReason, StepOutcome, StepStatus } from './apply-types'
-export type { ReconcileBatch, ReconcileClient, ReconcileReader } from './client'
+export { parseSavedState } from './check-saved'
+export type { ReconcileBatch, ReconcileClient, ReconcileReader, SysctlReader, SysctlWriter } from './client'
+export { desiredStateSchema } from './desired-schema'
 export type { PlanOptions } from './plan'
 export { plan } from './plan'
 export type { Plan, PlanStep, PlanWarning, StepReason, StepVerb } from './plan-types'
 export type { PrintOptions } from './print-plan'
 export { formatPlan, summarizePlan } from './print-plan'
+export type { RestoreClient, Restored, RestoreOptions } from './restore'
+export { restore } from './restore'
+export type { SaveClient, SaveOptions } from './save'
+export { save } from './save'
+export type { RestoreLoss } from './saved-errors'
+export { RestoreLossError, SavedStateError } from './saved-errors'
+export { savedStateSchema } from './saved-schema'
+export type {
+  SavedAddressService,
+  SavedDaemon,
+  SavedDestination,
+  SavedDialect,
+  SavedFwmarkService,
+  SavedService,
+  SavedState,
+} from './saved-types'
+export type { JsonSchema } from './schema-parts'
 export type { StateProblem } from './state-error'
 export { DesiredStateError } from './state-error'

@@ -10,7 +10,7 @@ import type { PlanStep } from './plan-types'
 function rank(step: PlanStep): number {
   const { verb, kind } = step
   if (verb === 'report') return 0
-  if (kind === 'timeouts') return 1
+  if (isFirst(step)) return 1
   if (verb === 'add')
     return kind === 'service' ? 2 : kind === 'localAddress' ? 3 : kind === 'destination' ? 4 : 11
   if (verb === 'change')
@@ -18,6 +18,13 @@ function rank(step: PlanStep): number {
   if (verb === 'drain') return 8
   return kind === 'destination' ? 9 : kind === 'localAddress' ? 9.5 : kind === 'service' ? 10 : 11
 }
+
+/**
+ * Done one by one, before the table. mainline refuses a destination of the other address family while a sync daemon runs
+ * (ip_vs_ctl.c:ip_vs_genl_set_cmd), so one that goes does so first.
+ */
+export const isFirst = ({ kind, verb }: PlanStep): boolean =>
+  kind === 'timeouts' || kind === 'sysctl' || (kind === 'daemon' && verb === 'remove')
 
 /** A destination that takes no new connections any more is changed after those that begin to. */
 const closes = (step: PlanStep): boolean => step.kind === 'destination' && step.after?.weight === 0

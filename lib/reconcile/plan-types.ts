@@ -1,6 +1,7 @@
 /** A plan: plain data, as JSON has it. */
 
 import type { Dialect } from '../model/call-types'
+import type { SysctlValue } from '../model/sysctls'
 import type {
   DaemonInput,
   DestinationConfig,
@@ -34,6 +35,8 @@ interface StepBase {
   readonly message: string
   /** Of what the object was when the plan was made; undefined where there was none. */
   readonly expect?: string | undefined
+  /** `after` is what a kernel held: every value of it is taken, also those that nobody may ask for. */
+  readonly held?: true | undefined
 }
 
 export interface ServiceStep extends StepBase {
@@ -69,7 +72,21 @@ export interface DaemonStep extends StepBase {
   readonly after?: DaemonInput | undefined
 }
 
-export type PlanStep = ServiceStep | DestinationStep | LocalAddressStep | TimeoutsStep | DaemonStep
+/** Of a restored state only. */
+export interface SysctlStep extends StepBase {
+  readonly kind: 'sysctl'
+  readonly name: string
+  readonly before: SysctlValue
+  readonly after: SysctlValue
+}
+
+export type PlanStep =
+  | ServiceStep
+  | DestinationStep
+  | LocalAddressStep
+  | TimeoutsStep
+  | DaemonStep
+  | SysctlStep
 
 export interface PlanWarning {
   /** `'fullnat-without-local-address'` */

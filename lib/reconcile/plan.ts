@@ -113,13 +113,22 @@ export async function plan(
   options: PlanOptions = {},
 ): Promise<Plan> {
   checkProperties(options, 'options', OPTIONS)
+  return planFor(ipvs, () => checkDesiredState(desired), options)
+}
+
+/** `check` comes when the options are known to be right, and before anything is read. */
+export async function planFor(
+  ipvs: ReconcileReader,
+  check: () => WantedState,
+  options: PlanOptions,
+): Promise<Plan> {
   const { keepWeights = false, now = Date.now(), signal, timeout } = options
   checkBoolean(keepWeights, 'options.keepWeights')
   if (typeof now !== 'number' || Number.isNaN(now)) throw outOfRange('options.now', 'a time', now)
   const ownership = checkOwnership(options)
   const limits = checkLimits(options)
   const drained = isDrained(options, now)
-  const wanted = checkDesiredState(desired)
+  const wanted = check()
   const desiredServices = Array.from(wanted.services?.values() ?? [])
   refuseUnmanaged(
     ownership,

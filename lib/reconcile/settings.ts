@@ -1,9 +1,13 @@
 /** Timeouts and sync daemons against those that are wanted. */
 
+import { checkDaemonInput } from '../input'
+import { ruleDaemon } from '../kernel/rules'
 import type { CallOptions } from '../model/call-types'
 import type { DaemonInfo, DaemonInput, Timeouts } from '../model/types'
 import type { ReconcileReader } from './client'
+import type { DaemonStep } from './plan-types'
 import type { StepList } from './steps'
+import { allowed } from './steps'
 import type { WantedState } from './wanted'
 
 const TIMEOUTS = ['tcp', 'tcpFin', 'udp'] as const
@@ -32,6 +36,14 @@ function timeoutsStep(list: StepList, wanted: NonNullable<WantedState['timeouts'
 const sameDaemon = (wanted: DaemonInput, current: DaemonInfo): boolean =>
   DAEMON_FIELDS.every((name) => wanted[name] === undefined || wanted[name] === current[name])
 
+/** What this kernel cannot start is told, and nothing is stopped for it. */
+function startStep(list: StepList, daemon: DaemonInput, step: DaemonStep): void {
+  const { capabilities } = list
+  const refuse = (message: string) => list.add({ ...step, verb: 'report', reason: 'unsupported', message })
+  const rule = () => ruleDaemon(capabilities, checkDaemonInput(daemon), capabilities.syncDaemons)
+  if (allowed(rule, refuse)) list.add(step)
+}
+
 function daemonSteps(list: StepList, wanted: readonly DaemonInput[], current: readonly DaemonInfo[]): void {
   for (const daemon of current) {
     const desired = wanted.find(({ state }) => state === daemon.state)
@@ -43,7 +55,7 @@ function daemonSteps(list: StepList, wanted: readonly DaemonInput[], current: re
     if (!desired)
       list.add({ ...base, verb: 'remove', reason: 'not-wanted', message: `interface ${daemon.interface}` })
     else
-      list.add({
+      startStep(list, desired, {
         ...base,
         verb: 'change',
         reason: 'differs',
@@ -54,7 +66,7 @@ function daemonSteps(list: StepList, wanted: readonly DaemonInput[], current: re
   for (const daemon of wanted) {
     if (current.some(({ state }) => state === daemon.state)) continue
     const message = `interface ${daemon.interface}`
-    list.add({ kind: 'daemon', verb: 'add', reason: 'missing', after: daemon, message })
+    startStep(list, daemon, { kind: 'daemon', verb: 'add', reason: 'missing', after: daemon, message })
   }
 }
 

@@ -26,6 +26,11 @@ export class DesiredStateError extends TypeError {
 export class StateProblems {
   private readonly found: StateProblem[] = []
 
+  constructor(
+    private readonly makeError: (problems: readonly StateProblem[]) => Error = (problems) =>
+      new DesiredStateError(problems),
+  ) {}
+
   /** What `check` returns, undefined where it threw. */
   try<T>(check: () => T): T | undefined {
     try {
@@ -41,6 +46,6 @@ export class StateProblems {
 
   /** Throws where there was one. */
   end(): void {
-    if (this.found.length > 0) throw new DesiredStateError(this.found)
+    if (this.found.length > 0) throw this.makeError(this.found)
   }
 }

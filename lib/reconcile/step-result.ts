@@ -18,7 +18,7 @@ export function isAsWanted(capabilities: Capabilities, step: PlanStep, view: Tab
       const destination = view.destination(step)
       if (gone || !destination) return gone && !destination
       const { weight = 1, ...config } = step.after as DestinationConfig
-      return sameDestination(capabilities, config, weight, destination)
+      return sameDestination(capabilities, config, weight, destination, step.held)
     }
     case 'localAddress':
       return view.hasLocalAddress(step) !== gone

@@ -29,8 +29,10 @@ export interface StepList {
 const inWords = (differences: readonly Difference[]): string =>
   differences.map(({ name, from, to }) => `${name} ${from} -> ${to}`).join(', ')
 
+const heldOf = ({ held }: { readonly held: boolean }) => (held ? ({ held } as const) : {})
+
 /** What a kernel cannot do is told, and stops nothing else. */
-function allowed(rule: () => void, refuse: (message: string) => void): boolean {
+export function allowed(rule: () => void, refuse: (message: string) => void): boolean {
   try {
     rule()
     return true
@@ -55,7 +57,7 @@ function addDestination(list: StepList, service: WantedService, wanted: WantedDe
     return
   }
   const message = `${config.forwarding}, weight ${config.weight}`
-  list.add({ ...base, verb: 'add', reason: 'missing', after: config, message })
+  list.add({ ...base, verb: 'add', reason: 'missing', after: config, message, ...heldOf(wanted) })
 }
 
 function removeDestination(
@@ -90,7 +92,7 @@ function changeDestination(
     return
   }
   const weight = draining ? 0 : keepWeights ? current.weight : wanted.config.weight
-  if (sameDestination(capabilities, wanted.config, weight, current)) {
+  if (sameDestination(capabilities, wanted.config, weight, current, wanted.held)) {
     list.unchanged()
     return
   }
@@ -101,7 +103,7 @@ function changeDestination(
   if (!allowed(rule, (message) => list.add({ ...base, verb: 'report', reason: 'unsupported', message })))
     return
   const after: DestinationConfig = { ...wanted.config, weight }
-  const differences = destinationDifferences(capabilities, wanted.config, weight, current)
+  const differences = destinationDifferences(capabilities, wanted.config, weight, current, wanted.held)
   list.add({
     ...base,
     verb: draining && current.weight !== 0 ? 'drain' : 'change',
@@ -110,6 +112,7 @@ function changeDestination(
     after,
     message: inWords(differences),
     expect: destinationFingerprint(current),
+    ...heldOf(wanted),
   })
 }
 
@@ -152,7 +155,14 @@ function localAddressSteps(list: StepList, service: WantedService, found: Snapsh
   }
   for (const address of localAddresses) {
     if (!current.has(address)) {
-      list.add({ ...base, localAddress: address, verb: 'add', reason: 'missing', message: '' })
+      list.add({
+        ...base,
+        localAddress: address,
+        verb: 'add',
+        reason: 'missing',
+        message: '',
+        ...heldOf(service),
+      })
     }
   }
 }
@@ -163,12 +173,12 @@ function serviceStep(list: StepList, wanted: WantedService, found: SnapshotServi
   const { key, config, checked } = wanted
   const base = { kind: 'service', service: key } as const
   const rule = () =>
-    ruleService(capabilities, checked.service, checked.change, 'services.add', found === undefined)
+    ruleService(capabilities, checked.service, checked.change, 'services.add', !found && !wanted.held)
   const refuse = (message: string) => list.add({ ...base, verb: 'report', reason: 'unsupported', message })
   if (!found) {
     if (!allowed(rule, refuse)) return false
     const message = `scheduler ${config.scheduler ?? 'wlc'}`
-    list.add({ ...base, verb: 'add', reason: 'missing', after: config, message })
+    list.add({ ...base, verb: 'add', reason: 'missing', after: config, message, ...heldOf(wanted) })
     return true
   }
   const differences = serviceDifferences(capabilities, config, found.service)
@@ -185,6 +195,7 @@ function serviceStep(list: StepList, wanted: WantedService, found: SnapshotServi
     after: config,
     message: inWords(differences),
     expect: serviceFingerprint(found.service),
+    ...heldOf(wanted),
   })
   return true
 }
@@ -220,6 +231,8 @@ export function subjectOf(step: PlanStep): string {
       return `${formatServiceKey(step.service)} -> ${formatDestinationKey(step.destination)}`
     case 'localAddress':
       return `${formatServiceKey(step.service)} via ${step.localAddress || 'local addresses'}`
+    case 'sysctl':
+      return step.name
     case 'daemon':
       return `${(step.after ?? step.before)?.state ?? ''} daemon`
     default:

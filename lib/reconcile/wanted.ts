@@ -5,10 +5,12 @@ import {
   checkDaemonInput,
   checkDestinationInput,
   checkLocalAddress,
+  checkLocalAddressKey,
   checkObject,
   checkProperties,
   checkServiceInput,
   checkTimeouts,
+  isListed,
   PropertyNames,
 } from '../input'
 import type { DesiredDestination, DesiredDestinationState, DesiredState } from '../model/desired-state'
@@ -42,6 +44,8 @@ export interface WantedDestination {
   readonly reason: string | undefined
   /** Milliseconds since 1970; when it goes whatever connections it has. */
   readonly until: number | undefined
+  /** It has been listed: its values are what a kernel held. */
+  readonly held: boolean
   /** For the rules of kernels. */
   readonly checked: {
     readonly destination: NormalizedDestinationKey
@@ -52,6 +56,8 @@ export interface WantedDestination {
 export interface WantedService {
   readonly key: ServiceKey
   readonly name: string | undefined
+  /** It has been listed, and so have its local addresses. */
+  readonly held: boolean
   /** What the caller named; what is left out has its default. */
   readonly config: ServiceConfig
   /** Undefined: no opinion. By `destinationKeyId`. */
@@ -72,7 +78,7 @@ const STATE = new PropertyNames(['pools', 'services', 'timeouts', 'daemons'])
 const STATES: readonly string[] = ['on', 'drain', 'off']
 const REASONS: readonly string[] = ['drain', 'health', 'maintenance']
 
-function checkArray(value: unknown, field: string): readonly unknown[] {
+export function checkArray(value: unknown, field: string): readonly unknown[] {
   if (!Array.isArray(value)) throw invalidType(field, 'Array', value)
   return value
 }
@@ -84,7 +90,7 @@ function checkWord(value: unknown, words: readonly string[], field: string): voi
 
 const TIME = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2})$/
 
-function checkTime(value: unknown, field: string): number {
+export function checkTime(value: unknown, field: string): number {
   const time = typeof value === 'string' && TIME.test(value) ? Date.parse(value) : Number.NaN
   if (Number.isNaN(time)) throw invalidValue(field, "must be a time such as '2026-01-31T12:00:00Z'", value)
   return time
@@ -117,6 +123,7 @@ function wantedDestination(value: unknown, service: NormalizedServiceKey, field:
     state: state as DesiredDestinationState,
     reason: reason as string | undefined,
     until: time,
+    held: isListed(input),
     checked: { destination, config },
   }
 }
@@ -148,6 +155,7 @@ function wantedLocalAddresses(
   pools: Pools,
   field: string,
   problems: StateProblems,
+  held: boolean,
 ): Set<string> {
   if (!Array.isArray(value)) {
     const { pool } = checkProperties(value, field, new PropertyNames(['pool']))
@@ -156,11 +164,12 @@ function wantedLocalAddresses(
     for (const address of addresses) problems.try(() => checkLocalAddress(address, service, `${field}.pool`))
     return new Set(addresses)
   }
+  const checkAddress = held ? checkLocalAddressKey : checkLocalAddress
   const found = collect(
     value,
     field,
     problems,
-    (item, path) => checkLocalAddress(item, service, path).text,
+    (item, path) => checkAddress(item, service, path).text,
     (text) => text,
   )
   return new Set(found.keys())
@@ -170,10 +179,21 @@ function wantedService(value: unknown, field: string, pools: Pools, problems: St
   const { name, destinations, localAddresses, ...input } = checkObject(value, field)
   if (name !== undefined && typeof name !== 'string') throw invalidType(`${field}.name`, 'string', name)
   const { service, change } = checkServiceInput(input, field)
-  const { protocol: _p, address: _a, port: _o, fwmark: _f, family: _m, ...config } = input
+  const held = isListed(input)
+  const {
+    protocol: _p,
+    address: _a,
+    port: _o,
+    fwmark: _f,
+    family: _m,
+    flags: _g,
+    stats: _s,
+    ...config
+  } = input
   return {
     key: service.key,
     name: name as string | undefined,
+    held,
     config: config as ServiceConfig,
     destinations:
       destinations === undefined
@@ -188,7 +208,7 @@ function wantedService(value: unknown, field: string, pools: Pools, problems: St
     localAddresses:
       localAddresses === undefined
         ? undefined
-        : wantedLocalAddresses(localAddresses, service, pools, `${field}.localAddresses`, problems),
+        : wantedLocalAddresses(localAddresses, service, pools, `${field}.localAddresses`, problems, held),
     checked: { service, change },
   }
 }
@@ -196,6 +216,13 @@ function wantedService(value: unknown, field: string, pools: Pools, problems: St
 /** Throws a `DesiredStateError` with everything that is wrong, before anything is read. */
 export function checkDesiredState(desired: DesiredState): WantedState {
   const problems = new StateProblems()
+  const wanted = collectDesiredState(desired, problems)
+  problems.end()
+  return wanted
+}
+
+/** What is wrong is among the problems then, and missing in what is returned. */
+export function collectDesiredState(desired: DesiredState, problems: StateProblems): WantedState {
   const state = problems.try(() => checkObject(desired, 'state')) ?? {}
   problems.try(() => checkProperties(state, 'state', STATE))
   const pools = checkPools(state.pools, problems)
@@ -222,6 +249,5 @@ export function checkDesiredState(desired: DesiredState): WantedState {
       return value as DaemonInput
     })
   })
-  problems.end()
   return { services, timeouts, daemons }
 }

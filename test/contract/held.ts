@@ -197,6 +197,23 @@ export function heldContract(harness: Harness): void {
       expect(await full.services.list()).toEqual([])
     })
 
+    it.runIf(fullnat).each(['0.0.0.0', '224.0.0.1'])(
+      'a local address %s is listed, added from a listing alone, and removed',
+      async (address) => {
+        const { ipvs, full } = world
+        await full.services.add(WEB)
+        const error = await rejection(ipvs.localAddresses.add(WEB, address))
+        expect(error).toMatchObject({ code: 'ERR_INVALID_ARG_VALUE', field: 'localAddress' })
+        const listed = { address, portConflicts: 0n, connections: 0 }
+        await ipvs.localAddresses.add(WEB, listed)
+        expect(await ipvs.localAddresses.list(WEB)).toEqual([listed])
+        await ipvs.localAddresses.remove(WEB, address)
+        const outcomes = await ipvs.batch((batch) => batch.localAddresses.add(WEB, listed))
+        expect(outcomes).toMatchObject([{ status: 'fulfilled' }])
+        expect(await ipvs.localAddresses.list(WEB)).toEqual([listed])
+      },
+    )
+
     it('a method by its number is for what was listed', async () => {
       await world.full.services.add(WEB)
       const input = { ...A, forwarding: 6 } as never

@@ -239,6 +239,12 @@ describe('capabilitiesOf', () => {
     })
   })
 
+  it('starts daemons on FULLNAT kernels with force only', () => {
+    expect(ml.syncDaemons).toBe(true)
+    expect(two.syncDaemons).toBe(false)
+    expect(capabilitiesOf('fullnat-v2', 'netlink', V2_FILES, true).syncDaemons).toBe(true)
+  })
+
   it('writes to an unknown kernel with force only, and claims nothing special of it', () => {
     expect(capabilitiesOf('unknown', 'netlink', V3_FILES).writes).toBe(false)
     expect(capabilitiesOf('unknown', 'netlink', V3_FILES, true)).toMatchObject({

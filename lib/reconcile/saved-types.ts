@@ -1,0 +1,86 @@
+/** A director as JSON: what `save()` writes and `restore()` reads. Counters, rates and connections are no part of it. */
+
+import type { Dialect } from '../model/call-types'
+import type { SysctlValue } from '../model/sysctls'
+import type {
+  AddressServiceKey,
+  DaemonState,
+  Family,
+  Forwarding,
+  Persistence,
+  Scheduler,
+  SchedulerFlag,
+  Timeouts,
+  TunnelInfo,
+} from '../model/types'
+
+export const SAVED_FORMAT = 'ipvs-fullnat'
+export const SAVED_VERSION = 1
+
+export type SavedDialect = Exclude<Dialect, 'unknown'>
+
+/** A destination as the kernel held it. */
+export interface SavedDestination {
+  readonly address: string
+  /** 0–65535. */
+  readonly port: number
+  /** A number where the kernel held a method without a name. */
+  readonly forwarding: Forwarding | number
+  readonly weight: number
+  /** Connections, 0 for no limit. */
+  readonly upperThreshold: number
+  /** Connections. */
+  readonly lowerThreshold: number
+  /** With `forwarding: 'tunnel'` on mainline only. */
+  readonly tunnel?: TunnelInfo | undefined
+}
+
+interface SavedServiceConfig {
+  readonly scheduler: Scheduler
+  readonly schedulerFlags: readonly SchedulerFlag[]
+  readonly persistence: Persistence | null
+  readonly onePacket: boolean
+  readonly synproxy: boolean
+  /** Seconds; fullnat-v3 only. */
+  readonly establishedTimeout?: number | undefined
+  /** In the kernel's order: schedulers that map clients by position go by it. */
+  readonly destinations: readonly SavedDestination[]
+  readonly localAddresses: readonly string[]
+}
+
+export type SavedAddressService = Omit<AddressServiceKey, 'fwmark'> & SavedServiceConfig
+export interface SavedFwmarkService extends SavedServiceConfig {
+  readonly fwmark: number
+  readonly family: Family
+}
+
+/** A service as the kernel held it, with all that it has. */
+export type SavedService = SavedAddressService | SavedFwmarkService
+
+export interface SavedDaemon {
+  readonly state: DaemonState
+  readonly interface: string
+  readonly syncId: number
+  readonly syncMaxLength?: number | undefined
+  readonly multicastGroup?: string | undefined
+  readonly multicastPort?: number | undefined
+  readonly multicastTtl?: number | undefined
+}
+
+export interface SavedState {
+  readonly format: typeof SAVED_FORMAT
+  readonly version: typeof SAVED_VERSION
+  /** Of the kernel that was saved: what its values mean. */
+  readonly dialect: SavedDialect
+  /** ISO 8601. */
+  readonly savedAt: string
+  /** Two reads agreed. False: the table was changed all the time, and something can be missing. */
+  readonly consistent: boolean
+  readonly services: readonly SavedService[]
+  /** Seconds, of all services. Absent: they stay. */
+  readonly timeouts?: Timeouts | undefined
+  /** Absent: they stay. Empty: there are none. */
+  readonly daemons?: readonly SavedDaemon[] | undefined
+  /** By name; those that are not named stay. */
+  readonly sysctls?: { readonly [name: string]: SysctlValue } | undefined
+}
