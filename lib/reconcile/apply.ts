@@ -8,7 +8,7 @@ import type { DestinationInput, ServiceInput } from '../model/types'
 import type { Applied, SkipReason, StepOutcome, StepStatus } from './apply-types'
 import type { ReconcileBatch, ReconcileClient, StepResult } from './client'
 import { lookAt } from './look-again'
-import { isOpening } from './order'
+import { isNew, isOpening } from './order'
 import type { DaemonStep, Plan, PlanStep, TimeoutsStep } from './plan-types'
 import { isAsWanted } from './step-result'
 import type { TableView } from './table-view'
@@ -206,8 +206,13 @@ export async function apply(ipvs: ReconcileClient, plan: Plan, options: ApplyOpt
   for (const step of plan.steps) if (step.verb === 'report') run.settle(step, 'skipped', { why: 'report' })
   const guarded = expect ? steps.filter((step) => step.expect !== undefined) : []
   if (guarded.length > 0) run.checkUnchanged(guarded, await lookAt(ipvs, guarded, call))
-  for (const part of [steps.filter(isOpening), steps.filter((step) => !isOpening(step))]) {
-    run.leaveBroken(part.filter((step) => !isOpening(step)))
+  const parts = [
+    steps.filter(isNew),
+    steps.filter((step) => isOpening(step) && !isNew(step)),
+    steps.filter((step) => !isOpening(step)),
+  ]
+  for (const part of parts) {
+    run.leaveBroken(part.filter((step) => !isNew(step)))
     await run.perform(part)
     await run.resolveOpen()
     run.mend(plan.steps)
