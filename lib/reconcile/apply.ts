@@ -8,7 +8,7 @@ import type { DestinationInput, ServiceInput } from '../model/types'
 import type { Applied, SkipReason, StepOutcome, StepStatus } from './apply-types'
 import type { ReconcileBatch, ReconcileClient, StepResult } from './client'
 import { lookAt } from './look-again'
-import { isNew, isOpening } from './order'
+import { isOpening, turnsFullnat } from './order'
 import type { DaemonStep, Plan, PlanStep, TimeoutsStep } from './plan-types'
 import { isAsWanted } from './step-result'
 import type { TableView } from './table-view'
@@ -207,12 +207,12 @@ export async function apply(ipvs: ReconcileClient, plan: Plan, options: ApplyOpt
   const guarded = expect ? steps.filter((step) => step.expect !== undefined) : []
   if (guarded.length > 0) run.checkUnchanged(guarded, await lookAt(ipvs, guarded, call))
   const parts = [
-    steps.filter(isNew),
-    steps.filter((step) => isOpening(step) && !isNew(step)),
+    steps.filter((step) => isOpening(step) && !turnsFullnat(step)),
+    steps.filter((step) => isOpening(step) && turnsFullnat(step)),
     steps.filter((step) => !isOpening(step)),
   ]
   for (const part of parts) {
-    run.leaveBroken(part.filter((step) => !isNew(step)))
+    run.leaveBroken(part.filter((step) => !isOpening(step) || turnsFullnat(step)))
     await run.perform(part)
     await run.resolveOpen()
     run.mend(plan.steps)

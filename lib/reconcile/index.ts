@@ -1,6 +1,7 @@
 /** A director that is always what it should be: desired state → plan → apply. */
 
 export type { DesiredDestination, DesiredPool, DesiredService, DesiredState } from '../model/desired-state'
+export type { ReconcilerActivity } from '../model/reconciler-activity'
 export type { ApplyOptions } from './apply'
 export { apply } from './apply'
 export type { Applied, SkipReason, StepOutcome, StepStatus } from './apply-types'
@@ -14,6 +15,22 @@ export { plan } from './plan'
 export type { Draining, Plan, PlanStep, PlanWarning, StepReason, StepVerb } from './plan-types'
 export type { PrintOptions } from './print-plan'
 export { formatPlan, summarizePlan } from './print-plan'
+export { Reconciler } from './reconciler'
+export type { ReconcilerClock } from './reconciler-clock'
+export type {
+  DesiredStates,
+  ReconcilerClient,
+  ReconcilerOptions,
+  ReconcilerPlanOptions,
+} from './reconciler-options'
+export type {
+  Drift,
+  FailurePhase,
+  ReconcilerEvents,
+  ReconcilerStatus,
+  Round,
+  RoundCause,
+} from './reconciler-types'
 export type { StateProblem } from './state-error'
 export { DesiredStateError } from './state-error'
 export type { SuggestOptions } from './suggest-local-addresses'

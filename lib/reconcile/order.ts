@@ -25,8 +25,12 @@ const closes = (step: PlanStep): boolean => step.kind === 'destination' && step.
 /** Steps that must all have worked before anything of their service may go. */
 export const isOpening = (step: PlanStep): boolean => rank(step) < 7
 
-/** Steps that must all have worked before anything of their service may change: FULLNAT needs the local address first. */
-export const isNew = (step: PlanStep): boolean => rank(step) < 5
+/** It works with another method, and only begins to need the local addresses of its service. */
+export const turnsFullnat = (step: PlanStep): boolean =>
+  step.kind === 'destination' &&
+  step.verb === 'change' &&
+  step.after?.forwarding === 'fullnat' &&
+  step.before?.forwarding !== 'fullnat'
 
 /** Stable: within a rank as they were made, which is the order of the desired state and of the kernel. */
 export function inOrder(steps: readonly PlanStep[]): PlanStep[] {
