@@ -25,7 +25,12 @@ export interface RoundResult extends Round {
 }
 
 /** With these a client has no future. */
-const LOST: readonly unknown[] = ['ERR_IPVS_CLOSED', 'ERR_IPVS_MODULE_CHANGED', 'ERR_IPVS_NOT_LOADED']
+const LOST: readonly unknown[] = [
+  'ERR_IPVS_CLOSED',
+  'ERR_IPVS_MODULE_CHANGED',
+  'ERR_IPVS_NOT_LOADED',
+  'ERR_IPVS_TIMEOUT',
+]
 
 const codeOf = (error: unknown): unknown => (Object(error) as { readonly code?: unknown }).code
 
@@ -51,8 +56,23 @@ const inMotion = (): Error =>
     code: 'ERR_IPVS_INCOMPLETE',
   })
 
+/** Each client that hangs holds a thread: there is never more than one. */
+const stillHangs = (): Error =>
+  Object.assign(new Error('ERR_IPVS_TIMEOUT: the kernel has not answered the calls of the client before'), {
+    code: 'ERR_IPVS_TIMEOUT',
+  })
+
+/** What it rejects with is about a client that nobody uses any more. */
+async function closed(client: ReconcilerClient): Promise<void> {
+  try {
+    await client.close?.()
+  } catch {}
+}
+
 export class Rounds {
   private client: ReconcilerClient | undefined
+  /** One that is not used any more, and still has a call with the kernel. */
+  private closing: Promise<unknown> | undefined
 
   constructor(
     private readonly options: CheckedReconcilerOptions,
@@ -73,6 +93,7 @@ export class Rounds {
       failedIn: 'open',
     }
     try {
+      if (this.closing) throw stillHangs()
       this.client ??= await this.options.open()
       found.failedIn = 'plan'
       const own = planOptions(desired)
@@ -100,14 +121,22 @@ export class Rounds {
     return found
   }
 
+  /** Waits no longer than for a short back-off: a kernel that hangs lets no call end. */
   async close(): Promise<void> {
     const { client } = this
+    const { clock, waits } = this.options
     this.client = undefined
-    try {
-      await client?.close?.()
-    } catch {
-      // It is not used any more.
-    }
+    if (!client?.close) return
+    const closing = closed(client).then(() => {
+      this.closing = undefined
+    })
+    this.closing = closing
+    let cancel = (): void => {}
+    const enough = new Promise<void>((resolve) => {
+      cancel = clock.after(waits.first, resolve)
+    })
+    await Promise.race([closing, enough])
+    cancel()
   }
 
   /**

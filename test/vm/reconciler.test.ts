@@ -8,9 +8,8 @@ import { once } from 'node:events'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { setTimeout as pause } from 'node:timers/promises'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { serviceKeyId } from '../../lib'
+import type { AddressServiceKey } from '../../lib'
 import type { DesiredDestination, DesiredService, DesiredState } from '../../lib/reconcile'
 import { devicesGone } from './net/devices-gone'
 // @ts-expect-error: a script without types
@@ -147,7 +146,7 @@ describe(`the reconcile on ${can.dialect}, killed and beside others`, () => {
     await ipvs.close()
   })
 
-  const PORTS = 60
+  const PORTS = 300
   /** Half of the destinations and local addresses are those of the other state. */
   const many = (which: 0 | 1): DesiredState => ({
     services: Array.from({ length: PORTS }, (_, i): DesiredService => {
@@ -168,13 +167,20 @@ describe(`the reconcile on ${can.dialect}, killed and beside others`, () => {
     }),
   })
 
+  /** How far a plan from the first state to the second has come, at this service. */
+  const SIGNS: readonly ((key: AddressServiceKey) => Promise<boolean>)[] = [
+    async (key) => (await ipvs.destinations.list(key)).length > 4,
+    async (key) => (await ipvs.services.get(key))?.scheduler === 'rr',
+    async (key) => (await ipvs.destinations.list(key)).every(({ address }) => address > '10.77.0.12'),
+  ]
+
   async function works(): Promise<void> {
     const { services } = await ipvs.snapshot()
     expect(services).toHaveLength(PORTS)
     for (const { service, destinations, localAddresses: local } of services) {
       const usable = destinations.some(({ weight }) => weight > 0)
-      expect(usable, serviceKeyId(service)).toBe(true)
-      if (can.localAddresses) expect(local, serviceKeyId(service)).not.toEqual([])
+      expect(usable, library.formatServiceKey(service)).toBe(true)
+      if (can.localAddresses) expect(local, library.formatServiceKey(service)).not.toEqual([])
     }
   }
 
@@ -188,9 +194,11 @@ describe(`the reconcile on ${can.dialect}, killed and beside others`, () => {
         stdio: ['ignore', 'pipe', 'inherit'],
       })
       const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
-      // A plan that has something to do begins now; where it is stopped is left to chance.
+      // A plan that has something to do begins now; it is stopped as soon as it is seen to have come so far.
       while (Number((await lines.next()).value) === 0) {}
-      await pause(round * 4)
+      const key = { protocol: 'tcp', address: '192.0.2.1', port: 1 + ((round * 53) % PORTS) } as const
+      const sign = SIGNS[round % SIGNS.length] as (typeof SIGNS)[number]
+      await until('it has come so far', () => sign(key), Boolean)
       const gone = once(child, 'exit')
       child.kill('SIGKILL')
       await gone
