@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { Ipvs } from '../../lib/client/ipvs'
 import type { DesiredDestination, DesiredService, DesiredState } from '../../lib/model/desired-state'
+import type { AddressServiceKey } from '../../lib/model/types'
 import type { Plan } from '../../lib/reconcile'
 import { apply, destroy, plan, suggestLocalAddresses } from '../../lib/reconcile'
 import { FakeKernel } from '../../lib/testing'
@@ -275,12 +276,12 @@ describe('identity and order', () => {
 
   it('lessons 28 and 29: protocol and address are identity: the new service has everything before the old one goes', async () => {
     const { ipvs, make } = await open()
-    const on = (key: object): DesiredState => ({
-      services: [{ ...key, localAddresses: ['10.1.0.1'], destinations: [at(1), at(2)] } as DesiredService],
+    const on = (key: AddressServiceKey): DesiredState => ({
+      services: [{ ...key, localAddresses: ['10.1.0.1'], destinations: [at(1), at(2)] }],
     })
     await make(on(WEB))
     for (const key of [
-      { ...WEB, protocol: 'udp' },
+      { ...WEB, protocol: 'udp' as const },
       { ...WEB, address: '192.0.2.2' },
     ]) {
       expect(verbs(await plan(ipvs, on(key)))).toEqual([

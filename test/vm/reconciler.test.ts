@@ -5,7 +5,9 @@
 
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
@@ -188,9 +190,11 @@ describe(`the reconcile on ${can.dialect}, killed and beside others`, () => {
     const states = [many(0), many(1)] as const
     await apply(ipvs, await plan(ipvs, states[0]))
     const script = join(project, 'test/vm/support/reconciling.cjs')
+    const file = join(tmpdir(), 'reconciling.json')
+    writeFileSync(file, JSON.stringify(states))
     const halves: number[] = []
     for (let round = 0; round < 12; round++) {
-      const child = spawn(process.execPath, [script, JSON.stringify(states)], {
+      const child = spawn(process.execPath, [script, file], {
         stdio: ['ignore', 'pipe', 'inherit'],
       })
       const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()

@@ -1,11 +1,11 @@
-// Makes the kernel one of two states after the other, for ever: somebody kills it in the middle. Prints a line before each apply.
+// Makes the kernel one of the states of a file after the other, for ever: somebody kills it in the middle. Prints a line before each apply.
 
-const { writeSync } = require('node:fs')
+const { readFileSync, writeSync } = require('node:fs')
 const { Ipvs } = require('../../../dist')
 const { apply, plan } = require('../../../dist/reconcile')
 
 async function main() {
-  const states = JSON.parse(process.argv[2])
+  const states = JSON.parse(readFileSync(process.argv[2], 'utf8'))
   const ipvs = await Ipvs.open({ timeout: 120000 })
   for (let i = 0; ; i++) {
     const todo = await plan(ipvs, states[i % states.length])
