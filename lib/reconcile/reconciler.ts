@@ -198,7 +198,6 @@ export class Reconciler extends Listeners<ReconcilerEvents> {
       const round = this.round(cause)
       this.current = round
       await round
-      if ((this.phase as string) !== 'stopped') this.phase = 'idle'
     }
   }
 
@@ -260,6 +259,8 @@ export class Reconciler extends Listeners<ReconcilerEvents> {
       Object.assign(context, round)
       this.took({ ...round, failedIn })
     }
+    // Who hears of it sees it ended.
+    if (this.phase === 'working') this.phase = 'idle'
     if (traced) trace.end(context)
     for (const resolve of asked) resolve(context)
     this.emit('round', context)

@@ -255,6 +255,7 @@ describe('a Reconciler', () => {
     expect(await lab.other.destinations.list(WEB)).toEqual([])
     const round = await lab.reconciler.now()
     expect(round).toMatchObject({ cause: 'now', generation: 2, error: undefined })
+    expect(lab.reconciler.status().phase).toBe('paused')
     expect(await lab.other.destinations.list(WEB)).toHaveLength(2)
     await lab.apply(ONE)
     expect(await lab.other.destinations.list(WEB)).toHaveLength(2)
