@@ -7,13 +7,13 @@ import type { ServiceKey } from '../model/types'
 import { DesiredSource } from './desired-source'
 import { Listeners } from './listeners'
 import { checkOwnership, refuseUnmanaged } from './ownership'
-import type { Draining, PlanStep, PlanWarning } from './plan-types'
 import type { RoundResult } from './reconcile-round'
 import { Rounds } from './reconcile-round'
 import { ReconcileSchedule } from './reconcile-schedule'
 import { ReconcilerCounts } from './reconciler-counts'
 import type { CheckedReconcilerOptions, ReconcilerOptions } from './reconciler-options'
 import { checkReconcilerOptions } from './reconciler-options'
+import { ReconcilerProgress } from './reconciler-progress'
 import type { FailurePhase, ReconcilerEvents, ReconcilerStatus, Round, RoundCause } from './reconciler-types'
 import { RememberedServices } from './remembered-services'
 import { checkDesiredState } from './wanted'
@@ -40,19 +40,7 @@ export class Reconciler extends Listeners<ReconcilerEvents> {
   private readonly counts = new ReconcilerCounts()
   private phase: ReconcilerStatus['phase'] = 'new'
   private paused = false
-  private desired: DesiredState | undefined
-  /** The number of `desired`, of the newest state, refused or not, and of the one that the kernel was made to be. */
-  private generation = 0
-  private wanted = 0
-  private reached = 0
-  /** The last round did everything. */
-  private whole = false
-  private settled = false
-  private since: number
-  private lastError: unknown
-  private draining: readonly Draining[] = []
-  private reports: readonly PlanStep[] = []
-  private warnings: readonly PlanWarning[] = []
+  private readonly progress: ReconcilerProgress
   /** Ends the wait of the loop. */
   private wake: (() => void) | undefined
   private loop: Promise<void> | undefined
@@ -68,7 +56,7 @@ export class Reconciler extends Listeners<ReconcilerEvents> {
     this.options = checked
     const { remembered, remember, waits, clock, source, restarts } = checked
     checkOwnership({ remembered })
-    this.since = clock.time()
+    this.progress = new ReconcilerProgress(() => clock.time())
     this.remembers = new RememberedServices(remembered, remember)
     this.schedule = new ReconcileSchedule(waits, clock)
     this.rounds = new Rounds(checked, this.remembers)
@@ -133,29 +121,19 @@ export class Reconciler extends Listeners<ReconcilerEvents> {
   }
 
   status(): ReconcilerStatus {
-    const { wanted, reached, settled, since, lastError, draining, reports, warnings, schedule } = this
+    const { schedule } = this
     const phase = this.phase === 'idle' && this.paused ? 'paused' : this.phase
-    return {
-      phase,
-      generation: { wanted, reached },
-      settled,
-      since,
-      lastError,
-      failures: schedule.failures,
-      draining,
-      reports,
-      warnings,
-      nextIn: phase === 'idle' ? schedule.nextIn : undefined,
-    }
+    const nextIn = phase === 'idle' ? schedule.nextIn : undefined
+    return { phase, ...this.progress.report(), failures: schedule.failures, nextIn }
   }
 
   /** For `ipvs-fullnat/metrics`: `collect(ipvs, { reconciler })`. */
   activity(): ReconcilerActivity {
-    const { wanted, reached, settled, draining, reports, schedule } = this
+    const { wanted, reached, settled, draining, reports } = this.progress
     return {
       generation: { wanted, reached },
       settled,
-      failures: schedule.failures,
+      failures: this.schedule.failures,
       ...this.counts.report(),
       draining: draining.length,
       reports: reports.length,
@@ -168,20 +146,17 @@ export class Reconciler extends Listeners<ReconcilerEvents> {
   }
 
   private take(state: DesiredState): void {
-    this.wanted++
+    this.progress.came()
     try {
       const { services } = checkDesiredState(state)
       const keys = Array.from(services?.values() ?? [], ({ key }) => key)
       refuseUnmanaged(checkOwnership(this.options.planOptions(state)), keys)
     } catch (error) {
       // The kernel stays what the last good one says.
-      this.setSettled(false)
       this.fail(error, 'state')
       return
     }
-    this.desired = state
-    this.setSettled(false)
-    this.generation = this.wanted
+    this.progress.accept(state)
     this.schedule.stateCame()
     this.wake?.()
   }
@@ -232,7 +207,7 @@ export class Reconciler extends Listeners<ReconcilerEvents> {
 
   private async round(cause: RoundCause): Promise<void> {
     const asked = this.asked.splice(0)
-    const { desired, generation } = this
+    const { desired, generation, wasReached, draining: drainedBefore } = this.progress
     this.schedule.begin()
     const context: Mutable<Round> = {
       cause,
@@ -249,10 +224,10 @@ export class Reconciler extends Listeners<ReconcilerEvents> {
         cause,
         generation,
         desired,
-        wasReached: this.whole && this.reached === generation,
-        drainedBefore: this.draining,
+        wasReached,
+        drainedBefore,
         drifted: (drift) => {
-          this.setSettled(false)
+          this.progress.unsettle()
           this.emit('drift', drift)
         },
       })
@@ -269,50 +244,24 @@ export class Reconciler extends Listeners<ReconcilerEvents> {
   /** A round has ended. */
   private took(round: RoundResult): void {
     const { plan, error, failedIn, generation } = round
+    const { progress, schedule } = this
     this.counts.round(round)
-    this.whole = failedIn === undefined
-    if (plan) {
-      this.draining = plan.draining
-      this.reports = plan.steps.filter(({ verb }) => verb === 'report')
-      this.warnings = plan.warnings
-    }
-    if (failedIn !== undefined) {
-      this.schedule.failed()
-      this.setSettled(false)
-      this.fail(error, failedIn, true)
+    if (plan) progress.planned(plan)
+    if (failedIn === undefined) {
+      schedule.succeeded(progress.draining.length > 0, progress.deadline)
+      if (progress.succeeded(generation)) this.emit('reached', generation)
     } else {
-      const deadlines = this.draining
-        .map(({ until }) => (until === undefined ? Number.POSITIVE_INFINITY : Date.parse(until)))
-        .filter((time) => time < Number.POSITIVE_INFINITY)
-      this.schedule.succeeded(
-        this.draining.length > 0,
-        deadlines.length > 0 ? Math.min(...deadlines) : undefined,
-      )
-      this.succeed(generation)
+      schedule.failed()
+      progress.failed()
+      this.fail(error, failedIn, true)
     }
     // What came meanwhile.
-    if (this.generation !== generation) this.schedule.stateCame()
-  }
-
-  private succeed(generation: number): void {
-    const isNew = this.reached !== generation
-    this.reached = generation
-    if (this.wanted === generation) {
-      this.lastError = undefined
-      this.setSettled(true)
-    }
-    if (isNew) this.emit('reached', generation)
-  }
-
-  private setSettled(settled: boolean): void {
-    if (this.settled === settled) return
-    this.settled = settled
-    this.since = this.options.clock.time()
+    if (progress.generation !== generation) schedule.stateCame()
   }
 
   private fail(error: unknown, phase: FailurePhase, counted = false): void {
     if (!counted) this.counts.error(error)
-    this.lastError = error
+    this.progress.lastError = error
     this.emit('error', error, phase)
   }
 }
