@@ -7,9 +7,9 @@ import type { DesiredState } from '../model/desired-state'
 import { serviceKeyId } from '../model/keys'
 import type { ServiceInfo, ServiceKey, SnapshotService } from '../model/types'
 import type { ReconcileReader } from './client'
-import type { DrainOptions } from './drains'
+import type { DrainOptions, Drains } from './drains'
 import { checkDrains } from './drains'
-import type { LimitOptions } from './limits'
+import type { LimitOptions, Limits } from './limits'
 import { checkLimits, withinLimits } from './limits'
 import { machineWarnings } from './machine-warnings'
 import { inOrder, keepWhatWorks } from './order'
@@ -56,15 +56,30 @@ const keyOf = (info: ServiceInfo): ServiceKey =>
     ? { protocol: info.protocol, address: info.address, port: info.port }
     : { fwmark: info.fwmark, family: info.family }
 
-function serviceSteps(
+/** Rows that are compared before others have their turn: about a millisecond. */
+const ROWS_PER_TURN = 1000
+/** Not the one of a test that mocks timers: no time is waited for. */
+const immediately = setImmediate
+const nextTurn = (): Promise<void> => new Promise((resolve) => immediately(resolve))
+
+async function serviceSteps(
   list: StepList,
   wanted: WantedState['services'],
   ownership: Ownership,
   services: readonly SnapshotService[],
-): void {
+): Promise<void> {
   if (!wanted) return
   const seen = new Set<string>()
+  let untilTurn = ROWS_PER_TURN
+  /** True where others are to have their turn: an `await` for each row would cost more than the row. */
+  const isTurn = (rows: number): boolean => {
+    untilTurn -= 1 + rows
+    if (untilTurn > 0) return false
+    untilTurn = ROWS_PER_TURN
+    return true
+  }
   for (const found of services) {
+    if (isTurn(found.destinations.length)) await nextTurn()
     const key = keyOf(found.service)
     const id = serviceKeyId(key)
     const desired = wanted.get(id)
@@ -81,7 +96,9 @@ function serviceSteps(
     else removalStep(list, key, found)
   }
   for (const [id, desired] of wanted) {
-    if (!seen.has(id)) wantedSteps(list, desired, undefined)
+    if (seen.has(id)) continue
+    if (isTurn(desired.destinations?.size ?? 0)) await nextTurn()
+    wantedSteps(list, desired, undefined)
   }
 }
 
@@ -90,6 +107,31 @@ function countPresent(services: readonly SnapshotService[], ownership: Ownership
   return services
     .filter(({ service }) => ownership.manages(keyOf(service)))
     .reduce((sum, { destinations }) => sum + 1 + destinations.length, 0)
+}
+
+export interface CheckedPlanOptions {
+  readonly keepWeights: boolean
+  readonly keepLastWorking: boolean
+  readonly ownership: Ownership
+  readonly limits: Limits
+  readonly drains: Drains
+  readonly call: CallOptions
+}
+
+export function checkPlanOptions(options: PlanOptions): CheckedPlanOptions {
+  checkProperties(options, 'options', OPTIONS)
+  const { keepWeights = false, keepLastWorking = false, now = Date.now(), signal, timeout } = options
+  checkBoolean(keepWeights, 'options.keepWeights')
+  checkBoolean(keepLastWorking, 'options.keepLastWorking')
+  if (typeof now !== 'number' || Number.isNaN(now)) throw outOfRange('options.now', 'a time', now)
+  return {
+    keepWeights,
+    keepLastWorking,
+    ownership: checkOwnership(options),
+    limits: checkLimits(options),
+    drains: checkDrains(options, now),
+    call: { signal, timeout },
+  }
 }
 
 /**
@@ -101,21 +143,21 @@ export async function plan(
   desired: DesiredState,
   options: PlanOptions = {},
 ): Promise<Plan> {
-  checkProperties(options, 'options', OPTIONS)
-  const { keepWeights = false, keepLastWorking = false, now = Date.now(), signal, timeout } = options
-  checkBoolean(keepWeights, 'options.keepWeights')
-  checkBoolean(keepLastWorking, 'options.keepLastWorking')
-  if (typeof now !== 'number' || Number.isNaN(now)) throw outOfRange('options.now', 'a time', now)
-  const ownership = checkOwnership(options)
-  const limits = checkLimits(options)
-  const drains = checkDrains(options, now)
-  const wanted = checkDesiredState(desired)
+  const checked = checkPlanOptions(options)
+  return planWanted(ipvs, checkDesiredState(desired), checked)
+}
+
+/** The same for a state that was checked before. */
+export async function planWanted(
+  ipvs: ReconcileReader,
+  wanted: WantedState,
+  { keepWeights, keepLastWorking, ownership, limits, drains, call }: CheckedPlanOptions,
+): Promise<Plan> {
   const desiredServices = Array.from(wanted.services?.values() ?? [])
   refuseUnmanaged(
     ownership,
     desiredServices.map(({ key }) => key),
   )
-  const call = { signal, timeout }
   const { services, consistent } = await ipvs.snapshot({ ...call, consistent: true })
   const { capabilities } = ipvs
   const steps: PlanStep[] = []
@@ -132,7 +174,7 @@ export async function plan(
       unchanged++
     },
   }
-  serviceSteps(list, wanted.services, ownership, services)
+  await serviceSteps(list, wanted.services, ownership, services)
   await settingSteps(list, ipvs, wanted, call)
   const inMotion = consistent !== true
   const limited = withinLimits(keepWhatWorks(steps), limits, countPresent(services, ownership), inMotion)

@@ -4,16 +4,19 @@ import type { DesiredState } from '../model/desired-state'
 import { apply } from './apply'
 import type { StepOutcome } from './apply-types'
 import { driftOf } from './drift'
-import { plan } from './plan'
+import { checkPlanOptions, planWanted } from './plan'
 import type { Draining } from './plan-types'
 import type { CheckedReconcilerOptions, ReconcilerClient } from './reconciler-options'
 import type { Drift, FailurePhase, Round, RoundCause } from './reconciler-types'
 import type { RememberedServices } from './remembered-services'
+import type { WantedState } from './wanted'
 
 export interface RoundTask {
   readonly cause: RoundCause
   readonly generation: number
   readonly desired: DesiredState
+  /** The same, checked. */
+  readonly wanted: WantedState
   /** The kernel was what this very state says: what differs now is somebody else's doing. */
   readonly wasReached: boolean
   readonly drainedBefore: readonly Draining[]
@@ -81,7 +84,7 @@ export class Rounds {
 
   /** Never rejects. */
   async make(task: RoundTask): Promise<RoundResult> {
-    const { cause, generation, desired } = task
+    const { cause, generation, desired, wanted } = task
     const { clock, timeout, planOptions } = this.options
     const found: { -readonly [name in keyof RoundResult]: RoundResult[name] } = {
       cause,
@@ -98,12 +101,13 @@ export class Rounds {
       found.failedIn = 'plan'
       const own = planOptions(desired)
       const remembered = this.remembered.list
-      const todo = await plan(this.client, desired, { ...own, remembered, timeout, now: clock.time() })
+      const options = checkPlanOptions({ ...own, remembered, timeout, now: clock.time() })
+      const todo = await planWanted(this.client, wanted, options)
       found.plan = todo
       if (task.wasReached) found.drift = driftOf(todo, task.drainedBefore)
       if (found.drift.length > 0) task.drifted({ generation, steps: found.drift })
       found.failedIn = 'remember'
-      await this.remembered.before(desired, todo)
+      await this.remembered.before(wanted, todo)
       found.failedIn = 'apply'
       if (todo.steps.some(({ verb }) => verb !== 'report')) {
         found.applied = await apply(this.client, todo, { timeout })

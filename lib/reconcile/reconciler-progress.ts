@@ -3,10 +3,11 @@
 import type { DesiredState } from '../model/desired-state'
 import type { Draining, Plan, PlanStep, PlanWarning } from './plan-types'
 import type { ReconcilerStatus } from './reconciler-types'
+import type { WantedState } from './wanted'
 
 export class ReconcilerProgress {
   /** The newest that was not refused. */
-  desired: DesiredState | undefined
+  desired: { readonly state: DesiredState; readonly wanted: WantedState } | undefined
   /** Its number. */
   generation = 0
   /** How many came, refused or not. */
@@ -45,8 +46,8 @@ export class ReconcilerProgress {
     this.unsettle()
   }
 
-  accept(state: DesiredState): void {
-    this.desired = state
+  accept(state: DesiredState, wanted: WantedState): void {
+    this.desired = { state, wanted }
     this.generation = this.wanted
   }
 

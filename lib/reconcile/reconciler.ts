@@ -148,15 +148,15 @@ export class Reconciler extends Listeners<ReconcilerEvents> {
   private take(state: DesiredState): void {
     this.progress.came()
     try {
-      const { services } = checkDesiredState(state)
-      const keys = Array.from(services?.values() ?? [], ({ key }) => key)
+      const wanted = checkDesiredState(state)
+      const keys = Array.from(wanted.services?.values() ?? [], ({ key }) => key)
       refuseUnmanaged(checkOwnership(this.options.planOptions(state)), keys)
+      this.progress.accept(state, wanted)
     } catch (error) {
       // The kernel stays what the last good one says.
       this.fail(error, 'state')
       return
     }
-    this.progress.accept(state)
     this.schedule.stateCame()
     this.wake?.()
   }
@@ -223,7 +223,8 @@ export class Reconciler extends Listeners<ReconcilerEvents> {
       const { failedIn, ...round } = await this.rounds.make({
         cause,
         generation,
-        desired,
+        desired: desired.state,
+        wanted: desired.wanted,
         wasReached,
         drainedBefore,
         drifted: (drift) => {

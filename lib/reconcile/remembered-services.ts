@@ -1,11 +1,10 @@
 /** Which services a `Reconciler` made. */
 
-import type { DesiredState } from '../model/desired-state'
 import { serviceKeyId } from '../model/keys'
 import type { ServiceKey } from '../model/types'
 import type { Applied } from './apply-types'
 import type { Plan } from './plan-types'
-import { checkDesiredState } from './wanted'
+import type { WantedState } from './wanted'
 
 export class RememberedServices {
   private readonly services: Map<string, ServiceKey> | undefined
@@ -26,7 +25,7 @@ export class RememberedServices {
    * Before the plan is done: a process that is killed in the middle must know what it made. Whatever is wanted and not reported
    * is ours from now on, which is what the plan adds and, with `adopt`, what it takes over.
    */
-  async before(desired: DesiredState, { steps }: Plan): Promise<void> {
+  async before(wanted: WantedState, { steps }: Plan): Promise<void> {
     const { services } = this
     if (!services) return
     const told = new Set<string>()
@@ -34,7 +33,7 @@ export class RememberedServices {
       if (step.verb === 'report' && step.kind === 'service') told.add(serviceKeyId(step.service))
     }
     const before = services.size
-    checkDesiredState(desired).services?.forEach(({ key }, id) => {
+    wanted.services?.forEach(({ key }, id) => {
       if (!told.has(id)) services.set(id, key)
     })
     if (services.size > before) await this.keep?.(this.list as readonly ServiceKey[])
