@@ -13,14 +13,15 @@ function rank(step: PlanStep): number {
   if (kind === 'timeouts') return 1
   if (verb === 'add')
     return kind === 'service' ? 2 : kind === 'localAddress' ? 3 : kind === 'destination' ? 4 : 11
-  if (verb === 'change')
-    return kind === 'service' ? 5 : kind === 'destination' ? 6 + Number(closes(step)) : 11
+  if (verb === 'change') return kind === 'service' ? 5 : kind === 'destination' ? changeRank(step) : 11
   if (verb === 'drain') return 8
   return kind === 'destination' ? 9 : kind === 'localAddress' ? 9.5 : kind === 'service' ? 10 : 11
 }
 
-/** A destination that takes no new connections any more is changed after those that begin to. */
 const closes = (step: PlanStep): boolean => step.kind === 'destination' && step.after?.weight === 0
+
+/** What begins to need local addresses comes when they are there, what takes no new connections any more behind the others. */
+const changeRank = (step: PlanStep): number => (closes(step) ? 7 : turnsFullnat(step) ? 6.5 : 6)
 
 /** Steps that must all have worked before anything of their service may go. */
 export const isOpening = (step: PlanStep): boolean => rank(step) < 7
