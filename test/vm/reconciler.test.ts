@@ -137,7 +137,7 @@ describe.skipIf(!canFlow)(`live connections while everything changes${skipped}`,
       if (held.length > 4) await lab.release((held.shift() as { id: number }).id)
     }
     console.log(`# ${can.dialect}: ${JSON.stringify({ ...steps, asked, kept })}`)
-    for (const verb of ['add', 'change', 'drain', 'remove'] as const) expect(steps[verb]).toBeGreaterThan(20)
+    for (const verb of ['add', 'change', 'drain', 'remove'] as const) expect(steps[verb]).toBeGreaterThan(10)
   })
 })
 
@@ -148,7 +148,7 @@ describe(`the reconcile on ${can.dialect}, killed and beside others`, () => {
     await ipvs.close()
   })
 
-  const PORTS = 300
+  const PORTS = 150
   /** Half of the destinations and local addresses are those of the other state. */
   const many = (which: 0 | 1): DesiredState => ({
     services: Array.from({ length: PORTS }, (_, i): DesiredService => {
@@ -193,7 +193,7 @@ describe(`the reconcile on ${can.dialect}, killed and beside others`, () => {
     const file = join(tmpdir(), 'reconciling.json')
     writeFileSync(file, JSON.stringify(states))
     const halves: number[] = []
-    for (let round = 0; round < 12; round++) {
+    for (let round = 0; round < 9; round++) {
       const child = spawn(process.execPath, [script, file], {
         stdio: ['ignore', 'pipe', 'inherit'],
       })
