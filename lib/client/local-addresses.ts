@@ -243,4 +243,14 @@ export class LocalAddresses {
   coverage(service: ServiceKey, options?: CallOptions): Promise<LocalAddressCoverage> {
     return this.runner.run((context) => coveragePlan(context, service, this.cpuState), options)
   }
+
+  /**
+   * What decides on which CPU of fullnat-v3 an address would live that is added now: CPUs that are online, and the first that are
+   * kept free of them (`reserve_core`). `undefined` where it cannot be told: on other kernels, and where /sys or /proc/sys is not
+   * readable. `suggestLocalAddresses` of `ipvs-fullnat/reconcile` takes it.
+   */
+  async cpus(): Promise<{ readonly cpus: number; readonly reserveCore: number } | undefined> {
+    const state = this.cpuState()
+    return state && { cpus: state.online, reserveCore: state.reserved }
+  }
 }

@@ -6,6 +6,7 @@
 import type { RequestBuffer } from '../border/request'
 import type { About } from '../border/request-subject'
 import { now } from '../model/clock'
+import { TraceChannel } from '../model/trace-channel'
 import type { DestinationKey, ServiceKey } from '../model/types'
 import type { CallPlan } from './call-plan'
 import type { CommandRange } from './open-batch'
@@ -38,50 +39,8 @@ export interface TracedTrip {
   error: unknown
 }
 
-interface Channel {
-  readonly hasSubscribers: boolean
-  publish(message: unknown): void
-}
-
-class Tracing {
-  private readonly start: Channel
-  private readonly asyncEnd: Channel
-  private readonly error: Channel
-
-  constructor(name: string, channel: (name: string) => Channel) {
-    this.start = channel(`tracing:${name}:start`)
-    this.asyncEnd = channel(`tracing:${name}:asyncEnd`)
-    this.error = channel(`tracing:${name}:error`)
-  }
-
-  get active(): boolean {
-    return this.start.hasSubscribers || this.asyncEnd.hasSubscribers || this.error.hasSubscribers
-  }
-
-  begin(context: object): void {
-    this.start.publish(context)
-  }
-
-  end(context: { error: unknown }): void {
-    if (context.error !== undefined) this.error.publish(context)
-    this.asyncEnd.publish(context)
-  }
-}
-
-function open(): { readonly calls: Tracing; readonly trips: Tracing } {
-  let channel = (_: string): Channel => ({ hasSubscribers: false, publish: () => {} })
-  try {
-    channel = (require('diagnostics_channel') as { channel: typeof channel }).channel
-  } catch {
-    // An older Node has none.
-  }
-  return {
-    calls: new Tracing('ipvs-fullnat:call', channel),
-    trips: new Tracing('ipvs-fullnat:trip', channel),
-  }
-}
-
-const { calls, trips } = open()
+const calls = new TraceChannel('ipvs-fullnat:call')
+const trips = new TraceChannel('ipvs-fullnat:trip')
 
 /** Somebody wants to hear of calls. */
 export const tracesCalls = (): boolean => calls.active

@@ -9,6 +9,7 @@ import type { CheckedOptions, MetricsOptions, TimeLimit } from './options'
 import { COLLECTOR_OPTIONS, checkOptions } from './options'
 import type { Reading } from './reading'
 import { codeOf } from './reading'
+import { RECONCILER_FAMILIES } from './reconciler-families'
 import { familiesOf, scrape } from './scrape'
 import type { MetricsSource } from './source'
 
@@ -87,7 +88,7 @@ class RegisteredFamily {
 }
 
 /** The families that have a fixed name and are wanted. */
-function fixedFamilies({ groups, nodeExporter }: CheckedOptions): FamilyDefinition[] {
+function fixedFamilies({ groups, nodeExporter, reconciler }: CheckedOptions): FamilyDefinition[] {
   const d = definitions
   const client = [
     ...[d.CLIENT_CALLS, d.CLIENT_TRIPS, d.CLIENT_REQUESTS, d.CLIENT_ERRORS, d.CLIENT_OUTCOME_UNKNOWN],
@@ -101,6 +102,7 @@ function fixedFamilies({ groups, nodeExporter }: CheckedOptions): FamilyDefiniti
     ...(groups.has('localAddresses') ? d.LOCAL_ADDRESSES : []),
     ...(groups.has('kernel') ? [d.INFO, d.CONNECTION_TABLE_SIZE] : []),
     ...(groups.has('client') ? client : []),
+    ...(groups.has('reconciler') && reconciler ? RECONCILER_FAMILIES : []),
     ...(groups.has('scrape') ? [d.UP, d.SCRAPE_ERROR] : []),
   ]
 }

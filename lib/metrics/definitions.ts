@@ -72,6 +72,48 @@ export const CLIENT_KERNEL_TIME = define('histogram', 'client')(
   'How long trips to the kernel took.',
 )
 
+const ofReconciler = ofClient
+export const RECONCILER_WANTED = ofReconciler.gauge(
+  'ipvs_reconciler_generation_wanted',
+  'Desired states that came.',
+)
+export const RECONCILER_REACHED = ofReconciler.gauge(
+  'ipvs_reconciler_generation_reached',
+  'Number of the desired state that the kernel was made to be.',
+)
+export const RECONCILER_SETTLED = ofReconciler.gauge(
+  'ipvs_reconciler_settled',
+  'Whether the kernel is what the newest desired state says: 1, or 0.',
+)
+export const RECONCILER_FAILURES = ofReconciler.gauge(
+  'ipvs_reconciler_consecutive_failures',
+  'Rounds that failed in a row.',
+)
+export const RECONCILER_ROUNDS = ofReconciler.counter(
+  'ipvs_reconciler_rounds_total',
+  'Looks at the kernel, by why they were taken.',
+)
+export const RECONCILER_STEPS = ofReconciler.counter(
+  'ipvs_reconciler_steps_total',
+  'Steps of plans, by what became of them.',
+)
+export const RECONCILER_DRIFT = ofReconciler.counter(
+  'ipvs_reconciler_drift_total',
+  'Objects that somebody else had changed.',
+)
+export const RECONCILER_ERRORS = ofReconciler.counter(
+  'ipvs_reconciler_errors_total',
+  'Rounds and desired states that failed, by the code of the error.',
+)
+export const RECONCILER_DRAINING = ofReconciler.gauge(
+  'ipvs_reconciler_draining',
+  'Destinations and local addresses that drain.',
+)
+export const RECONCILER_REPORTS = ofReconciler.gauge(
+  'ipvs_reconciler_reports',
+  'Objects that are not what they should be and are only reported.',
+)
+
 const sentence = (text: string): string => `${text.charAt(0).toUpperCase()}${text.slice(1)}.`
 
 /** A row of /proc/net/ip_vs_ext_stats. `name` is fit for one; `meaning` is what the library says of the row. */

@@ -13,4 +13,5 @@ export type {
   ServiceLabel,
 } from './labels'
 export type { CollectOptions, FamilyGroup, MetricsLabels, MetricsOptions, TimeLimit } from './options'
+export type { ReconcilerSource } from './reconciler-families'
 export type { MetricsSource } from './source'

@@ -19,6 +19,7 @@ import {
   LOCAL_ADDRESS_LABELS,
   SERVICE_LABELS,
 } from './labels'
+import type { ReconcilerSource } from './reconciler-families'
 
 /** Families by what they are about; docs/metrics.md has the table. */
 export const FAMILY_GROUPS = {
@@ -30,6 +31,7 @@ export const FAMILY_GROUPS = {
   localAddresses: 'localAddresses',
   extended: 'extended',
   client: 'client',
+  reconciler: 'reconciler',
 } as const
 
 export type FamilyGroup = keyof typeof FAMILY_GROUPS
@@ -56,6 +58,8 @@ export interface MetricsOptions {
    * what it throws, the scrape rejects with.
    */
   readonly name?: NameService | undefined
+  /** Whose counts are shown besides, a `Reconciler` of `ipvs-fullnat/reconcile`. */
+  readonly reconciler?: ReconcilerSource | undefined
 }
 
 export interface TimeLimit {
@@ -76,13 +80,14 @@ export interface CheckedOptions {
   readonly groups: ReadonlySet<FamilyGroup>
   readonly labels: { readonly [kind in keyof MetricsLabels]-?: readonly string[] }
   readonly name: NameService | undefined
+  readonly reconciler: ReconcilerSource | undefined
   readonly timeout: number
   readonly signal: AbortSignal | undefined
 }
 
 const DEFAULT_TIMEOUT = 8000
 
-const COMMON = ['compat', 'families', 'labels', 'name', 'timeout']
+const COMMON = ['compat', 'families', 'labels', 'name', 'reconciler', 'timeout']
 export const COLLECT_OPTIONS = new PropertyNames([...COMMON, 'signal'])
 export const COLLECTOR_OPTIONS = new PropertyNames([...COMMON, 'client', 'registry'])
 
@@ -123,8 +128,11 @@ function checkGroups(value: unknown): ReadonlySet<FamilyGroup> {
 /** Throws for what is wrong with them. */
 export function checkOptions(value: unknown, names: PropertyNames): CheckedOptions {
   const properties = value === undefined ? {} : checkProperties(value, 'options', names)
-  const { compat, families, name, timeout, signal } = properties
+  const { compat, families, name, reconciler, timeout, signal } = properties
   if (name !== undefined && typeof name !== 'function') throw invalidType('options.name', 'function', name)
+  if (reconciler !== undefined && typeof Object(reconciler).activity !== 'function') {
+    throw invalidType('options.reconciler', 'Reconciler', reconciler)
+  }
   const chosen = checkProperties(properties.labels ?? {}, 'options.labels', LABEL_KINDS)
   const labels: Record<string, readonly string[]> = {}
   for (const kind of KINDS) {
@@ -136,6 +144,7 @@ export function checkOptions(value: unknown, names: PropertyNames): CheckedOptio
     groups: checkGroups(families),
     labels: labels as CheckedOptions['labels'],
     name: name as NameService | undefined,
+    reconciler: reconciler as ReconcilerSource | undefined,
     timeout: timeout === undefined ? DEFAULT_TIMEOUT : checkInteger(timeout, 'options.timeout', 0, INT_MAX),
     signal: checkSignal(signal, 'options.signal'),
   }

@@ -10,6 +10,7 @@ import { nodeBackendFamilies } from './node-exporter'
 import type { CheckedOptions } from './options'
 import type { Reading } from './reading'
 import { sharedReading } from './reading'
+import { reconcilerFamilies } from './reconciler-families'
 import type { MetricsSource } from './source'
 import { tableFamilies } from './table-families'
 import { withinTimeLimit } from './time-limit'
@@ -52,6 +53,8 @@ export function familiesOf(source: MetricsSource, reading: Reading, options: Che
   if (info) add(groups.has('kernel'), () => infoFamilies(info, source.dialect))
   if (extended) add(groups.has('extended'), () => extendedFamilies(extended, labels.extended))
   add(groups.has('client'), () => clientFamilies(source.activity()))
+  const { reconciler } = options
+  if (reconciler) add(groups.has('reconciler'), () => reconcilerFamilies(reconciler.activity()))
   add(groups.has('scrape'), () => scrapeFamilies(reading))
   return families
 }

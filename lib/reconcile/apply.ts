@@ -8,7 +8,7 @@ import type { DestinationInput, ServiceInput } from '../model/types'
 import type { Applied, SkipReason, StepOutcome, StepStatus } from './apply-types'
 import type { ReconcileBatch, ReconcileClient, StepResult } from './client'
 import { lookAt } from './look-again'
-import { isFirst, isOpening } from './order'
+import { isFirst, isOpening, turnsFullnat } from './order'
 import type { DaemonStep, Plan, PlanStep, SysctlStep, TimeoutsStep } from './plan-types'
 import { isAsWanted } from './step-result'
 import type { TableView } from './table-view'
@@ -109,15 +109,14 @@ class Run {
   async resolveOpen(): Promise<void> {
     const open = this.open.splice(0)
     if (open.length === 0) return
+    // A kernel that says nothing would let the look wait as well.
+    const silent = open.some(({ error }) => (error as { code?: string }).code === 'ERR_IPVS_TIMEOUT')
     let view: TableView | undefined
     try {
       // Whoever aborts wants to know what is where.
       const { timeout } = this.call
-      view = await lookAt(
-        this.ipvs,
-        open.map(({ step }) => step),
-        { timeout },
-      )
+      const steps = open.map(({ step }) => step)
+      if (!silent) view = await lookAt(this.ipvs, steps, { timeout })
     } catch {
       // Then nobody knows more than the first errors say.
     }
@@ -222,8 +221,13 @@ export async function apply(ipvs: ReconcileClient, plan: Plan, options: ApplyOpt
   for (const step of plan.steps) if (step.verb === 'report') run.settle(step, 'skipped', { why: 'report' })
   const guarded = expect ? steps.filter((step) => step.expect !== undefined) : []
   if (guarded.length > 0) run.checkUnchanged(guarded, await lookAt(ipvs, guarded, call))
-  for (const part of [steps.filter(isOpening), steps.filter((step) => !isOpening(step))]) {
-    run.leaveBroken(part.filter((step) => !isOpening(step)))
+  const parts = [
+    steps.filter((step) => isOpening(step) && !turnsFullnat(step)),
+    steps.filter((step) => isOpening(step) && turnsFullnat(step)),
+    steps.filter((step) => !isOpening(step)),
+  ]
+  for (const part of parts) {
+    run.leaveBroken(part.filter((step) => !isOpening(step) || turnsFullnat(step)))
     await run.perform(part)
     await run.resolveOpen()
     run.mend(plan.steps)

@@ -46,12 +46,22 @@ export interface ReconcileReader {
   snapshot(options?: CallOptions & { readonly consistent?: boolean | undefined }): Promise<Snapshot>
   readonly timeouts: { get(options?: CallOptions): Promise<Timeouts> }
   readonly daemons: { list(options?: CallOptions): Promise<DaemonInfo[]> }
+  /** Settings that decide about drains and ports; where there are none, plans do not warn of them. */
+  readonly sysctl?: SysctlGetter | undefined
+  readonly localAddresses?: LocalAddressReader
+}
+
+export interface LocalAddressReader {
+  /** For warnings on fullnat-v3; undefined where it cannot be told. */
+  cpus?(): Promise<{ readonly cpus: number; readonly reserveCore: number } | undefined>
 }
 
 export interface ReconcileClient extends ReconcileReader {
   readonly services: { get(service: ServiceKey, options?: CallOptions): Promise<ServiceInfo | undefined> }
   readonly destinations: { list(service: ServiceKey, options?: CallOptions): Promise<DestinationInfo[]> }
-  readonly localAddresses: { list(service: ServiceKey, options?: CallOptions): Promise<LocalAddressInfo[]> }
+  readonly localAddresses: LocalAddressReader & {
+    list(service: ServiceKey, options?: CallOptions): Promise<LocalAddressInfo[]>
+  }
   batch(build: (batch: ReconcileBatch) => void, options?: CallOptions): Promise<readonly StepResult[]>
   readonly timeouts: {
     get(options?: CallOptions): Promise<Timeouts>
@@ -69,7 +79,11 @@ export interface ReconcileClient extends ReconcileReader {
   readonly sysctl?: SysctlWriter | undefined
 }
 
-export interface SysctlReader {
+export interface SysctlGetter {
+  get(name: string, options?: CallOptions): Promise<{ readonly value: unknown }>
+}
+
+export interface SysctlReader extends SysctlGetter {
   list(options?: CallOptions): Promise<SysctlInfo[]>
 }
 

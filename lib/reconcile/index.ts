@@ -1,17 +1,45 @@
 /** A director that is always what it should be: desired state → plan → apply. */
 
 export type { DesiredDestination, DesiredPool, DesiredService, DesiredState } from '../model/desired-state'
+export type { ReconcilerActivity } from '../model/reconciler-activity'
 export type { ApplyOptions } from './apply'
 export { apply } from './apply'
 export type { Applied, SkipReason, StepOutcome, StepStatus } from './apply-types'
 export { parseSavedState } from './check-saved'
-export type { ReconcileBatch, ReconcileClient, ReconcileReader, SysctlReader, SysctlWriter } from './client'
+export type {
+  ReconcileBatch,
+  ReconcileClient,
+  ReconcileReader,
+  SysctlGetter,
+  SysctlReader,
+  SysctlWriter,
+} from './client'
 export { desiredStateSchema } from './desired-schema'
+export type { DestroyOptions } from './destroy'
+export { destroy } from './destroy'
+export type { DrainOptions, DrainWhile } from './drains'
+export type { OwnershipOptions, Scope } from './ownership'
 export type { PlanOptions } from './plan'
 export { plan } from './plan'
-export type { Plan, PlanStep, PlanWarning, StepReason, StepVerb } from './plan-types'
+export type { Draining, Plan, PlanStep, PlanWarning, StepReason, StepVerb } from './plan-types'
 export type { PrintOptions } from './print-plan'
 export { formatPlan, summarizePlan } from './print-plan'
+export { Reconciler } from './reconciler'
+export type { ReconcilerClock } from './reconciler-clock'
+export type {
+  DesiredStates,
+  ReconcilerClient,
+  ReconcilerOptions,
+  ReconcilerPlanOptions,
+} from './reconciler-options'
+export type {
+  Drift,
+  FailurePhase,
+  ReconcilerEvents,
+  ReconcilerStatus,
+  Round,
+  RoundCause,
+} from './reconciler-types'
 export type { RestoreClient, Restored, RestoreOptions } from './restore'
 export { restore } from './restore'
 export type { SaveClient, SaveOptions } from './save'
@@ -31,3 +59,5 @@ export type {
 export type { JsonSchema } from './schema-parts'
 export type { StateProblem } from './state-error'
 export { DesiredStateError } from './state-error'
+export type { SuggestOptions } from './suggest-local-addresses'
+export { suggestLocalAddresses } from './suggest-local-addresses'

@@ -52,8 +52,16 @@ const asReport = (step: PlanStep, reason: StepReason, why: string): PlanStep => 
   message: `${why}: would ${step.verb}${step.message ? ` (${step.message})` : ''}`,
 })
 
-/** `present`: services and destinations of the scope. */
-export function withinLimits(steps: readonly PlanStep[], limits: Limits, present: number): PlanStep[] {
+/**
+ * `present`: services and destinations of the scope. While the table is in motion nothing is removed: what was read may be half
+ * of what somebody else is about to do.
+ */
+export function withinLimits(
+  steps: readonly PlanStep[],
+  limits: Limits,
+  present: number,
+  inMotion: boolean,
+): PlanStep[] {
   const removals = steps.filter(
     ({ verb, kind }) => verb === 'remove' && (kind === 'service' || kind === 'destination'),
   )
@@ -65,6 +73,9 @@ export function withinLimits(steps: readonly PlanStep[], limits: Limits, present
     }
     if (braked && step.verb === 'remove') {
       return asReport(step, 'too-many-removals', `${removals.length} removals are more than maxRemovals`)
+    }
+    if (inMotion && step.verb === 'remove') {
+      return asReport(step, 'table-in-motion', 'two reads of the table never agreed')
     }
     return step
   })

@@ -13,8 +13,7 @@ function rank(step: PlanStep): number {
   if (isFirst(step)) return 1
   if (verb === 'add')
     return kind === 'service' ? 2 : kind === 'localAddress' ? 3 : kind === 'destination' ? 4 : 11
-  if (verb === 'change')
-    return kind === 'service' ? 5 : kind === 'destination' ? 6 + Number(closes(step)) : 11
+  if (verb === 'change') return kind === 'service' ? 5 : kind === 'destination' ? changeRank(step) : 11
   if (verb === 'drain') return 8
   return kind === 'destination' ? 9 : kind === 'localAddress' ? 9.5 : kind === 'service' ? 10 : 11
 }
@@ -26,11 +25,20 @@ function rank(step: PlanStep): number {
 export const isFirst = ({ kind, verb }: PlanStep): boolean =>
   kind === 'timeouts' || kind === 'sysctl' || (kind === 'daemon' && verb === 'remove')
 
-/** A destination that takes no new connections any more is changed after those that begin to. */
 const closes = (step: PlanStep): boolean => step.kind === 'destination' && step.after?.weight === 0
+
+/** What begins to need local addresses comes when they are there, what takes no new connections any more behind the others. */
+const changeRank = (step: PlanStep): number => (closes(step) ? 7 : turnsFullnat(step) ? 6.5 : 6)
 
 /** Steps that must all have worked before anything of their service may go. */
 export const isOpening = (step: PlanStep): boolean => rank(step) < 7
+
+/** It works with another method, and only begins to need the local addresses of its service. */
+export const turnsFullnat = (step: PlanStep): boolean =>
+  step.kind === 'destination' &&
+  step.verb === 'change' &&
+  step.after?.forwarding === 'fullnat' &&
+  step.before?.forwarding !== 'fullnat'
 
 /** Stable: within a rank as they were made, which is the order of the desired state and of the kernel. */
 export function inOrder(steps: readonly PlanStep[]): PlanStep[] {

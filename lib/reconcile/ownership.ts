@@ -10,8 +10,10 @@ import type { ServiceKey } from '../model/types'
 /** A service is in the scope that names one of its properties. */
 export interface Scope {
   readonly fwmarks?: readonly number[] | undefined
-  /** Addresses, ranges and networks of VIPs. */
+  /** Addresses and ranges of VIPs (`'192.0.2.1-192.0.2.9'`). */
   readonly addresses?: readonly string[] | undefined
+  /** Networks of VIPs (`'192.0.2.0/24'`). */
+  readonly networks?: readonly string[] | undefined
   readonly ports?: readonly number[] | undefined
 }
 
@@ -36,7 +38,7 @@ export interface Ownership {
   readonly adopt: boolean
 }
 
-const SCOPE = new PropertyNames(['fwmarks', 'addresses', 'ports'])
+const SCOPE = new PropertyNames(['fwmarks', 'addresses', 'networks', 'ports'])
 
 type Test = (key: ServiceKey) => boolean
 
@@ -46,16 +48,23 @@ function arrayOf(value: unknown, field: string): readonly unknown[] {
   return value
 }
 
+function rangesOf(value: unknown, field: string, shape = /^/, otherwise = ''): AddressRange[] {
+  return arrayOf(value, field).map((item, i) => {
+    const wrong = typeof item !== 'string' ? 'must be a string' : shape.test(item) ? undefined : otherwise
+    const range = wrong ?? parseAddressRange(item as string)
+    if (typeof range === 'string') throw invalidValue(`${field}[${i}]`, range, item)
+    return range
+  })
+}
+
 function scopeTest(value: unknown, field: string): Test {
   const scope = checkProperties(value, field, SCOPE)
   const fwmarks = new Set(arrayOf(scope.fwmarks, `${field}.fwmarks`))
   const ports = new Set(arrayOf(scope.ports, `${field}.ports`))
-  const ranges = arrayOf(scope.addresses, `${field}.addresses`).map((item, i): AddressRange => {
-    const path = `${field}.addresses[${i}]`
-    const range = typeof item === 'string' ? parseAddressRange(item) : 'must be a string'
-    if (typeof range === 'string') throw invalidValue(path, range, item)
-    return range
-  })
+  const ranges = [
+    ...rangesOf(scope.addresses, `${field}.addresses`),
+    ...rangesOf(scope.networks, `${field}.networks`, /\//, "must be a network such as '192.0.2.0/24'"),
+  ]
   return (key) => {
     if (key.fwmark !== undefined) return fwmarks.has(key.fwmark)
     if (ports.has(key.port)) return true

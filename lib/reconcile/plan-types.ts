@@ -26,6 +26,8 @@ export type StepReason =
   | 'too-many-removals'
   | 'unsupported'
   | 'waits'
+  | 'all-down'
+  | 'table-in-motion'
   | 'not-ours'
 
 interface StepBase {
@@ -97,12 +99,37 @@ export interface PlanWarning {
   readonly hint?: string | undefined
 }
 
+interface DrainingBase {
+  readonly service: ServiceKey
+  /** When it goes whatever it has, an ISO 8601 time; undefined: when its connections are gone. */
+  readonly until?: string | undefined
+}
+
+/** Takes no new connections, or shall not, and waits for those that it has. */
+export interface DrainingDestination extends DrainingBase {
+  readonly kind: 'destination'
+  readonly destination: DestinationKey
+  readonly activeConnections: number
+  readonly inactiveConnections: number
+}
+
+/** Not wanted any more, and in use (`drainLocalAddresses`). */
+export interface DrainingLocalAddress extends DrainingBase {
+  readonly kind: 'localAddress'
+  readonly localAddress: string
+  readonly connections: number
+}
+
+export type Draining = DrainingDestination | DrainingLocalAddress
+
 export interface Plan {
   readonly version: 1
   readonly dialect: Dialect
   /** In the order in which they are done. */
   readonly steps: readonly PlanStep[]
   readonly warnings: readonly PlanWarning[]
+  /** What drains once the plan is done: it needs another look. */
+  readonly draining: readonly Draining[]
   /** Objects that are as they should be. */
   readonly unchanged: number
 }

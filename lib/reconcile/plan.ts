@@ -1,36 +1,36 @@
 /** `plan()`: what has to be done so that a director is what it should be. */
 
-import { invalidValue, outOfRange } from '../errors/argument-errors'
+import { outOfRange } from '../errors/argument-errors'
 import { checkBoolean, checkProperties, PropertyNames } from '../input'
 import type { CallOptions } from '../model/call-types'
 import type { DesiredState } from '../model/desired-state'
 import { serviceKeyId } from '../model/keys'
-import type { DestinationInfo, ServiceInfo, ServiceKey, SnapshotService } from '../model/types'
+import type { ServiceInfo, ServiceKey, SnapshotService } from '../model/types'
 import type { ReconcileReader } from './client'
-import type { LimitOptions } from './limits'
+import type { DrainOptions, Drains } from './drains'
+import { checkDrains } from './drains'
+import type { LimitOptions, Limits } from './limits'
 import { checkLimits, withinLimits } from './limits'
+import { machineWarnings } from './machine-warnings'
 import { inOrder, keepWhatWorks } from './order'
 import type { Ownership, OwnershipOptions } from './ownership'
 import { checkOwnership, refuseUnmanaged } from './ownership'
-import type { Plan, PlanStep } from './plan-types'
+import type { Draining, Plan, PlanStep } from './plan-types'
 import { settingSteps } from './settings'
 import type { StepList } from './steps'
 import { removalStep, wantedSteps } from './steps'
-import type { WantedDestination, WantedState } from './wanted'
+import type { WantedState } from './wanted'
 import { checkDesiredState } from './wanted'
 import { warningsOf } from './warnings'
-
-export interface DrainOptions {
-  /**
-   * Which connections keep a drained destination: `'active'`, or `'all'` with the inactive ones (closing, and UDP). Default
-   * `'active'`.
-   */
-  readonly drainWhile?: 'active' | 'all' | undefined
-}
 
 export interface PlanOptions extends CallOptions, OwnershipOptions, LimitOptions, DrainOptions {
   /** Weights of destinations that are there stay as they are, but for those that drain. Default false. */
   readonly keepWeights?: boolean | undefined
+  /**
+   * Where the desired state takes a service its last destination, those that are off or drain for `reason: 'health'` and still
+   * take connections stay as they are, and are reported: rather the check is wrong than everything broken. Default false.
+   */
+  readonly keepLastWorking?: boolean | undefined
   /** The time, milliseconds since 1970; default now. */
   readonly now?: number | undefined
 }
@@ -45,7 +45,9 @@ const OPTIONS = new PropertyNames([
   'allow',
   'maxRemovals',
   'drainWhile',
+  'drainLocalAddresses',
   'keepWeights',
+  'keepLastWorking',
   'now',
 ])
 
@@ -54,28 +56,30 @@ const keyOf = (info: ServiceInfo): ServiceKey =>
     ? { protocol: info.protocol, address: info.address, port: info.port }
     : { fwmark: info.fwmark, family: info.family }
 
-/** UDP counts its connections as active or not, by kernel; none of them ends by a packet. */
-function isDrained({ drainWhile = 'active' }: PlanOptions, now: number) {
-  if (drainWhile !== 'active' && drainWhile !== 'all') {
-    throw invalidValue('options.drainWhile', "must be one of: 'active', 'all'", drainWhile)
-  }
-  return ({ until }: WantedDestination, current: DestinationInfo): boolean => {
-    if (until !== undefined && now >= until) return true
-    const { activeConnections, inactiveConnections } = current
-    const left = drainWhile === 'all' ? activeConnections + inactiveConnections : activeConnections
-    return left === 0 && current.weight === 0
-  }
-}
+/** Rows that are compared before others have their turn: about a millisecond. */
+const ROWS_PER_TURN = 1000
+/** Not the one of a test that mocks timers: no time is waited for. */
+const immediately = setImmediate
+const nextTurn = (): Promise<void> => new Promise((resolve) => immediately(resolve))
 
-function serviceSteps(
+async function serviceSteps(
   list: StepList,
   wanted: WantedState['services'],
   ownership: Ownership,
   services: readonly SnapshotService[],
-): void {
+): Promise<void> {
   if (!wanted) return
   const seen = new Set<string>()
+  let untilTurn = ROWS_PER_TURN
+  /** True where others are to have their turn: an `await` for each row would cost more than the row. */
+  const isTurn = (rows: number): boolean => {
+    untilTurn -= 1 + rows
+    if (untilTurn > 0) return false
+    untilTurn = ROWS_PER_TURN
+    return true
+  }
   for (const found of services) {
+    if (isTurn(found.destinations.length)) await nextTurn()
     const key = keyOf(found.service)
     const id = serviceKeyId(key)
     const desired = wanted.get(id)
@@ -92,7 +96,9 @@ function serviceSteps(
     else removalStep(list, key, found)
   }
   for (const [id, desired] of wanted) {
-    if (!seen.has(id)) wantedSteps(list, desired, undefined)
+    if (seen.has(id)) continue
+    if (isTurn(desired.destinations?.size ?? 0)) await nextTurn()
+    wantedSteps(list, desired, undefined)
   }
 }
 
@@ -101,6 +107,31 @@ function countPresent(services: readonly SnapshotService[], ownership: Ownership
   return services
     .filter(({ service }) => ownership.manages(keyOf(service)))
     .reduce((sum, { destinations }) => sum + 1 + destinations.length, 0)
+}
+
+export interface CheckedPlanOptions {
+  readonly keepWeights: boolean
+  readonly keepLastWorking: boolean
+  readonly ownership: Ownership
+  readonly limits: Limits
+  readonly drains: Drains
+  readonly call: CallOptions
+}
+
+export function checkPlanOptions(options: PlanOptions): CheckedPlanOptions {
+  checkProperties(options, 'options', OPTIONS)
+  const { keepWeights = false, keepLastWorking = false, now = Date.now(), signal, timeout } = options
+  checkBoolean(keepWeights, 'options.keepWeights')
+  checkBoolean(keepLastWorking, 'options.keepLastWorking')
+  if (typeof now !== 'number' || Number.isNaN(now)) throw outOfRange('options.now', 'a time', now)
+  return {
+    keepWeights,
+    keepLastWorking,
+    ownership: checkOwnership(options),
+    limits: checkLimits(options),
+    drains: checkDrains(options, now),
+    call: { signal, timeout },
+  }
 }
 
 /**
@@ -112,52 +143,51 @@ export async function plan(
   desired: DesiredState,
   options: PlanOptions = {},
 ): Promise<Plan> {
-  checkProperties(options, 'options', OPTIONS)
-  return planFor(ipvs, () => checkDesiredState(desired), options)
+  const checked = checkPlanOptions(options)
+  return planWanted(ipvs, checkDesiredState(desired), checked)
 }
 
-/** `check` comes when the options are known to be right, and before anything is read. */
-export async function planFor(
+/** The same for a state that was checked before. */
+export async function planWanted(
   ipvs: ReconcileReader,
-  check: () => WantedState,
-  options: PlanOptions,
+  wanted: WantedState,
+  { keepWeights, keepLastWorking, ownership, limits, drains, call }: CheckedPlanOptions,
 ): Promise<Plan> {
-  const { keepWeights = false, now = Date.now(), signal, timeout } = options
-  checkBoolean(keepWeights, 'options.keepWeights')
-  if (typeof now !== 'number' || Number.isNaN(now)) throw outOfRange('options.now', 'a time', now)
-  const ownership = checkOwnership(options)
-  const limits = checkLimits(options)
-  const drained = isDrained(options, now)
-  const wanted = check()
   const desiredServices = Array.from(wanted.services?.values() ?? [])
   refuseUnmanaged(
     ownership,
     desiredServices.map(({ key }) => key),
   )
-  const call = { signal, timeout }
   const { services, consistent } = await ipvs.snapshot({ ...call, consistent: true })
   const { capabilities } = ipvs
   const steps: PlanStep[] = []
+  const draining: Draining[] = []
   let unchanged = 0
   const list: StepList = {
     capabilities,
     keepWeights,
-    drained,
+    keepLastWorking,
+    ...drains,
     add: (step) => steps.push(step),
+    draining: (what) => draining.push(what),
     unchanged: () => {
       unchanged++
     },
   }
-  serviceSteps(list, wanted.services, ownership, services)
+  await serviceSteps(list, wanted.services, ownership, services)
   await settingSteps(list, ipvs, wanted, call)
-  const warnings = warningsOf(capabilities, desiredServices)
-  if (consistent === false) {
+  const inMotion = consistent !== true
+  const limited = withinLimits(keepWhatWorks(steps), limits, countPresent(services, ownership), inMotion)
+  const warnings = [
+    ...warningsOf(capabilities, desiredServices),
+    ...(await machineWarnings(ipvs, { wanted: desiredServices, services, steps: limited, draining }, call)),
+  ]
+  if (inMotion) {
     warnings.push({
       code: 'table-in-motion',
       message: 'two reads of the table never agreed: somebody changes it all the time',
-      hint: 'What is planned may be done already, or be wrong; plan again.',
+      hint: 'What is planned may be done already; nothing is removed. Plan again.',
     })
   }
-  const limited = withinLimits(keepWhatWorks(steps), limits, countPresent(services, ownership))
-  return { version: 1, dialect: capabilities.dialect, steps: inOrder(limited), warnings, unchanged }
+  return { version: 1, dialect: capabilities.dialect, steps: inOrder(limited), warnings, draining, unchanged }
 }

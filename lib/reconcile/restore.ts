@@ -12,7 +12,7 @@ import { carryOver, keyOfSaved } from './carry-over'
 import { heldServices, parseSavedState } from './check-saved'
 import type { ReconcileClient, SysctlWriter } from './client'
 import { inOrder } from './order'
-import { planFor } from './plan'
+import { checkPlanOptions, planWanted } from './plan'
 import type { Plan, PlanStep, PlanWarning } from './plan-types'
 import { settableTimeouts, sysctlSteps } from './restore-settings'
 import type { RestoreLoss } from './saved-errors'
@@ -116,7 +116,7 @@ async function planRestore(
     .reverse()
   const { daemons } = carried
   const desired: DesiredState = { services: heldServices(services), timeouts, daemons }
-  const planned = await planFor(ipvs, () => checkDesiredState(desired), call)
+  const planned = await planWanted(ipvs, checkDesiredState(desired), checkPlanOptions(call))
   const kept = planned.steps.filter(
     ({ verb, reason }) => mode === 'replace' || (verb !== 'remove' && reason !== 'waits'),
   )

@@ -13,16 +13,23 @@ import {
   serviceDifferences,
 } from './difference'
 import { destinationFingerprint, serviceFingerprint } from './fingerprint'
-import type { PlanStep, StepReason } from './plan-types'
+import { lastWorking } from './last-working'
+import type { Draining, PlanStep, StepReason } from './plan-types'
 import type { WantedDestination, WantedService } from './wanted'
 
 /** What a plan is filled with. */
 export interface StepList {
   readonly capabilities: Capabilities
   readonly keepWeights: boolean
+  readonly keepLastWorking: boolean
   /** Nothing keeps a drained destination any more; see `DrainOptions`. */
-  drained(destination: WantedDestination, current: DestinationInfo): boolean
+  drained(service: ServiceKey, destination: WantedDestination, current: DestinationInfo): boolean
+  /** A local address that is not wanted stays for its connections; see `DrainOptions`. */
+  staysForConnections(connections: number): boolean
+  /** When such an address goes, an ISO 8601 time. */
+  readonly localAddressesUntil: string | undefined
   add(step: PlanStep): void
+  draining(what: Draining): void
   unchanged(): void
 }
 
@@ -79,6 +86,15 @@ function removeDestination(
   })
 }
 
+function drainingDestination(
+  service: ServiceKey,
+  { key: destination, until }: WantedDestination,
+  { activeConnections, inactiveConnections }: DestinationInfo,
+): Draining {
+  const time = until === undefined ? undefined : new Date(until).toISOString()
+  return { kind: 'destination', service, destination, until: time, activeConnections, inactiveConnections }
+}
+
 function changeDestination(
   list: StepList,
   service: WantedService,
@@ -87,10 +103,11 @@ function changeDestination(
 ): void {
   const { capabilities, keepWeights } = list
   const draining = wanted.state === 'drain'
-  if (draining && list.drained(wanted, current)) {
+  if (draining && list.drained(service.key, wanted, current)) {
     removeDestination(list, service.key, current, 'drained')
     return
   }
+  if (draining) list.draining(drainingDestination(service.key, wanted, current))
   const weight = draining ? 0 : keepWeights ? current.weight : wanted.config.weight
   if (sameDestination(capabilities, wanted.config, weight, current, wanted.held)) {
     list.unchanged()
@@ -116,16 +133,24 @@ function changeDestination(
   })
 }
 
+const NONE: ReadonlySet<string> = new Set()
+
 function destinationSteps(list: StepList, service: WantedService, found: SnapshotService | undefined): void {
   const { destinations } = service
   if (!destinations) return
   const current = found?.destinations ?? []
   const seen = new Set<string>()
+  const kept = list.keepLastWorking ? lastWorking(destinations, current) : NONE
   for (const info of current) {
     const id = destinationKeyId(info)
     seen.add(id)
     const wanted = destinations.get(id)
-    if (!wanted) removeDestination(list, service.key, info, 'not-wanted')
+    if (wanted && kept.has(id)) {
+      const message = 'stays: health says that every destination is down'
+      const { key: destination } = wanted
+      const base = { kind: 'destination', service: service.key, destination } as const
+      list.add({ ...base, verb: 'report', reason: 'all-down', message })
+    } else if (!wanted) removeDestination(list, service.key, info, 'not-wanted')
     else if (wanted.state === 'off') removeDestination(list, service.key, info, 'off')
     else changeDestination(list, service, wanted, info)
   }
@@ -147,6 +172,12 @@ function localAddressSteps(list: StepList, service: WantedService, found: Snapsh
   for (const { address, connections } of found?.localAddresses ?? []) {
     current.add(address)
     if (localAddresses.has(address)) {
+      list.unchanged()
+      continue
+    }
+    if (list.staysForConnections(connections)) {
+      const { localAddressesUntil: until } = list
+      list.draining({ kind: 'localAddress', service: key, localAddress: address, connections, until })
       list.unchanged()
       continue
     }

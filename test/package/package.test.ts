@@ -194,8 +194,16 @@ describe('ipvs-fullnat/formats and ipvs-fullnat/reconcile', () => {
       const { complete } = await apply(ipvs, await plan(ipvs, state))
       console.log(errors.length, complete, (await plan(ipvs, state)).steps.length)
       console.log(parseKeepalived('virtual_server 1.2.3.4 80 {', { dialect: 'mainline' }).errors.length > 0)
+      const open = () => Ipvs.open({ transport: kernel.transport() })
+      const states = async function* () { yield { services: [] } }
+      const reconciler = new Reconciler({ open, desired: states, debounce: 0 })
+      reconciler.on('reached', async (generation) => {
+        await reconciler.stop()
+        console.log(generation, (await ipvs.services.list()).length)
+      })
+      reconciler.start()
     })`
-  const expected = ['0 true 0', 'true']
+  const expected = ['0 true 0', 'true', '1 0']
 
   it('work on every Node', () => {
     // Node 10 knows no exports.
@@ -205,7 +213,7 @@ describe('ipvs-fullnat/formats and ipvs-fullnat/reconcile', () => {
       const { Ipvs } = require('ipvs-fullnat')
       const { FakeKernel } = find('testing')
       const { parseKeepalived, parseRules } = find('formats')
-      const { apply, plan } = find('reconcile')`
+      const { apply, plan, Reconciler } = find('reconcile')`
     for (const node of nodes()) expect(script(node, program(load))).toEqual(expected)
   })
 
@@ -213,7 +221,7 @@ describe('ipvs-fullnat/formats and ipvs-fullnat/reconcile', () => {
     const load = `import { Ipvs } from 'ipvs-fullnat'
       import { FakeKernel } from 'ipvs-fullnat/testing'
       import { parseKeepalived, parseRules } from 'ipvs-fullnat/formats'
-      import { apply, plan } from 'ipvs-fullnat/reconcile'`
+      import { apply, plan, Reconciler } from 'ipvs-fullnat/reconcile'`
     const { stdout, stderr } = consumer.run(process.execPath, [consumer.write('texts.mjs', program(load))])
     expect(stderr).toBe('')
     expect(stdout.trim().split('\n')).toEqual(expected)
@@ -225,8 +233,10 @@ describe('types', () => {
   const PROGRAM = `import { Ipvs, type ServiceInfo } from 'ipvs-fullnat'
     import { parseRules } from 'ipvs-fullnat/formats'
     import { collect } from 'ipvs-fullnat/metrics'
-    import { type Plan, plan } from 'ipvs-fullnat/reconcile'
+    import { type DesiredStates, type Plan, plan, Reconciler } from 'ipvs-fullnat/reconcile'
     export const planned = (ipvs: Ipvs): Promise<Plan> => plan(ipvs, parseRules('', { dialect: 'mainline' }).state)
+    export const kept = (ipvs: Ipvs, desired: DesiredStates): Reconciler =>
+      new Reconciler({ open: async () => ipvs, desired }).on('drift', ({ steps }) => steps[0]?.verb)
     export const text = (ipvs: Ipvs): Promise<string> => collect(ipvs, { labels: { services: ['port'] } })
     export async function first(ipvs: Ipvs): Promise<bigint | undefined> {
       const services: ServiceInfo[] = await ipvs.services.list()

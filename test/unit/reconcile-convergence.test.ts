@@ -123,7 +123,7 @@ describe.each(DIALECTS)('on %s', (dialect) => {
         const transport = kernel.transport()
         const stepwise = await Ipvs.open({ transport })
         const { steps } = await plan(stepwise, second)
-        const whole = { version: 1, dialect, warnings: [], unchanged: 0 } as const
+        const whole = { version: 1, dialect, warnings: [], draining: [], unchanged: 0 } as const
         for (const step of steps) {
           await apply(stepwise, { ...whole, steps: [step] })
           const now = working((await watch.snapshot()).services)

@@ -28,7 +28,7 @@ const open = async (kernel = new FakeKernel({ dialect: 'fullnat-v2' })) => ({
 })
 
 const shown = ({ steps }: Plan): string[] =>
-  formatPlan({ version: 1, dialect: 'fullnat-v2', steps, warnings: [], unchanged: 0 })
+  formatPlan({ version: 1, dialect: 'fullnat-v2', steps, warnings: [], draining: [], unchanged: 0 })
     .trimEnd()
     .split('\n')
     .slice(0, -1)

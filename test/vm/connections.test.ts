@@ -99,7 +99,10 @@ describe.runIf(can.connectionList)('connections', () => {
   })
   // What binds clients keeps devices, too.
   afterAll(
-    () => endLab({ ipvs, lab, connections: () => ipvs.connections.count(), settings, timeouts }),
+    () =>
+      endLab({ ipvs, lab, connections: () => ipvs.connections.count(), settings, timeouts }).finally(() =>
+        ipvs.close(),
+      ),
     900_000,
   )
 

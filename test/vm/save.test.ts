@@ -3,10 +3,9 @@ import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { SavedService, SavedState } from '../../lib/reconcile'
-import { devicesGone } from './net/devices-gone'
+import { endLab } from './net/end-lab'
 // @ts-expect-error: a script without types
 import { type Lab, localAddresses, realServers, Settings, startLab, vip } from './net/lab.mjs'
-import { until } from './net/until'
 import { library, PATIENT, project } from './support/library'
 import { prepareNetwork } from './support/network'
 
@@ -193,19 +192,7 @@ describe.skipIf(!canFlow)('under live connections', () => {
     if (!fullnat) await lab.routeBack()
   })
   afterEach(() => lab.releaseAll())
-  afterAll(async () => {
-    const counted = async () =>
-      (await ipvs.snapshot()).services
-        .flatMap(({ destinations }) => destinations)
-        .reduce((sum, one) => sum + one.activeConnections + one.inactiveConnections, 0)
-    if (fullnat) await until('no destination has connections', counted, (sum) => sum === 0)
-    await ipvs.flush()
-    await lab?.close()
-    await devicesGone()
-    settings.restore()
-    await ipvs.timeouts.set(timeouts)
-    await ipvs.close()
-  })
+  afterAll(() => endLab({ ipvs, lab, settings, timeouts }).finally(() => ipvs.close()))
 
   it('the same state breaks none, and a changed one none that stays', async () => {
     await ipvs.services.add({ ...web, scheduler: 'rr' })

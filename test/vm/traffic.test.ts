@@ -61,12 +61,6 @@ async function statsOf(service: AddressServiceKey): Promise<Stats> {
 }
 
 /** Of everything in the table. */
-async function connections(): Promise<number> {
-  const { services } = await ipvs.snapshot()
-  const destinations = services.flatMap((entry) => entry.destinations)
-  return destinations.reduce((sum, one) => sum + one.activeConnections + one.inactiveConnections, 0)
-}
-
 interface Exposed {
   readonly forwarding: Forwarding
   readonly config?: ServiceConfig
@@ -109,7 +103,7 @@ describe.skipIf(!canFlow)(`traffic${skipped}`, () => {
     ofTest.restore()
     await lab.releaseAll()
   })
-  afterAll(() => endLab({ ipvs, lab, connections, settings, timeouts }))
+  afterAll(() => endLab({ ipvs, lab, settings, timeouts }).finally(() => ipvs.close()))
 
   const methods = (['masquerade', 'fullnat'] as const).filter((method) =>
     can.forwardingMethods.includes(method),

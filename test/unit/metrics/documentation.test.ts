@@ -36,6 +36,20 @@ const everything = () =>
   })
 const failing = () => sourceOf({ info: () => Promise.reject(new Error('no')) })
 
+const reconciler = {
+  activity: () => ({
+    generation: { wanted: 2, reached: 1 },
+    settled: false,
+    failures: 1,
+    rounds: { state: 2 },
+    steps: { done: 3 },
+    drift: 1,
+    errors: { ERR_IPVS_INCOMPLETE: 1 },
+    draining: 0,
+    reports: 0,
+  }),
+}
+
 const shown = (text: string) =>
   [...parseExposition(text)].map(([name, { type, samples }]) => ({
     name: name.replace('conn_exceeded', '<row>'),
@@ -44,7 +58,7 @@ const shown = (text: string) =>
   }))
 
 it('names every family that comes out, in its order, with its type and its labels', async () => {
-  const text = await collect(everything(), { name: () => 'web' })
+  const text = await collect(everything(), { name: () => 'web', reconciler })
   const errors = await collect(failing(), { families: ['scrape'] })
   const ours = [...shown(text), ...shown(errors).filter(({ name }) => name === 'ipvs_scrape_error')]
   const rows = documented.filter(({ group }) => group !== undefined)
@@ -60,7 +74,7 @@ it('names those of node_exporter, and no others', async () => {
 
 it('has each family in its group', async () => {
   for (const group of Object.keys(FAMILY_GROUPS) as FamilyGroup[]) {
-    const options = { families: [group], name: () => 'web' }
+    const options = { families: [group], name: () => 'web', reconciler }
     const texts = [await collect(everything(), options), await collect(failing(), options)]
     const names = new Set(texts.flatMap((text) => shown(text).map(({ name }) => name)))
     expect([...names]).toEqual(documented.filter((row) => row.group === group).map(({ name }) => name))

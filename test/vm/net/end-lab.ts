@@ -6,12 +6,20 @@ import type { Ipvs, Timeouts } from '../../../lib'
 import type { Lab, Settings } from './lab.mjs'
 import { until } from './until'
 
+/** Active and inactive ones, of all destinations. */
+export async function connectionsOf(ipvs: Ipvs): Promise<number> {
+  const { services } = await ipvs.snapshot()
+  return services
+    .flatMap(({ destinations }) => destinations)
+    .reduce((sum, one) => sum + one.activeConnections + one.inactiveConnections, 0)
+}
+
 interface Ending {
   readonly ipvs: Ipvs
   /** Undefined: it could not be started. */
   readonly lab: Lab | undefined
-  /** How many connections there are still. */
-  readonly connections: () => Promise<number>
+  /** How many connections there are still; default those of all destinations. */
+  readonly connections?: () => Promise<number>
   readonly settings: Settings
   /** What they were before. */
   readonly timeouts: Timeouts
@@ -21,7 +29,8 @@ interface Ending {
  * A connection keeps the device that it goes through, and 2.6.32 waits for that when the namespaces go; the next test makes
  * devices of the same names. Mainline does not (ip_vs_ctl.c:ip_vs_dst_event), which is as well: its TIME_WAIT is two minutes.
  */
-export async function endLab({ ipvs, lab, connections, settings, timeouts }: Ending): Promise<void> {
+export async function endLab({ ipvs, lab, settings, timeouts, ...more }: Ending): Promise<void> {
+  const { connections = () => connectionsOf(ipvs) } = more
   try {
     await lab?.releaseAll()
     if (ipvs.capabilities.fullnat) await until('there are no connections', connections, (sum) => sum === 0)
@@ -35,6 +44,5 @@ export async function endLab({ ipvs, lab, connections, settings, timeouts }: End
   } finally {
     settings.restore()
     await ipvs.timeouts.set(timeouts)
-    await ipvs.close()
   }
 }

@@ -1,0 +1,88 @@
+/** When something that drains may go. */
+
+import { invalidType, invalidValue } from '../errors/argument-errors'
+import { checkProperties, PropertyNames } from '../input'
+import type { DestinationInfo, ServiceKey } from '../model/types'
+import type { WantedDestination } from './wanted'
+
+/** Connections that keep a drained destination: `'active'`, or `'all'` with the inactive ones (closing, and UDP). */
+export type DrainWhile = 'active' | 'all'
+
+export interface DrainOptions {
+  /** Which connections keep a drained destination, for all services or by protocol. Default `'active'`. */
+  readonly drainWhile?:
+    | DrainWhile
+    | {
+        readonly tcp?: DrainWhile | undefined
+        readonly udp?: DrainWhile | undefined
+        readonly sctp?: DrainWhile | undefined
+        /** Services of a firewall mark, whose protocols nobody knows. */
+        readonly fwmark?: DrainWhile | undefined
+      }
+    | undefined
+  /**
+   * A local address that is not wanted any more stays as long as its `connections` is not 0: `true`, or `{ until }` an ISO 8601
+   * time at which it goes all the same. Default `false`: it goes at once. Connections that it has go on either way
+   * (ip_vs_ctl.c:ip_vs_del_laddr), as long as the address itself stays on the director. As long as it is in the list it takes
+   * new ones (ip_vs_conn.c:ip_vs_get_laddr): a busy service needs `until`.
+   */
+  readonly drainLocalAddresses?: boolean | { readonly until: string } | undefined
+}
+
+export interface Drains {
+  drained(service: ServiceKey, destination: WantedDestination, current: DestinationInfo): boolean
+  staysForConnections(connections: number): boolean
+  readonly localAddressesUntil: string | undefined
+}
+
+const PROTOCOLS = new PropertyNames(['tcp', 'udp', 'sctp', 'fwmark'])
+const LOCAL_ADDRESSES = new PropertyNames(['until'])
+
+function checkWhile(value: unknown, field: string): DrainWhile {
+  if (value === undefined || value === 'active') return 'active'
+  if (value === 'all') return 'all'
+  throw invalidValue(field, "must be one of: 'active', 'all'", value)
+}
+
+function checkDrainWhile(value: unknown): (service: ServiceKey) => DrainWhile {
+  const field = 'options.drainWhile'
+  if (typeof value !== 'object' || value === null) {
+    const one = checkWhile(value, field)
+    return () => one
+  }
+  const chosen = checkProperties(value, field, PROTOCOLS)
+  const byProtocol = new Map<string, DrainWhile>()
+  for (const name of Object.keys(chosen)) byProtocol.set(name, checkWhile(chosen[name], `${field}.${name}`))
+  return (service) =>
+    byProtocol.get(service.fwmark === undefined ? String(service.protocol) : 'fwmark') ?? 'active'
+}
+
+/** When local addresses go that have connections: undefined for never. */
+function checkLocalAddressDrain(value: unknown): { readonly until: number; readonly text?: string } {
+  if (value === undefined || value === false) return { until: Number.NEGATIVE_INFINITY }
+  if (value === true) return { until: Number.POSITIVE_INFINITY }
+  const field = 'options.drainLocalAddresses'
+  if (typeof value !== 'object') throw invalidType(field, 'boolean or object', value)
+  const { until } = checkProperties(value, field, LOCAL_ADDRESSES)
+  const time = typeof until === 'string' ? Date.parse(until) : Number.NaN
+  if (Number.isNaN(time)) {
+    throw invalidValue(`${field}.until`, "must be a time such as '2026-01-31T12:00:00Z'", until)
+  }
+  return { until: time, text: until as string }
+}
+
+/** `now`: milliseconds since 1970. */
+export function checkDrains(options: DrainOptions, now: number): Drains {
+  const whileOf = checkDrainWhile(options.drainWhile)
+  const { until: localUntil, text } = checkLocalAddressDrain(options.drainLocalAddresses)
+  return {
+    drained(service, { until }, current) {
+      if (until !== undefined && now >= until) return true
+      const { activeConnections, inactiveConnections, weight } = current
+      const all = whileOf(service) === 'all'
+      return weight === 0 && activeConnections + (all ? inactiveConnections : 0) === 0
+    },
+    staysForConnections: (connections) => connections > 0 && now < localUntil,
+    localAddressesUntil: text,
+  }
+}
