@@ -2,7 +2,7 @@
 
 import { AF_INET6, canonicalAddress, formatPacked, parseAddress } from './address'
 import { PROTOCOL_NAMES } from './numbers'
-import type { DestinationKey, Protocol, ServiceKey } from './types'
+import type { DestinationKey, Protocol, ServiceInfo, ServiceKey } from './types'
 
 const SERVICE = /^(?:(tcp|udp|sctp)|(0|[1-9]\d{0,4})) (\S+)$/
 const FWMARK = /^fwmark ([1-9]\d{0,9})(?: (ipv4|ipv6))?$/
@@ -65,3 +65,9 @@ export const serviceKeyId: (key: ServiceKey) => string = formatServiceKey
 
 /** The same text for every way of writing the same destination within its service: for `Map` keys. */
 export const destinationKeyId: (key: DestinationKey) => string = formatDestinationKey
+
+/** The key of a service that was listed. */
+export const keyOf = (info: ServiceInfo): ServiceKey =>
+  info.fwmark === undefined
+    ? { protocol: info.protocol, address: info.address, port: info.port }
+    : { fwmark: info.fwmark, family: info.family }

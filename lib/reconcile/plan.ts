@@ -4,8 +4,8 @@ import { invalidValue, outOfRange } from '../errors/argument-errors'
 import { checkBoolean, checkProperties, PropertyNames } from '../input'
 import type { CallOptions } from '../model/call-types'
 import type { DesiredState } from '../model/desired-state'
-import { serviceKeyId } from '../model/keys'
-import type { DestinationInfo, ServiceInfo, ServiceKey, SnapshotService } from '../model/types'
+import { keyOf, serviceKeyId } from '../model/keys'
+import type { DestinationInfo, SnapshotService } from '../model/types'
 import type { ReconcileReader } from './client'
 import type { LimitOptions } from './limits'
 import { checkLimits, withinLimits } from './limits'
@@ -48,11 +48,6 @@ const OPTIONS = new PropertyNames([
   'keepWeights',
   'now',
 ])
-
-const keyOf = (info: ServiceInfo): ServiceKey =>
-  info.fwmark === undefined
-    ? { protocol: info.protocol, address: info.address, port: info.port }
-    : { fwmark: info.fwmark, family: info.family }
 
 /** UDP counts its connections as active or not, by kernel; none of them ends by a packet. */
 function isDrained({ drainWhile = 'active' }: PlanOptions, now: number) {

@@ -185,7 +185,7 @@ describe('ipvs-fullnat/metrics', () => {
   })
 })
 
-describe('ipvs-fullnat/formats and ipvs-fullnat/reconcile', () => {
+describe('ipvs-fullnat/formats, ipvs-fullnat/reconcile and ipvs-fullnat/diagnose', () => {
   const RULES = '-A -t 192.0.2.1:80 -s wrr\\n-a -t 192.0.2.1:80 -r 10.9.0.5:80 -m -w 3\\n'
   const program = (load: string) => `${load}
     const kernel = new FakeKernel({ dialect: 'fullnat-v2' })
@@ -194,8 +194,10 @@ describe('ipvs-fullnat/formats and ipvs-fullnat/reconcile', () => {
       const { complete } = await apply(ipvs, await plan(ipvs, state))
       console.log(errors.length, complete, (await plan(ipvs, state)).steps.length)
       console.log(parseKeepalived('virtual_server 1.2.3.4 80 {', { dialect: 'mainline' }).errors.length > 0)
+      const { findings } = await diagnose(ipvs, { interval: 1 })
+      console.log(findings.map(({ code }) => code).join(' '), diagnoseOpenFailure(new Error('x')).findings[0].code)
     })`
-  const expected = ['0 true 0', 'true']
+  const expected = ['0 true 0', 'true', ' open-failed']
 
   it('work on every Node', () => {
     // Node 10 knows no exports.
@@ -205,7 +207,8 @@ describe('ipvs-fullnat/formats and ipvs-fullnat/reconcile', () => {
       const { Ipvs } = require('ipvs-fullnat')
       const { FakeKernel } = find('testing')
       const { parseKeepalived, parseRules } = find('formats')
-      const { apply, plan } = find('reconcile')`
+      const { apply, plan } = find('reconcile')
+      const { diagnose, diagnoseOpenFailure } = find('diagnose')`
     for (const node of nodes()) expect(script(node, program(load))).toEqual(expected)
   })
 
@@ -213,7 +216,8 @@ describe('ipvs-fullnat/formats and ipvs-fullnat/reconcile', () => {
     const load = `import { Ipvs } from 'ipvs-fullnat'
       import { FakeKernel } from 'ipvs-fullnat/testing'
       import { parseKeepalived, parseRules } from 'ipvs-fullnat/formats'
-      import { apply, plan } from 'ipvs-fullnat/reconcile'`
+      import { apply, plan } from 'ipvs-fullnat/reconcile'
+      import { diagnose, diagnoseOpenFailure } from 'ipvs-fullnat/diagnose'`
     const { stdout, stderr } = consumer.run(process.execPath, [consumer.write('texts.mjs', program(load))])
     expect(stderr).toBe('')
     expect(stdout.trim().split('\n')).toEqual(expected)
@@ -225,9 +229,12 @@ describe('types', () => {
   const PROGRAM = `import { Ipvs, type ServiceInfo } from 'ipvs-fullnat'
     import { parseRules } from 'ipvs-fullnat/formats'
     import { collect } from 'ipvs-fullnat/metrics'
+    import { diagnose, type FindingCode } from 'ipvs-fullnat/diagnose'
     import { type Plan, plan } from 'ipvs-fullnat/reconcile'
     export const planned = (ipvs: Ipvs): Promise<Plan> => plan(ipvs, parseRules('', { dialect: 'mainline' }).state)
     export const text = (ipvs: Ipvs): Promise<string> => collect(ipvs, { labels: { services: ['port'] } })
+    export const codes = async (ipvs: Ipvs): Promise<FindingCode[]> =>
+      (await diagnose(ipvs)).findings.map(({ code }) => code)
     export async function first(ipvs: Ipvs): Promise<bigint | undefined> {
       const services: ServiceInfo[] = await ipvs.services.list()
       return services[0]?.stats.inBytes
