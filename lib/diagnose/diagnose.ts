@@ -1,6 +1,6 @@
 /** `diagnose()`: what is wrong with a director, and what to do. */
 
-import { outOfRange } from '../errors/argument-errors'
+import { invalidType, outOfRange } from '../errors/argument-errors'
 import { checkCallOptions, checkProperties, PropertyNames } from '../input'
 import type { CallOptions } from '../model/call-types'
 import type { DesiredState } from '../model/desired-state'
@@ -37,13 +37,13 @@ const SSH = [22]
 
 function checkPorts(value: unknown): readonly number[] {
   if (value === undefined) return SSH
-  const ports = Array.isArray(value) ? (value as unknown[]) : [value]
-  ports.forEach((port, i) => {
+  if (!Array.isArray(value)) throw invalidType('options.loginPorts', 'Array', value)
+  value.forEach((port: unknown, i) => {
     if (!Number.isInteger(port) || (port as number) < 1 || (port as number) > 65535) {
       throw outOfRange(`options.loginPorts[${i}]`, 'a port, >= 1 && <= 65535', port)
     }
   })
-  return ports as number[]
+  return value as number[]
 }
 
 function checkInterval(value: unknown): number {

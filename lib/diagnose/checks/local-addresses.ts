@@ -27,10 +27,9 @@ function listed({ localAddresses }: ServiceView, { online, reserved }: Cpus): Lo
 function checkCoverage(service: ServiceView, cpus: Cpus, report: Report): void {
   const { uncovered, uncertain } = coverage(listed(service, cpus), cpus)
   const isNew = service.localAddresses.some(({ info }) => info === undefined)
-  const unsure = isNew ? [] : uncertain
+  // A reserve_core that is 0 as at the start was hardly another in between.
+  const unsure = isNew || cpus.reserved === 0 ? [] : uncertain
   const without = uncovered.filter((cpu) => !unsure.includes(cpu))
-  // A reserve_core that is what it was at the start leaves no doubt about those that have one.
-  const perhaps = unsure.filter((cpu) => uncovered.includes(cpu) || cpus.reserved !== 0)
   const addresses = service.localAddresses.map(({ address }) => address)
   const evidence = { online: cpus.online, reserveCore: cpus.reserved, addresses: addresses.slice(0, SHOWN) }
   const rule = `the last byte of an address modulo ${cpus.online - cpus.reserved}, plus ${cpus.reserved}, is its CPU`
@@ -43,13 +42,13 @@ function checkCoverage(service: ServiceView, cpus: Cpus, report: Report): void {
       evidence: { ...evidence, cpus: without },
     })
   }
-  if (perhaps.length > 0) {
+  if (unsure.length > 0) {
     report({
       code: 'cpu-perhaps-without-local-address',
       subject: { service: service.key },
-      explanation: `CPU ${perhaps.join(', ')} may have no local address of the service: an address stays on the CPU that reserve_core chose when it was added, and the kernel does not tell which that was.`,
+      explanation: `CPU ${unsure.join(', ')} may have no local address of the service: an address stays on the CPU that reserve_core chose when it was added, and the kernel does not tell which that was.`,
       remedy: `To be certain, remove the addresses and add them again, one after the other: \`ipvs.localAddresses.remove(service, address)\`, \`ipvs.localAddresses.add(service, address)\` (${rule}).`,
-      evidence: { ...evidence, cpus: perhaps },
+      evidence: { ...evidence, cpus: unsure },
     })
   }
 }
