@@ -84,7 +84,7 @@ const OTHER: Explained = {
   remedy: 'Look at the evidence, and at the kernel log with `dmesg`.',
 }
 
-/** System calls that lead into another network namespace (native/sys/netns.h). */
+/** System calls that lead into another network namespace (native/sys/namespace.h). */
 const ENTERING: readonly unknown[] = ['setns', 'open']
 
 function explain({ code, syscall }: Failure): Explained {

@@ -2,7 +2,6 @@ import { describe, expect, it } from 'vitest'
 import { Operation, Transport } from '../../lib/border/layout.gen'
 import { packRequests } from '../../lib/border/request'
 import type { CpuState } from '../../lib/border/transport'
-import { localAddressCpu } from '../../lib/kernel/local-address-coverage'
 import type { IpvsError } from '../../lib/errors/ipvs-error'
 import { checkDaemonInput, checkDestinationInput, checkServiceInput, checkServiceKey } from '../../lib/input'
 import { type Capabilities, capabilitiesOf } from '../../lib/kernel/capabilities'
@@ -13,6 +12,7 @@ import {
   type FileEvidence,
   isForeignNamespace,
 } from '../../lib/kernel/detect'
+import { localAddressCpu } from '../../lib/kernel/local-address-coverage'
 import { ruleReserveCore } from '../../lib/kernel/machine-rules'
 import {
   keepsEstablishedTimeout,

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import {
   type DiagnoseClient,
@@ -5,6 +6,7 @@ import {
   diagnose,
   diagnoseOpenFailure,
   FINDING_CODES,
+  FINDING_SEVERITIES,
   type FindingCode,
   type FindingSubject,
 } from '../../../lib/diagnose'
@@ -417,6 +419,13 @@ it.each(FAILURES)('open fails: %s', (code, error) => {
 it('every code has a trap', () => {
   const tried = new Set([...TRAPS.map(({ code }) => code), ...FAILURES.map(([code]) => code)])
   expect(FINDING_CODES.filter((code) => !tried.has(code))).toEqual([])
+})
+
+it('docs/doctor.md has every code with its severity, in order', () => {
+  const rows = readFileSync('docs/doctor.md', 'utf8').matchAll(
+    /^\| `([a-z0-9-]+)` \| (error|warning|info) \| /gm,
+  )
+  expect([...rows].map(([, code, severity]) => [code, severity])).toEqual(Object.entries(FINDING_SEVERITIES))
 })
 
 describe('what is no trap', () => {
