@@ -11,8 +11,9 @@ import { CHECKS } from './checks'
 import { checkKernel } from './checks/kernel'
 import type { DiagnoseClient } from './client'
 import type { Facts, Growth } from './facts'
-import { OwnAddresses } from './facts'
+import { flatMap, groupBy, OwnAddresses } from './facts'
 import { causedByState, finding, inOrder } from './finding-list'
+import { loginsOf } from './logins'
 import { pause } from './pause'
 import type { Reading } from './reading'
 import { Reader } from './reading'
@@ -62,10 +63,14 @@ function growthBetween(
   const before = new Map(
     (first.snapshot as Snapshot).services.map((one) => [serviceKeyId(keyOf(one.service)), one] as const),
   )
-  const localAddresses = (second.snapshot?.services ?? []).flatMap((service) => {
-    const old = before.get(serviceKeyId(keyOf(service.service)))?.localAddresses ?? []
-    return service.localAddresses.flatMap((after) => {
-      const then = old.find(({ address }) => address === after.address)
+  const localAddresses = flatMap(second.snapshot?.services ?? [], (service) => {
+    const old = new Map(
+      before
+        .get(serviceKeyId(keyOf(service.service)))
+        ?.localAddresses.map((one) => [one.address, one] as const),
+    )
+    return flatMap(service.localAddresses, (after) => {
+      const then = old.get(after.address)
       return then ? [{ service: keyOf(service.service), before: then, after }] : []
     })
   })
@@ -107,11 +112,15 @@ export async function diagnose(ipvs: DiagnoseClient, options: DiagnoseOptions = 
       await pause(milliseconds, call.signal)
       growth = growthBetween(milliseconds, reading, await reader.second())
     }
+    const { machine } = reading
+    const own = new OwnAddresses(machine)
     const now: Facts = {
       capabilities,
       services,
-      machine: reading.machine,
-      own: new OwnAddresses(reading.machine),
+      machine,
+      own,
+      sockets: groupBy(machine?.sockets ?? [], ({ local }) => local.address),
+      logins: loginsOf({ machine, own }, ports),
       sysctls: reading.sysctls && new Map(reading.sysctls.map((one) => [one.name, one] as const)),
       daemons: reading.daemons,
       loginPorts: ports,

@@ -2,7 +2,7 @@
 
 import type { Capabilities } from '../kernel/capabilities'
 import { parseAddress } from '../model/address'
-import type { MachineInfo } from '../model/machine'
+import type { MachineInfo, MachineSocket } from '../model/machine'
 import type { ExtendedStatistics } from '../model/observed'
 import type { SysctlInfo } from '../model/sysctls'
 import type { DaemonInput, LocalAddressInfo, ServiceKey } from '../model/types'
@@ -19,6 +19,10 @@ export interface Facts {
   readonly daemons: readonly DaemonInput[] | undefined
   /** Ports on which people log in. */
   readonly loginPorts: readonly number[]
+  /** By address; empty where sockets could not be read. */
+  readonly sockets: ReadonlyMap<string, readonly MachineSocket[]>
+  /** Addresses by which people log in, with the sockets that say so. */
+  readonly logins: ReadonlyMap<string, readonly string[]>
   /** The second look, `interval` after the first; undefined where there is nothing to compare. */
   readonly growth: Growth | undefined
 }
@@ -90,6 +94,15 @@ export class OwnAddresses {
 
 /** At most so many of a list go into the evidence. */
 export const SHOWN = 10
+
+/** Array.prototype.flatMap, which Node 10 does not have. */
+export function flatMap<T, U>(items: Iterable<T>, of: (item: T) => readonly U[]): U[] {
+  const found: U[] = []
+  for (const item of items) {
+    for (const one of of(item)) found.push(one)
+  }
+  return found
+}
 
 /** Items by a key, in the order in which the keys came. */
 export function groupBy<T>(items: Iterable<T>, keyOf: (item: T) => string): Map<string, T[]> {

@@ -16,7 +16,10 @@ export const isWildcard = (address: string): boolean => address === '0.0.0.0' ||
  * Addresses with a session on one of the ports, or with a program that listens on that address alone; with what was seen. Where
  * something listens on all addresses and the machine has one of a family besides loopback, it is that.
  */
-export function loginsOf({ machine, loginPorts, own }: Facts): Map<string, string[]> {
+export function loginsOf(
+  { machine, own }: Pick<Facts, 'machine' | 'own'>,
+  loginPorts: readonly number[],
+): Map<string, string[]> {
   const found = new Map<string, string[]>()
   const add = (address: string, seen: string) => {
     const before = found.get(address)

@@ -1,6 +1,6 @@
 /** Services as the checks see them: those that are there, or those that a desired state makes of them. */
 
-import { keyOf, serviceKeyId } from '../model/keys'
+import { destinationKeyId, keyOf, serviceKeyId } from '../model/keys'
 import type {
   DestinationInfo,
   DestinationKey,
@@ -71,21 +71,22 @@ export const presentServices = ({ services }: Snapshot): ServiceView[] => servic
 
 function wantedDestination(
   { key, config, state }: WantedDestination,
-  before: readonly DestinationView[],
+  before: ReadonlyMap<string, DestinationView>,
 ): DestinationView {
-  const same = before.find(({ key: other }) => other.address === key.address && other.port === key.port)
   return {
     key,
     family: familyOf(key.address),
     forwarding: config.forwarding,
     weight: state === 'drain' ? 0 : config.weight,
-    connections: same?.connections ?? 0,
+    connections: before.get(destinationKeyId(key))?.connections ?? 0,
   }
 }
 
 function wanted(service: WantedService, before: ServiceView | undefined): ServiceView {
   const { key, config, destinations, localAddresses } = service
   const there = before?.destinations ?? []
+  const byKey = new Map(there.map((one) => [destinationKeyId(one.key), one] as const))
+  const infos = new Map(before?.localAddresses.map((one) => [one.address, one.info] as const))
   return {
     key,
     family: key.fwmark === undefined ? familyOf(key.address) : (key.family ?? 'ipv4'),
@@ -99,13 +100,13 @@ function wanted(service: WantedService, before: ServiceView | undefined): Servic
         ? there
         : Array.from(destinations.values())
             .filter(({ state }) => state !== 'off')
-            .map((destination) => wantedDestination(destination, there)),
+            .map((destination) => wantedDestination(destination, byKey)),
     localAddresses:
       localAddresses === undefined
         ? (before?.localAddresses ?? [])
         : Array.from(localAddresses, (address) => ({
             address,
-            info: before?.localAddresses.find((one) => one.address === address)?.info,
+            info: infos.get(address),
           })),
   }
 }

@@ -5,15 +5,14 @@ import { lastByte, parseAddress } from '../../model/address'
 import { formatServiceKey } from '../../model/keys'
 import type { LocalAddressInfo } from '../../model/types'
 import type { Facts, Report } from '../facts'
-import { groupBy, SHOWN } from '../facts'
-import { loginsOf } from '../logins'
+import { flatMap, groupBy, SHOWN } from '../facts'
 import type { ServiceView } from '../view'
 
 type Cpus = NonNullable<NonNullable<Facts['machine']>['cpus']>
 
 /** In the order of a list of the kernel, which is grouped by CPU (ip_vs_ctl.c:ip_vs_genl_dump_laddrs). */
 function listed({ localAddresses }: ServiceView, { online, reserved }: Cpus): LocalAddressInfo[] {
-  const known = localAddresses.flatMap(({ info }) => (info ? [info] : []))
+  const known = flatMap(localAddresses, ({ info }) => (info ? [info] : []))
   if (known.length === localAddresses.length) return known
   const cpuOf = (address: string) => {
     const packed = parseAddress(address)
@@ -76,9 +75,9 @@ function checkCpus({ capabilities, machine, services }: Facts, report: Report): 
 export function checkLocalAddresses(facts: Facts, report: Report): void {
   checkCpus(facts, report)
   const { services, own } = facts
-  const virtual = new Map(services.flatMap((one) => (one.address === undefined ? [] : [[one.address, one]])))
-  const logins = loginsOf(facts)
-  const used = services.flatMap((service) =>
+  const virtual = new Map<string, ServiceView>()
+  for (const one of services) if (one.address !== undefined) virtual.set(one.address, one)
+  const used = flatMap(services, (service) =>
     service.localAddresses.map(({ address }) => ({ address, service: formatServiceKey(service.key) })),
   )
   for (const [address, users] of groupBy(used, (one) => one.address)) {
@@ -106,7 +105,7 @@ export function checkLocalAddresses(facts: Facts, report: Report): void {
         evidence: { ...evidence, virtualOf: formatServiceKey(service.key) },
       })
     }
-    const sockets = logins.get(address)
+    const sockets = facts.logins.get(address)
     if (sockets) {
       report({
         code: 'local-address-is-login',

@@ -2,7 +2,7 @@
 
 import { formatDestinationKey, formatServiceKey } from '../../model/keys'
 import type { Facts, Report } from '../facts'
-import { groupBy, numberOf, SHOWN } from '../facts'
+import { flatMap, groupBy, numberOf, SHOWN } from '../facts'
 import type { DestinationView, ServiceView } from '../view'
 
 /** Shares of the ports that are in use. */
@@ -21,7 +21,7 @@ const percent = (share: number): number => Math.round(share * 100)
  * that share destinations and local addresses share the ports, too.
  */
 function checkPorts(facts: Facts, ports: number, report: Report): void {
-  const uses = facts.services.flatMap((service) =>
+  const uses = flatMap(facts.services, (service) =>
     service.destinations
       .filter(({ forwarding }) => forwarding === 'fullnat')
       .map((destination): Use => ({ service, destination })),
@@ -33,7 +33,7 @@ function checkPorts(facts: Facts, ports: number, report: Report): void {
   for (const group of groups.values()) {
     const { service, destination } = group[0] as Use
     const addresses = new Set(
-      group.flatMap((use) => use.service.localAddresses.map(({ address }) => address)),
+      flatMap(group, (use) => use.service.localAddresses.map(({ address }) => address)),
     )
     const connections = group.reduce((sum, use) => sum + use.destination.connections, 0)
     const room = ports * addresses.size

@@ -2,7 +2,7 @@
 
 import { isFullnat } from '../../kernel/capabilities'
 import type { Facts, Report } from '../facts'
-import { numberOf } from '../facts'
+import { flatMap, numberOf } from '../facts'
 
 const ALWAYS = 3
 const NEAR = 0.8
@@ -33,9 +33,10 @@ function checkLimit(facts: Facts, report: Report): void {
   const name = facts.capabilities.dialect === 'fullnat-v3' ? 'conn_max_num' : 'conn_max'
   const limit = numberOf(facts, name)
   if (limit === undefined || limit <= 0) return
-  const connections = facts.services
-    .flatMap(({ destinations }) => destinations)
-    .reduce((sum, destination) => sum + destination.connections, 0)
+  const connections = flatMap(facts.services, ({ destinations }) => destinations).reduce(
+    (sum, destination) => sum + destination.connections,
+    0,
+  )
   if (connections < limit * NEAR) return
   report({
     code: 'connection-limit-near',

@@ -7,7 +7,7 @@
 import { formatServiceKey } from '../../model/keys'
 import type { Facts, Report } from '../facts'
 import { groupBy, numberOf, SHOWN } from '../facts'
-import { isWildcard, loginsOf, socketText } from '../logins'
+import { isWildcard, socketText } from '../logins'
 import type { ServiceView } from '../view'
 
 type AddressService = ServiceView & { readonly address: string }
@@ -43,7 +43,7 @@ function checkLogin(
   services: readonly AddressService[],
   report: Report,
 ): void {
-  const sockets = loginsOf(facts).get(address)
+  const sockets = facts.logins.get(address)
   if (!sockets) return
   const drops = numberOf(facts, 'defence_tcp_drop') === 1
   const tcp = services.filter(({ protocol }) => protocol === 'tcp')
@@ -74,9 +74,8 @@ function checkSockets(
   if (numberOf(facts, 'defence_tcp_drop') !== 1 || !services.some(({ protocol }) => protocol === 'tcp'))
     return
   const taken = new Set(services.map(({ port }) => port))
-  const sockets = (facts.machine?.sockets ?? []).filter(
+  const sockets = (facts.sockets.get(address) ?? []).filter(
     ({ local, remote }) =>
-      local.address === address &&
       !facts.loginPorts.includes(local.port) &&
       !taken.has(local.port) &&
       !(remote && facts.own.has(remote.address)),
