@@ -14,6 +14,8 @@ interface Use {
   readonly destination: DestinationView
 }
 
+const idOf = ({ service }: Use): string => formatServiceKey(service.key)
+
 const percent = (share: number): number => Math.round(share * 100)
 
 /**
@@ -30,7 +32,8 @@ function checkPorts(facts: Facts, ports: number, report: Report): void {
     uses,
     ({ service, destination }) => `${service.protocol ?? 'any'} ${formatDestinationKey(destination.key)}`,
   )
-  for (const group of groups.values()) {
+  for (const unordered of groups.values()) {
+    const group = unordered.sort((one, other) => (idOf(one) < idOf(other) ? -1 : 1))
     const { service, destination } = group[0] as Use
     const addresses = new Set(
       flatMap(group, (use) => use.service.localAddresses.map(({ address }) => address)),
@@ -50,7 +53,7 @@ function checkPorts(facts: Facts, ports: number, report: Report): void {
         room,
         ports,
         localAddresses: addresses.size,
-        services: group.slice(0, SHOWN).map((use) => formatServiceKey(use.service.key)),
+        services: group.slice(0, SHOWN).map(idOf),
       },
     })
   }
