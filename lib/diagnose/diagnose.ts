@@ -57,12 +57,11 @@ function checkInterval(value: unknown): number {
 
 function growthBetween(
   milliseconds: number,
+  snapshot: Snapshot,
   first: Reading,
   second: Pick<Reading, 'snapshot' | 'counters'>,
 ): Growth {
-  const before = new Map(
-    (first.snapshot as Snapshot).services.map((one) => [serviceKeyId(keyOf(one.service)), one] as const),
-  )
+  const before = new Map(snapshot.services.map((one) => [serviceKeyId(keyOf(one.service)), one] as const))
   const localAddresses = flatMap(second.snapshot?.services ?? [], (service) => {
     const old = new Map(
       before
@@ -103,45 +102,41 @@ export async function diagnose(ipvs: DiagnoseClient, options: DiagnoseOptions = 
   const reader = new Reader(ipvs, call)
   const reading = await reader.first()
   const { capabilities, evidence } = ipvs
-  const findings: Finding[] = []
-  checkKernel(ipvs, (found) => findings.push(finding(found)))
-  if (reading.snapshot) {
-    const services = presentServices(reading.snapshot)
-    let growth: Growth | undefined
-    if (capabilities.extendedStats && milliseconds > 0) {
-      await pause(milliseconds, call.signal)
-      growth = growthBetween(milliseconds, reading, await reader.second())
-    }
-    const { machine } = reading
-    const own = new OwnAddresses(machine)
-    const now: Facts = {
-      capabilities,
-      services,
-      machine,
-      own,
-      sockets: groupBy(machine?.sockets ?? [], ({ local }) => local.address),
-      logins: loginsOf({ machine, own }, ports),
-      sysctls: reading.sysctls && new Map(reading.sysctls.map((one) => [one.name, one] as const)),
-      daemons: reading.daemons,
-      loginPorts: ports,
-      growth,
-    }
-    const found = run(now)
-    findings.push(...found)
-    if (wanted) {
-      const then = {
-        ...now,
-        services: desiredServices(services, wanted),
-        daemons: wanted.daemons ?? now.daemons,
-      }
-      findings.push(...causedByState(found, run(then)))
-    }
+  const { snapshot, machine } = reading
+  // Without a table there is still what sysctls and daemons say.
+  const services = snapshot ? presentServices(snapshot) : []
+  let growth: Growth | undefined
+  if (snapshot && capabilities.extendedStats && milliseconds > 0) {
+    await pause(milliseconds, call.signal)
+    growth = growthBetween(milliseconds, snapshot, reading, await reader.second())
   }
+  const own = new OwnAddresses(machine)
+  const now: Facts = {
+    capabilities,
+    services,
+    machine,
+    own,
+    sockets: groupBy(machine?.sockets ?? [], ({ local }) => local.address),
+    logins: loginsOf({ machine, own }, ports),
+    sysctls: reading.sysctls && new Map(reading.sysctls.map((one) => [one.name, one] as const)),
+    daemons: reading.daemons,
+    loginPorts: ports,
+    growth,
+  }
+  const found = run(now)
+  checkKernel(ipvs, (one) => found.push(finding(one)))
+  const then: Facts | undefined = snapshot &&
+    wanted && {
+      ...now,
+      services: desiredServices(services, wanted),
+      daemons: wanted.daemons ?? now.daemons,
+    }
+  const caused = then ? causedByState(found, run(then)) : []
   return {
     version: 1,
     dialect: capabilities.dialect,
     transport: capabilities.transport,
     evidence,
-    findings: inOrder([...reader.findings, ...findings]),
+    findings: inOrder(reader.findings.concat(found, caused)),
   }
 }

@@ -117,6 +117,14 @@ describe('what cannot be read is said', () => {
     expect(new Set(codes.slice(1))).toEqual(new Set(['could-not-look']))
   })
 
+  it('a table that may not be read; what the sysctls say is said all the same', async () => {
+    const { kernel, ipvs } = await healthy('fullnat-v2')
+    await ipvs.sysctl.set('cache_bypass', 1)
+    kernel.revoke()
+    const state: DesiredState = { services: [{ ...WEB, destinations: [] }] }
+    expect(codesOf(await diagnose(ipvs, { state }))).toEqual(['no-privilege', 'cache-bypass'])
+  })
+
   it('a kernel that says no the second time', async () => {
     const { kernel, ipvs } = await healthy('fullnat-v3')
     let looks = 0
