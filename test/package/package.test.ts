@@ -195,7 +195,7 @@ describe('ipvs-fullnat/formats, ipvs-fullnat/reconcile and ipvs-fullnat/diagnose
       console.log(errors.length, complete, (await plan(ipvs, state)).steps.length)
       console.log(parseKeepalived('virtual_server 1.2.3.4 80 {', { dialect: 'mainline' }).errors.length > 0)
       const { findings } = await diagnose(ipvs, { interval: 1 })
-      console.log(findings.length, diagnoseOpenFailure(new Error('x')).findings[0].code)
+      console.log(findings.length + ' ' + diagnoseOpenFailure(new Error('x')).findings[0].code)
     })`
   const expected = ['0 true 0', 'true', '0 open-failed']
 
