@@ -6,6 +6,7 @@ import { promisify } from 'util'
 import type { InterfaceFileName, MachineFileName, MachineFiles } from '../border/transport'
 import { ERRNO } from '../kernel/errno'
 import { fileError, PROC_NET } from '../kernel/file-error'
+import { canonicalAddress } from '../model/address'
 import type { InterfaceAddress } from '../model/machine'
 import type { NativeConnection } from './addon'
 
@@ -48,7 +49,11 @@ function listAddresses(): readonly InterfaceAddress[] {
   const interfaces = networkInterfaces()
   for (const name of Object.keys(interfaces)) {
     for (const { address, netmask } of interfaces[name] ?? []) {
-      found.push({ address, prefix: prefixOf(netmask), interface: name })
+      found.push({
+        address: canonicalAddress(address) ?? address,
+        prefix: prefixOf(netmask),
+        interface: name,
+      })
     }
   }
   return found
