@@ -5,7 +5,14 @@ import { existsSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
 
-const ENTRIES = ['index', 'formats/index', 'metrics/index', 'reconcile/index', 'testing/index']
+const ENTRIES = [
+  'index',
+  'diagnose/index',
+  'formats/index',
+  'metrics/index',
+  'reconcile/index',
+  'testing/index',
+]
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const require = createRequire(import.meta.url)

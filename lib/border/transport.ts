@@ -1,3 +1,5 @@
+import type { InterfaceAddress } from '../model/machine'
+
 /** The text files of IPVS in /proc/net; which of them there are is up to the kernel (abi.md §7.1). */
 export type KernelFileName =
   | 'ip_vs'
@@ -8,6 +10,15 @@ export type KernelFileName =
   | 'ip_vs_stats'
   | 'ip_vs_stats_percpu'
   | 'ip_vs_status'
+
+/**
+ * Text files of the machine around IPVS: /proc/net/tcp, tcp6, fib_trie and if_inet6; /proc/sys/net/ipv4/ip_forward and
+ * ipv6/conf/all/forwarding.
+ */
+export type MachineFileName = 'tcp' | 'tcp6' | 'fib_trie' | 'if_inet6' | 'ipv4_forwarding' | 'ipv6_forwarding'
+
+/** Of an interface: /proc/sys/net/ipv4/conf/NAME/rp_filter, /sys/class/net/NAME/features (2.6.32 only). */
+export type InterfaceFileName = 'rp_filter' | 'features'
 
 /** An open text file; it is read from its start to its end. */
 export interface KernelFile {
@@ -29,6 +40,19 @@ export interface KernelFiles {
   writeSysctl(name: string, text: string): Promise<void>
 }
 
+/**
+ * What the namespace of the sockets shows of the machine. What fails rejects with an error that has `code`, `errno` and
+ * `syscall`, as those of Node's `fs`; so does a file of more than 16 MiB (`EFBIG`).
+ */
+export interface MachineFiles {
+  read(name: MachineFileName): Promise<string>
+  /** Names, with `all` and `default` (/proc/sys/net/ipv4/conf). */
+  listInterfaces(): Promise<readonly string[]>
+  readOfInterface(name: InterfaceFileName, interfaceName: string): Promise<string>
+  /** Undefined where the system call tells of another namespace than that of the sockets: the files tell then. */
+  listAddresses(): readonly InterfaceAddress[] | undefined
+}
+
 /** What decides on which CPU a local address of fullnat-v3 lives (ip_vs_ctl.c:laddr_to_cpuid). */
 export interface CpuState {
   readonly online: number
@@ -48,6 +72,8 @@ export interface Transport {
    */
   run(request: ArrayBuffer, onReply: (reply: ArrayBuffer) => void): Promise<void>
   readonly files: KernelFiles
+  /** Undefined: this transport knows nothing of a machine. */
+  readonly machine?: MachineFiles | undefined
   /** Read right before local addresses are added on fullnat-v3; undefined where it cannot be told. */
   readCpuState(): CpuState | undefined
   /** Idempotent; a running job ends first. */

@@ -14,7 +14,7 @@ import type { Context } from './operation'
 
 /** What the methods that read or write files need of the client. */
 export interface FileClient {
-  readonly transport: Pick<Transport, 'files' | 'readCpuState'>
+  readonly transport: Pick<Transport, 'files' | 'machine' | 'readCpuState'>
   context(): Context
   /** Throws for wrong options. */
   limits(options: CallOptions | undefined): CallLimits

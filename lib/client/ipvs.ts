@@ -12,9 +12,11 @@ import { ownError } from '../errors/ipvs-error'
 import { openNativeTransport } from '../host/native-transport'
 import { checkCallOptions } from '../input'
 import type { Capabilities } from '../kernel/capabilities'
+import type { DialectEvidence } from '../kernel/detect'
 import { admissionsOf } from '../kernel/machine-rules'
 import type { ClientActivity } from '../model/activity'
 import type { CallOptions, Dialect } from '../model/call-types'
+import type { MachineInfo } from '../model/machine'
 import type {
   ApplicationHelper,
   ExtendedStatistics,
@@ -23,6 +25,7 @@ import type {
 } from '../model/observed'
 import type { Info, ServiceKey, Snapshot } from '../model/types'
 import type { WatchEvent, WatchOptions } from '../model/watch-types'
+import { closeAtEndOfScope } from './async-dispose'
 import type { Batch, BatchOutcome } from './batch'
 import { BatchRun } from './batch'
 import { Connections } from './connections'
@@ -31,7 +34,9 @@ import { Destinations } from './destinations'
 import type { FileClient } from './file-call'
 import { callFiles } from './file-call'
 import { LocalAddresses } from './local-addresses'
-import { identify, kernelIdentity } from './open-client'
+import { machineReading } from './machine'
+import type { Identified } from './open-client'
+import { identify, identifyAgain, kernelIdentity } from './open-client'
 import type { NormalizedOpenOptions, OpenOptions } from './open-options'
 import { checkOpenOptions } from './open-options'
 import type { Context, Runner } from './operation'
@@ -54,7 +59,7 @@ import { flushTable, readInfo, takeSnapshot, zeroCounters } from './whole-table'
  * A connection to the IPVS of a kernel. Calls are executed in the order in which they were made; those of one tick
  * share one trip. An open client does not keep the process alive, a pending call does.
  */
-// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: Symbol.asyncDispose is defined below, where it exists
+// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: closeAtEndOfScope() defines Symbol.asyncDispose, where it exists
 export class Ipvs {
   readonly services: Services
   readonly destinations: Destinations
@@ -95,13 +100,13 @@ export class Ipvs {
   private constructor(
     private readonly transport: Transport,
     private readonly options: NormalizedOpenOptions,
-    capabilities: Capabilities,
+    identified: Identified,
   ) {
-    this.context = { capabilities, force: options.force }
+    this.context = { ...identified, force: options.force }
     this.defaults = { timeout: options.timeout, signal: undefined }
     this.dispatcher = new Dispatcher(transport, {
       // Stays: reopen() takes nothing else.
-      kernel: kernelIdentity(capabilities),
+      kernel: kernelIdentity(identified.capabilities),
       admissions: () => admissionsOf(this.capabilities, transport),
       reopen: () => this.reopen(),
     })
@@ -137,6 +142,11 @@ export class Ipvs {
   /** What this kernel can do over this transport; what it cannot is refused before anything is sent. */
   get capabilities(): Capabilities {
     return this.context.capabilities
+  }
+
+  /** Why the dialect is what it is. */
+  get evidence(): DialectEvidence {
+    return this.context.evidence
   }
 
   get closed(): boolean {
@@ -180,6 +190,14 @@ export class Ipvs {
    */
   status(options?: CallOptions): Promise<KernelStatus> {
     return callFiles(this.fileClient, 'status', readKernelStatus, options)
+  }
+
+  /**
+   * The machine around IPVS, as the network namespace of the client shows it: addresses, forwarding, TCP sockets. What cannot be
+   * read is undefined, and `unread` says why. Rejects with `ERR_IPVS_UNSUPPORTED` where the transport knows of no machine.
+   */
+  machine(options?: CallOptions): Promise<MachineInfo> {
+    return callFiles(this.fileClient, 'machine', machineReading(this.transport), options)
   }
 
   /**
@@ -276,13 +294,8 @@ export class Ipvs {
   }
 
   private async reopen(): Promise<void> {
-    const before = this.capabilities
-    // The signal was for opening.
-    const now = await identify(this.transport, { ...this.options, loadModule: false, signal: undefined })
-    if (now.dialect !== before.dialect || now.transport !== before.transport) {
-      throw ownError('ERR_IPVS_MODULE_CHANGED', { operation: 'open' })
-    }
-    this.context = { ...this.context, capabilities: now }
+    const now = await identifyAgain(this.transport, this.options, this.capabilities)
+    this.context = { ...this.context, ...now }
   }
 
   /** @internal */
@@ -293,14 +306,5 @@ export class Ipvs {
   }
 }
 
-// Node 10 has no such symbol; where there is one, `await using` closes the client.
 export interface Ipvs extends AsyncDisposable {}
-if (typeof Symbol.asyncDispose === 'symbol') {
-  Object.defineProperty(Ipvs.prototype, Symbol.asyncDispose, {
-    value(this: Ipvs): Promise<void> {
-      return this.close()
-    },
-    configurable: true,
-    writable: true,
-  })
-}
+closeAtEndOfScope(Ipvs.prototype)

@@ -11,8 +11,8 @@ import { ownError } from '../errors/ipvs-error'
 import { loadModule } from '../host/modprobe'
 import type { Capabilities } from '../kernel/capabilities'
 import { capabilitiesOf } from '../kernel/capabilities'
-import type { Evidence, FileEvidence } from '../kernel/detect'
-import { chooseTransport, detect } from '../kernel/detect'
+import type { DialectEvidence, Evidence, FileEvidence } from '../kernel/detect'
+import { chooseTransport, describeEvidence, detect } from '../kernel/detect'
 import { ERRNO } from '../kernel/errno'
 import { kernelError } from '../kernel/errno-meanings'
 import { outcomeError, syscallName } from '../kernel/outcome-error'
@@ -123,11 +123,16 @@ async function loadModuleWithin(options: NormalizedOpenOptions): Promise<void> {
   }
 }
 
+export interface Identified {
+  readonly capabilities: Capabilities
+  readonly evidence: DialectEvidence
+}
+
 /**
  * Each look and modprobe may take `timeout`; `signal` ends them at once. Throws ERR_IPVS_NOT_LOADED, ERR_IPVS_NAMESPACE,
  * ERR_IPVS_UNSUPPORTED, ERR_IPVS_UNKNOWN_DIALECT, ERR_IPVS_TIMEOUT, ABORT_ERR, or what the kernel said.
  */
-export async function identify(transport: Transport, options: NormalizedOpenOptions): Promise<Capabilities> {
+export async function identify(transport: Transport, options: NormalizedOpenOptions): Promise<Identified> {
   const requested = typeof options.transport === 'string' ? options.transport : 'auto'
   // The engine has the same deadline, and tells more when it is there to see it pass.
   const limits = { signal: options.signal, timeout: options.timeout && options.timeout + ENGINE_FIRST_MS }
@@ -142,5 +147,22 @@ export async function identify(transport: Transport, options: NormalizedOpenOpti
     evidence = await lookNow()
   }
   const chosen = chooseTransport(requested, evidence, options.force)
-  return capabilitiesOf(detect(evidence).dialect, chosen, evidence.files, options.force)
+  const { dialect } = detect(evidence)
+  return {
+    capabilities: capabilitiesOf(dialect, chosen, evidence.files, options.force),
+    evidence: describeEvidence(evidence),
+  }
+}
+
+/** The same after a lost socket: it must be the kernel that it was. Throws as `identify`, and ERR_IPVS_MODULE_CHANGED. */
+export async function identifyAgain(
+  transport: Transport,
+  options: NormalizedOpenOptions,
+  before: Capabilities,
+): Promise<Identified> {
+  // The signal was for opening.
+  const now = await identify(transport, { ...options, loadModule: false, signal: undefined })
+  const { dialect, transport: kind } = now.capabilities
+  if (dialect === before.dialect && kind === before.transport) return now
+  throw ownError('ERR_IPVS_MODULE_CHANGED', { operation: 'open' })
 }

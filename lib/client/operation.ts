@@ -3,11 +3,13 @@
 import type { DataSection, RecordSink, Reply } from '../border/reply'
 import type { CallPlan, Write } from '../dispatch/call-plan'
 import type { Capabilities } from '../kernel/capabilities'
+import type { DialectEvidence } from '../kernel/detect'
 import type { CallOptions } from '../model/call-types'
 
 /** What commands and plans are made for. */
 export interface Context {
   readonly capabilities: Capabilities
+  readonly evidence: DialectEvidence
   /** The client was opened with `force`. */
   readonly force: boolean
 }

@@ -4,6 +4,7 @@ import { ReplyHeaderLayout } from '../border/layout.gen'
 import type { Transport } from '../border/transport'
 import { loadAddon } from './addon'
 import { kernelFiles, readCpuState } from './kernel-files'
+import { machineFiles } from './machine-files'
 
 /** `netns` is a path, undefined for the caller's own namespace. Throws ERR_IPVS_ADDON. */
 export function openNativeTransport(netns: string | undefined): Transport {
@@ -19,6 +20,7 @@ export function openNativeTransport(netns: string | undefined): Transport {
       })
     },
     files: kernelFiles(connection, netns !== undefined),
+    machine: machineFiles(connection, netns !== undefined),
     readCpuState,
     close() {
       connection.close()

@@ -2,7 +2,7 @@
 
 import { IpvsErrorCodes, ownError } from '../errors/ipvs-error'
 import type { Dialect, TransportKind } from '../model/call-types'
-import { ERRNO } from './errno'
+import { ERRNO, errnoName } from './errno'
 
 /** What the files of the kernel say about its dialect. */
 export interface FileEvidence {
@@ -104,6 +104,43 @@ export function detect(evidence: Evidence): Detection {
     return { dialect: 'unknown', reason: 'files of a FULLNAT kernel, but no local address commands' }
   }
   return { dialect: 'mainline', reason: 'no local address commands' }
+}
+
+/** Why the dialect is what it is, as plain data. */
+export interface DialectEvidence {
+  /** One clause. */
+  readonly reason: string
+  /** Numbers of the commands that the netlink family IPVS has; undefined where there is no such family. */
+  readonly commands: readonly number[] | undefined
+  /** What the kernel said to IP_VS_SO_GET_VERSION over sockopt: `'ok'`, or the name of an errno. */
+  readonly sockoptVersion: string
+  /** To IP_VS_SO_GET_LADDRS of a service that cannot exist: `'ESRCH'` on FULLNAT kernels. */
+  readonly sockoptLocalAddresses: string
+  /** /proc/sys/net/ipv4/vs/conn_max_num exists: fullnat-v3. */
+  readonly connMaxNum: boolean
+  /** /proc/sys/net/ipv4/vs/fullnat_lport_min exists: FULLNAT kernels. */
+  readonly fullnatSysctl: boolean
+  /** Rows of /proc/net/ip_vs_ext_stats; undefined where it cannot be read, as on mainline. */
+  readonly extendedStats: readonly string[] | undefined
+}
+
+export function describeEvidence(evidence: Evidence): DialectEvidence {
+  const { sockoptVersionError, sockoptLocalAddressError, files } = evidence
+  const mask = familyCommands(evidence)
+  const commands: number[] = []
+  for (let n = 0; mask !== undefined && n < 64; n++) {
+    if ((mask >> BigInt(n)) & BigInt(1)) commands.push(n)
+  }
+  const word = (error: number) => (error === 0 ? 'ok' : errnoName(error))
+  return {
+    reason: detect(evidence).reason,
+    commands: mask === undefined ? undefined : commands,
+    sockoptVersion: word(sockoptVersionError),
+    sockoptLocalAddresses: word(sockoptLocalAddressError),
+    connMaxNum: files.connMaxNum,
+    fullnatSysctl: files.fullnatSysctl,
+    extendedStats: files.extStats,
+  }
 }
 
 /**

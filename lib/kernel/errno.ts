@@ -19,6 +19,7 @@ export const ERRNO = {
   ENODEV: 19,
   EINVAL: 22,
   EMFILE: 24,
+  EFBIG: 27,
   EROFS: 30,
   ERANGE: 34,
   EMSGSIZE: 90,

@@ -1,7 +1,8 @@
 /** Services, destinations and local addresses as samples. */
 
 import { invalidType } from '../errors/argument-errors'
-import type { ServiceInfo, ServiceKey, Snapshot, Stats } from '../model/types'
+import { keyOf } from '../model/keys'
+import type { ServiceInfo, Snapshot, Stats } from '../model/types'
 import { DESTINATIONS, LOCAL_ADDRESSES, SERVICES } from './definitions'
 import type { Family, Value } from './family'
 import type { NameService } from './labels'
@@ -14,12 +15,6 @@ type Labels = Readonly<Record<string, string>>
 export const trafficValues = (
   stats: Pick<Stats, 'connections' | 'inPackets' | 'outPackets' | 'inBytes' | 'outBytes'>,
 ): Value[] => [stats.connections, stats.inPackets, stats.outPackets, stats.inBytes, stats.outBytes]
-
-function keyOf(service: ServiceInfo): ServiceKey {
-  const { family } = service
-  if (service.fwmark !== undefined) return { fwmark: service.fwmark, family }
-  return { protocol: service.protocol, address: service.address, port: service.port }
-}
 
 function nameOf(service: ServiceInfo, name: NameService | undefined): string {
   const given: unknown = name?.(keyOf(service))

@@ -65,3 +65,9 @@ export const serviceKeyId: (key: ServiceKey) => string = formatServiceKey
 
 /** The same text for every way of writing the same destination within its service: for `Map` keys. */
 export const destinationKeyId: (key: DestinationKey) => string = formatDestinationKey
+
+/** The key alone of what has more than that, a listed service for instance. */
+export const keyOf = (service: ServiceKey): ServiceKey =>
+  service.fwmark === undefined
+    ? { protocol: service.protocol, address: service.address, port: service.port }
+    : { fwmark: service.fwmark, family: service.family }

@@ -1,6 +1,6 @@
 /** CPUs of fullnat-v3 that no local address of a service would live on, with the addresses that mend it. */
 
-import { localAddressCpu } from '../kernel/local-address-cpu'
+import { localAddressCpu } from '../kernel/local-address-coverage'
 import type { PackedAddress } from '../model/address'
 import { lastByte, parseAddress } from '../model/address'
 import type { AddressRange } from '../model/address-range'

@@ -1,8 +1,8 @@
 /** What the machine makes of a plan: its sysctls, its CPUs, the connections that it has now. */
 
 import type { CallOptions } from '../model/call-types'
-import { formatServiceKey, serviceKeyId } from '../model/keys'
-import type { ServiceKey, SnapshotService } from '../model/types'
+import { formatServiceKey, keyOf, serviceKeyId } from '../model/keys'
+import type { SnapshotService } from '../model/types'
 import type { ReconcileReader } from './client'
 import { coverageWarnings } from './coverage-warnings'
 import type { Draining, PlanStep, PlanWarning } from './plan-types'
@@ -108,11 +108,6 @@ async function drainWarnings(
   }
   return found
 }
-
-const keyOf = (key: ServiceKey): ServiceKey =>
-  key.fwmark === undefined
-    ? { protocol: key.protocol, address: key.address, port: key.port }
-    : { fwmark: key.fwmark, family: key.family }
 
 /** Every connection to a destination takes a port of a local address. */
 async function capacityWarnings(

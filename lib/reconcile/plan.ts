@@ -4,8 +4,8 @@ import { outOfRange } from '../errors/argument-errors'
 import { checkBoolean, checkProperties, PropertyNames } from '../input'
 import type { CallOptions } from '../model/call-types'
 import type { DesiredState } from '../model/desired-state'
-import { serviceKeyId } from '../model/keys'
-import type { ServiceInfo, ServiceKey, SnapshotService } from '../model/types'
+import { keyOf, serviceKeyId } from '../model/keys'
+import type { SnapshotService } from '../model/types'
 import type { ReconcileReader } from './client'
 import type { DrainOptions, Drains } from './drains'
 import { checkDrains } from './drains'
@@ -50,11 +50,6 @@ const OPTIONS = new PropertyNames([
   'keepLastWorking',
   'now',
 ])
-
-const keyOf = (info: ServiceInfo): ServiceKey =>
-  info.fwmark === undefined
-    ? { protocol: info.protocol, address: info.address, port: info.port }
-    : { fwmark: info.fwmark, family: info.family }
 
 /** Rows that are compared before others have their turn: about a millisecond. */
 const ROWS_PER_TURN = 1000

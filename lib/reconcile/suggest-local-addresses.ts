@@ -3,7 +3,7 @@
 import { invalidType, invalidValue, outOfRange } from '../errors/argument-errors'
 import { checkProperties, PropertyNames } from '../input'
 import { checkInteger, INT_MAX } from '../input/values'
-import { localAddressCpu } from '../kernel/local-address-cpu'
+import { localAddressCpu } from '../kernel/local-address-coverage'
 import { AF_INET, canonicalAddress, formatPacked, lastByte } from '../model/address'
 import type { AddressRange } from '../model/address-range'
 import { addressOfNumber, parseAddressRange, rangeSize } from '../model/address-range'

@@ -16,6 +16,7 @@ import { requestInWords } from './faults/request-log'
 import { executeOne, type Result } from './interfaces/execute'
 import type { Session } from './interfaces/execution'
 import { fakeFiles } from './proc-files'
+import { fakeMachine } from './proc-files/machine'
 import type { KernelState } from './table/state'
 
 export interface FakeTransportOptions {
@@ -170,6 +171,7 @@ export function fakeTransport(
       await job
     },
     files: fakeFiles(kernel, foreignNamespace),
+    machine: fakeMachine(kernel),
     readCpuState(): CpuState | undefined {
       if (!kernel.facts.perCpu) return undefined
       return { online: kernel.options.cpus, reserved: kernel.reserveCore }

@@ -185,7 +185,7 @@ describe('ipvs-fullnat/metrics', () => {
   })
 })
 
-describe('ipvs-fullnat/formats and ipvs-fullnat/reconcile', () => {
+describe('ipvs-fullnat/formats, ipvs-fullnat/reconcile and ipvs-fullnat/diagnose', () => {
   const RULES = '-A -t 192.0.2.1:80 -s wrr\\n-a -t 192.0.2.1:80 -r 10.9.0.5:80 -m -w 3\\n'
   const program = (load: string) => `${load}
     const kernel = new FakeKernel({ dialect: 'fullnat-v2' })
@@ -202,8 +202,10 @@ describe('ipvs-fullnat/formats and ipvs-fullnat/reconcile', () => {
         console.log(generation, (await ipvs.services.list()).length)
       })
       reconciler.start()
+      const { findings } = await diagnose(ipvs, { interval: 1 })
+      console.log(findings.length + ' ' + diagnoseOpenFailure(new Error('x')).findings[0].code)
     })`
-  const expected = ['0 true 0', 'true', '1 0']
+  const expected = ['0 true 0', 'true', '0 open-failed', '1 0']
 
   it('work on every Node', () => {
     // Node 10 knows no exports.
@@ -213,7 +215,8 @@ describe('ipvs-fullnat/formats and ipvs-fullnat/reconcile', () => {
       const { Ipvs } = require('ipvs-fullnat')
       const { FakeKernel } = find('testing')
       const { parseKeepalived, parseRules } = find('formats')
-      const { apply, plan, Reconciler } = find('reconcile')`
+      const { apply, plan, Reconciler } = find('reconcile')
+      const { diagnose, diagnoseOpenFailure } = find('diagnose')`
     for (const node of nodes()) expect(script(node, program(load))).toEqual(expected)
   })
 
@@ -221,7 +224,8 @@ describe('ipvs-fullnat/formats and ipvs-fullnat/reconcile', () => {
     const load = `import { Ipvs } from 'ipvs-fullnat'
       import { FakeKernel } from 'ipvs-fullnat/testing'
       import { parseKeepalived, parseRules } from 'ipvs-fullnat/formats'
-      import { apply, plan, Reconciler } from 'ipvs-fullnat/reconcile'`
+      import { apply, plan, Reconciler } from 'ipvs-fullnat/reconcile'
+      import { diagnose, diagnoseOpenFailure } from 'ipvs-fullnat/diagnose'`
     const { stdout, stderr } = consumer.run(process.execPath, [consumer.write('texts.mjs', program(load))])
     expect(stderr).toBe('')
     expect(stdout.trim().split('\n')).toEqual(expected)
@@ -234,10 +238,13 @@ describe('types', () => {
     import { parseRules } from 'ipvs-fullnat/formats'
     import { collect } from 'ipvs-fullnat/metrics'
     import { type DesiredStates, type Plan, plan, Reconciler } from 'ipvs-fullnat/reconcile'
+    import { diagnose, type FindingCode } from 'ipvs-fullnat/diagnose'
     export const planned = (ipvs: Ipvs): Promise<Plan> => plan(ipvs, parseRules('', { dialect: 'mainline' }).state)
     export const kept = (ipvs: Ipvs, desired: DesiredStates): Reconciler =>
       new Reconciler({ open: async () => ipvs, desired }).on('drift', ({ steps }) => steps[0]?.verb)
     export const text = (ipvs: Ipvs): Promise<string> => collect(ipvs, { labels: { services: ['port'] } })
+    export const codes = async (ipvs: Ipvs): Promise<FindingCode[]> =>
+      (await diagnose(ipvs)).findings.map(({ code }) => code)
     export async function first(ipvs: Ipvs): Promise<bigint | undefined> {
       const services: ServiceInfo[] = await ipvs.services.list()
       return services[0]?.stats.inBytes

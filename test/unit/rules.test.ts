@@ -12,7 +12,7 @@ import {
   type FileEvidence,
   isForeignNamespace,
 } from '../../lib/kernel/detect'
-import { localAddressCpu } from '../../lib/kernel/local-address-cpu'
+import { localAddressCpu } from '../../lib/kernel/local-address-coverage'
 import { ruleReserveCore } from '../../lib/kernel/machine-rules'
 import {
   keepsEstablishedTimeout,

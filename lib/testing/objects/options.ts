@@ -5,8 +5,21 @@ import { checkProperties, PropertyNames } from '../../input/properties'
 import { checkBoolean, checkInteger, checkName, INT_MAX } from '../../input/values'
 import { AF_INET6, parseAddress } from '../../model/address'
 import type { Dialect } from '../../model/call-types'
+import type { MachineSocket } from '../../model/machine'
 
 export type FakeDialect = Exclude<Dialect, 'unknown'>
+
+/** Its interfaces and addresses are `interfaces` and `addresses` of the kernel. */
+export interface FakeMachine {
+  /** It forwards packets for others, IPv4 and IPv6. Default true. */
+  readonly forwarding?: boolean | undefined
+  /** `rp_filter` of every interface. Default 0. */
+  readonly reversePathFilter?: number | undefined
+  /** Its devices compute checksums of IPv6. Default true. */
+  readonly ipv6Checksums?: boolean | undefined
+  /** TCP sockets of its programs, such as that of sshd. Default none. */
+  readonly sockets?: readonly MachineSocket[] | undefined
+}
 
 export interface FakeKernelOptions {
   /** Which kernel. Default `'fullnat-v2'`. */
@@ -17,7 +30,8 @@ export interface FakeKernelOptions {
   readonly reserveCore?: number | undefined
   /**
    * Addresses of the machine, `'10.0.0.1/24'` or without a prefix. With a prefix, the last address of the network
-   * is a broadcast address, on FULLNAT kernels the first, too. Default `['127.0.0.1/8', '::1']`, which are always there.
+   * is a broadcast address, on FULLNAT kernels the first, too. Default `['127.0.0.1/8', '::1']`, which are always there;
+   * `ipvs.machine()` shows virtual and local addresses of all services beside these, unless `addresses` is given.
    */
   readonly addresses?: readonly string[] | undefined
   /**
@@ -44,6 +58,8 @@ export interface FakeKernelOptions {
    * false.
    */
   readonly resizableTables?: boolean | undefined
+  /** What it shows of itself outside of IPVS, for `ipvs.machine()` and `ipvs-fullnat/diagnose`. */
+  readonly machine?: FakeMachine | undefined
   /** For the scheduler `twos`, the only one that draws lots. Default 1. */
   readonly seed?: number | undefined
 }
@@ -59,6 +75,14 @@ export interface CheckedOptions {
   readonly chunkSize: number | undefined
   readonly connectionTableSize: number | undefined
   readonly resizableTables: boolean
+  readonly machine: {
+    readonly forwarding: boolean
+    readonly reversePathFilter: number
+    readonly ipv6Checksums: boolean
+    readonly sockets: readonly MachineSocket[]
+    /** Whatever the table holds is an address of the machine. */
+    readonly hasAddressesOfTable: boolean
+  }
   readonly seed: number
 }
 
@@ -74,8 +98,13 @@ const OPTIONS = new PropertyNames([
   'chunkSize',
   'connectionTableSize',
   'resizableTables',
+  'machine',
   'seed',
 ])
+const MACHINE = new PropertyNames(['forwarding', 'reversePathFilter', 'ipv6Checksums', 'sockets'])
+const SOCKET = new PropertyNames(['state', 'local', 'remote'])
+const ENDPOINT = new PropertyNames(['address', 'port'])
+const SOCKET_STATES = { listen: 'listen', established: 'established' } as const
 const LOCAL_PORTS = new PropertyNames(['min', 'max', 'tries'])
 /** NR_CPUS of the shipped configuration. */
 const CPUS_MAX = 4096
@@ -93,6 +122,43 @@ function checkNetworks(value: unknown, field: string): readonly string[] {
     }
   })
   return value as string[]
+}
+
+function checkSockets(value: unknown, field: string): readonly MachineSocket[] {
+  if (value === undefined) return []
+  if (!Array.isArray(value)) throw invalidValue(field, 'must be an array of sockets', value)
+  value.forEach((item: unknown, i) => {
+    const { state, local, remote } = checkProperties(item, `${field}[${i}]`, SOCKET)
+    checkName(state, `${field}[${i}].state`, SOCKET_STATES)
+    for (const [name, endpoint] of [
+      ['local', local],
+      ['remote', remote],
+    ] as const) {
+      if (name === 'remote' && endpoint === undefined) continue
+      const { address, port } = checkProperties(endpoint, `${field}[${i}].${name}`, ENDPOINT)
+      if (!parseAddress(String(address))) {
+        throw invalidValue(`${field}[${i}].${name}.address`, 'must be an address', address)
+      }
+      checkInteger(port, `${field}[${i}].${name}.port`, 0, 65535)
+    }
+  })
+  return value as MachineSocket[]
+}
+
+function checkMachine(value: unknown, hasAddressesOfTable: boolean): CheckedOptions['machine'] {
+  const field = 'options.machine'
+  const { forwarding, reversePathFilter, ipv6Checksums, sockets } = checkProperties(
+    value ?? {},
+    field,
+    MACHINE,
+  )
+  return {
+    forwarding: checkBoolean(forwarding ?? true, `${field}.forwarding`),
+    reversePathFilter: checkInteger(reversePathFilter ?? 0, `${field}.reversePathFilter`, 0, 2),
+    ipv6Checksums: checkBoolean(ipv6Checksums ?? true, `${field}.ipv6Checksums`),
+    sockets: checkSockets(sockets, `${field}.sockets`),
+    hasAddressesOfTable,
+  }
 }
 
 export function checkKernelOptions(value: unknown): CheckedOptions {
@@ -134,6 +200,7 @@ export function checkKernelOptions(value: unknown): CheckedOptions {
     chunkSize: optional('chunkSize'),
     connectionTableSize: optional('connectionTableSize'),
     resizableTables: checkBoolean(properties.resizableTables ?? false, 'options.resizableTables'),
+    machine: checkMachine(properties.machine, properties.addresses === undefined),
     seed: integer('seed', 1, 0, INT_MAX),
   }
 }

@@ -12,6 +12,8 @@ export const library: typeof import('../../../lib') = require(join(project, 'dis
 
 export const metrics: typeof import('../../../lib/metrics') = require(join(project, 'dist/metrics'))
 
+export const doctor: typeof import('../../../lib/diagnose') = require(join(project, 'dist/diagnose'))
+
 /** For clients that must succeed, however busy the machine is. */
 export const PATIENT = { timeout: 120_000 } as const
 

@@ -1,7 +1,6 @@
 /** Which CPU a local address of fullnat-v3 serves, as far as it can be told. */
 
 import type { CpuState } from '../border/transport'
-import { localAddressCpu } from '../kernel/local-address-cpu'
 import { lastByte, parseAddress } from '../model/address'
 import type { LocalAddressInfo } from '../model/types'
 
@@ -23,6 +22,11 @@ export interface LocalAddressCoverage {
    * added. What is said of the others holds whatever it was. Empty where there is one CPU, or one list for all (fullnat-v2).
    */
   readonly uncertain: readonly number[]
+}
+
+/** The CPU that a local address of fullnat-v3 serves (ip_vs_ctl.c:laddr_to_cpuid); `reserved` < `online`. */
+export function localAddressCpu(lastByte: number, online: number, reserved: number): number {
+  return (lastByte % (online - reserved)) + reserved
 }
 
 /**
