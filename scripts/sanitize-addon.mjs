@@ -35,10 +35,10 @@ export function buildSanitizedAddon(sanitizer) {
   const folder = `${root}build/addon-${sanitizer}`
   const file = `${folder}/build/Release/ipvs_fullnat.node`
   const gyp = readFileSync(`${root}binding.gyp`, 'utf8')
-  // What replaces parts of libstdc++ for the floor is left out: the host's own is there.
+  // What stands in the place of libstdc++ is left out: the host's own is there.
   const sources = [...gyp.matchAll(/"(native\/[\w/]+\.cc)"/g)]
     .map(([, path]) => path)
-    .filter((path) => path !== 'native/sys/glibc_floor.cc')
+    .filter((path) => path !== 'native/sys/cxx_runtime.cc')
   const inputs = readdirSync(`${root}native`, { recursive: true, encoding: 'utf8' }).map(
     (path) => `native/${path}`,
   )

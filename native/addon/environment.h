@@ -9,7 +9,6 @@
 #include <cstddef>
 #include <memory>
 #include <mutex>
-#include <set>
 #include <vector>
 
 namespace ipvs::addon {
@@ -36,8 +35,8 @@ class Environment {
   void post(const std::shared_ptr<Receiver>& receiver);
 
   // Of the event loop: those to be stopped at the end.
-  void add(Receiver& receiver) { receivers_.insert(&receiver); }
-  void remove(Receiver& receiver) { receivers_.erase(&receiver); }
+  void add(Receiver& receiver) { receivers_.push_back(&receiver); }
+  void remove(const Receiver& receiver) { std::erase(receivers_, &receiver); }
   // Of the event loop: it turns as long as one job has begun and not ended.
   void job_begins();
   void job_ends();
@@ -54,7 +53,7 @@ class Environment {
   napi_env env_;
   uv_async_t* async_ = nullptr;  // null when the environment has ended
   napi_ref receive_ = nullptr;   // the function that `woken` calls: only Node enters a context
-  std::set<Receiver*> receivers_;
+  std::vector<Receiver*> receivers_;
   std::size_t jobs_ = 0;
 
   std::mutex lock_;  // of what follows, and of what becomes of async_
