@@ -6,7 +6,8 @@
 #include <ctime>
 
 // By the version that glibc began with: it moved into libc, with a new one, in 2.34.
-#if defined(__GLIBC__) && defined(__x86_64__)
+#if defined(IPVS_LIBC_MUSL)
+#elif defined(__GLIBC__) && defined(__x86_64__)
 __asm__(".symver pthread_detach,pthread_detach@GLIBC_2.2.5");
 #elif defined(__GLIBC__) && defined(__aarch64__)
 __asm__(".symver pthread_detach,pthread_detach@GLIBC_2.17");
