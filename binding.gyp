@@ -29,7 +29,7 @@
           ],
           "include_dirs": ["native", "<!(node -p \"require('node-addon-api').include_dir\")"],
           "defines": ["NAPI_VERSION=7", "NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS", "NAPI_DISABLE_CPP_EXCEPTIONS",
-            "_GLIBCXX_EXTERN_TEMPLATE=0"],
+            "_GLIBCXX_EXTERN_TEMPLATE=0", "IPVS_VERSION=\"<!(node -p \"require('./package.json').version\")\""],
           "cflags": ["-include", "sys/glibc_floor.h", "-Wall", "-Wextra",
             "-Wno-unused-parameter", "-Wno-cast-function-type",
             "-fstack-protector-strong", "-fstack-clash-protection", "-U_FORTIFY_SOURCE", "-D_FORTIFY_SOURCE=3"],

@@ -43,7 +43,7 @@ export function buildSanitizedAddon(sanitizer) {
     (path) => `native/${path}`,
   )
   const newest = Math.max(
-    ...[...inputs, 'binding.gyp', 'scripts/sanitize-addon.mjs'].map(
+    ...[...inputs, 'binding.gyp', 'package.json', 'scripts/sanitize-addon.mjs'].map(
       (path) => statSync(`${root}${path}`).mtimeMs,
     ),
   )
@@ -61,6 +61,8 @@ export function buildSanitizedAddon(sanitizer) {
     '-fno-rtti',
     '-fno-omit-frame-pointer',
   ]
+  const { version } = JSON.parse(readFileSync(`${root}package.json`, 'utf8'))
+  common.push(`-DIPVS_VERSION="${version}"`)
   common.push('-DNAPI_VERSION=7', '-DNAPI_DISABLE_CPP_EXCEPTIONS', '-DNODE_GYP_MODULE_NAME=ipvs_fullnat')
   common.push(
     '-DNODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS',

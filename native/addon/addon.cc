@@ -1,4 +1,4 @@
-// The module: the class, and the hash of the records' layout. What there is of state belongs to one environment, so
+// The module: the class, the version of the package and the hash of the records' layout. What there is of state belongs to one environment, so
 // that every worker thread can load it and be torn down.
 #include <napi.h>
 
@@ -14,6 +14,7 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
     return exports;
   }
   exports.Set("Connection", ipvs::addon::Connection::define(env));
+  exports.Set("version", IPVS_VERSION);
   exports.Set("layoutHash", Napi::Number::New(env, ipvs::abi::kLayoutHash));
   return exports;
 }

@@ -10,14 +10,15 @@
 
 #define IPVS_HIDDEN __attribute__((visibility("hidden")))
 
-IPVS_HIDDEN void* operator new(std::size_t size) {
+// The version script of the addon hides these: the compiler takes no attribute on them.
+void* operator new(std::size_t size) {
   void* const memory = std::malloc(size != 0 ? size : 1);
   if (memory == nullptr) std::abort();
   return memory;
 }
-IPVS_HIDDEN void* operator new[](std::size_t size) { return ::operator new(size); }
-IPVS_HIDDEN void operator delete(void* memory) noexcept { std::free(memory); }
-IPVS_HIDDEN void operator delete[](void* memory) noexcept { std::free(memory); }
+void* operator new[](std::size_t size) { return ::operator new(size); }
+void operator delete(void* memory) noexcept { std::free(memory); }
+void operator delete[](void* memory) noexcept { std::free(memory); }
 
 extern "C" {
 // In the table of virtual functions of a class with pure ones.
