@@ -52,11 +52,13 @@ export function checkAddon(file) {
   if (others.length > 0) faults.push(`needs ${others.join(', ')}`)
   if (needed.length === others.length) faults.push('does not need libc')
   const { highest, above } = checkVersions(versions, platform.glibc)
-  if (libc === 'musl' && versions.length > 0) faults.push(`needs versions, musl has none: ${versions.join(', ')}`)
+  if (libc === 'musl' && versions.length > 0)
+    faults.push(`needs versions, musl has none: ${versions.join(', ')}`)
   if (libc === 'glibc' && above.length > 0) {
     faults.push(`above the floor of ${platform.arch} (glibc ${platform.glibc}): ${above.join(', ')}`)
   }
-  if ([...exported].sort().join() !== EXPORTED.join()) faults.push(`exports ${exported.sort().join(', ') || 'nothing'}`)
+  if ([...exported].sort().join() !== EXPORTED.join())
+    faults.push(`exports ${exported.sort().join(', ') || 'nothing'}`)
   return { arch: platform.arch, libc, needed, glibc: highest, faults }
 }
 

@@ -4,10 +4,19 @@
 //   npm run prebuild -- linux-x64 …       some of: linux-x64, linux-x64-musl, linux-arm64, linux-arm64-musl
 //
 // Needs a Debian or Ubuntu of either architecture; the compiler for the other one is installed where that is possible. What
-// is there and was made of the same sources by the same compiler stays.
+// is there and was made of the same sources stays.
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { createRequire } from 'node:module'
 import { availableParallelism } from 'node:os'
 import { basename, dirname } from 'node:path'
@@ -58,7 +67,10 @@ function needTools(arch) {
   if (has(`${prefix}g++`) && has(`${prefix}strip`) && has('make')) return
   const wanted = prefix === '' ? ['g++', 'make'] : [COMPILERS[arch], 'make']
   if (process.getuid?.() !== 0 || !has('apt-get')) throw new Error(`please install ${wanted.join(' and ')}`)
-  const options = { stdio: ['ignore', 'ignore', 'inherit'], env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } }
+  const options = {
+    stdio: ['ignore', 'ignore', 'inherit'],
+    env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
+  }
   execFileSync('apt-get', ['update', '-q'], options)
   execFileSync('apt-get', ['install', '-yq', '--no-install-recommends', ...wanted], options)
 }
@@ -70,19 +82,25 @@ function sources(folder = 'native') {
   })
 }
 
-/** Of everything that goes into a prebuild. */
-function fingerprint({ arch, libc }) {
-  const hash = createHash('sha256')
+/** A word that the file has in itself: what it was made of, whoever made it. */
+export function buildName(name) {
+  const { arch, libc } = PREBUILDS.get(name)
   const { version } = JSON.parse(readFileSync(`${root}package.json`, 'utf8'))
-  hash.update(`${version} ${arch} ${libc} ${JSON.stringify(process.env.CXXFLAGS ?? '')}`)
-  hash.update(execFileSync(`${prefixFor(arch)}g++`, ['--version']))
+  const hash = createHash('sha256').update(`${version} ${arch} ${libc}`)
   for (const path of ['binding.gyp', 'scripts/prebuild.mjs', ...sources().sort()]) {
     hash.update(`\0${path}\0`).update(readFileSync(`${root}${path}`))
   }
-  return hash.digest('hex')
+  return `ipvs_${hash.digest('hex').slice(0, 32)}`
 }
 
-const digest = (path) => createHash('sha256').update(readFileSync(path)).digest('hex')
+/** Why a prebuild is not what the sources are now, or undefined. */
+export function prebuildFault(name, folder = root) {
+  const { file } = PREBUILDS.get(name)
+  if (!existsSync(`${folder}${file}`)) return `there is no ${file}`
+  if (!readFileSync(`${folder}${file}`, 'latin1').includes(buildName(name)))
+    return `${file} was made of other sources`
+  return undefined
+}
 
 /** An empty library by musl's name: what the addon wants of libc is looked for when it is loaded. */
 function muslStub(compiler, folder) {
@@ -90,10 +108,14 @@ function muslStub(compiler, folder) {
   execFileSync(compiler, [...options, '-o', `${folder}/libc.so`])
 }
 
-function environmentFor({ arch, libc }, folder) {
+function environmentFor(name, { arch, libc }, folder) {
   const prefix = prefixFor(arch)
   const compiler = `${prefix}g++`
-  const flags = [...(arch === 'arm64' ? ['-mno-outline-atomics'] : []), ...(libc === 'musl' ? MUSL_FLAGS : [])]
+  const flags = [
+    `-DIPVS_BUILD=${buildName(name)}`,
+    ...(arch === 'arm64' ? ['-mno-outline-atomics'] : []),
+    ...(libc === 'musl' ? MUSL_FLAGS : []),
+  ]
   const linking = []
   if (libc === 'musl') {
     muslStub(compiler, folder)
@@ -118,17 +140,20 @@ function environmentFor({ arch, libc }, folder) {
 
 /** In a folder of its own: build/Release stays what this machine runs. */
 function build(name, target) {
+  needTools(target.arch)
   // The linker takes the path as one word of many.
-  if (/\s/.test(root)) throw new Error(`${root}: prebuilds cannot be made in a folder with a space in its path`)
+  if (/\s/.test(root))
+    throw new Error(`${root}: prebuilds cannot be made in a folder with a space in its path`)
   const folder = `${root}build/prebuild/${name}`
   rmSync(folder, { recursive: true, force: true })
   mkdirSync(folder, { recursive: true })
-  for (const path of ['native', 'binding.gyp', 'package.json']) cpSync(`${root}${path}`, `${folder}/${path}`, { recursive: true })
+  for (const path of ['native', 'binding.gyp', 'package.json'])
+    cpSync(`${root}${path}`, `${folder}/${path}`, { recursive: true })
   try {
     const args = ['--napi', '--strip', '--tag-libc', '--arch', target.arch, '--target', process.versions.node]
     execFileSync(process.execPath, [prebuildify, ...args], {
       cwd: folder,
-      env: environmentFor(target, folder),
+      env: environmentFor(name, target, folder),
       stdio: ['ignore', 'ignore', 'pipe'],
     })
   } catch (error) {
@@ -146,15 +171,9 @@ function build(name, target) {
 export function prebuild(name) {
   const target = PREBUILDS.get(name)
   if (!target) throw new Error(`no prebuild '${name}', there are: ${[...PREBUILDS.keys()].join(', ')}`)
-  needTools(target.arch)
-  const stamp = `${root}build/prebuild/${name}.stamp`
   const file = `${root}${target.file}`
-  const made = fingerprint(target)
-  const known = existsSync(stamp) && existsSync(file) && readFileSync(stamp, 'utf8') === `${made} ${digest(file)}`
-  if (!known) {
-    build(name, target)
-    writeFileSync(stamp, `${made} ${digest(file)}`)
-  }
+  const known = prebuildFault(name) === undefined
+  if (!known) build(name, target)
   const { needed, glibc } = checkAddon(file)
   const size = Math.round(statSync(file).size / 1000)
   return `${target.file}: ${size} kB, needs ${needed.join(', ')}${glibc ? ` (GLIBC ${glibc})` : ''}${known ? ', as it was' : ''}`

@@ -117,15 +117,16 @@ export function explainFailure(cause: Error, { root, libc }: AddonPlace): IpvsEr
 
 /** For one that loads and is not of this JavaScript. `given`: it came with the options. */
 export function explainOtherBuild(
-  addon: { readonly version?: unknown; readonly layoutHash?: unknown },
+  addon: object,
   { root, given }: AddonPlace & { readonly given: boolean },
 ): IpvsError {
   const named = (description: string, hint: string) =>
     ownError('ERR_IPVS_ADDON', { operation: 'open', description, hint })
-  if (typeof addon.layoutHash !== 'number') {
+  const { version: itsVersion, layoutHash } = addon as { version?: unknown; layoutHash?: unknown }
+  if (typeof layoutHash !== 'number') {
     return named('the file that was loaded is the addon of something else', REINSTALL)
   }
-  const version = typeof addon.version === 'string' ? addon.version : 'before 0.1.0'
+  const version = typeof itsVersion === 'string' ? itsVersion : 'before 0.1.0'
   const versions =
     version === VERSION
       ? `the addon is another build of version ${VERSION} than the JavaScript`

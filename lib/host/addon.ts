@@ -9,7 +9,7 @@ import { mappedLibc } from './libc'
 import { VERSION } from './version'
 
 // Bundlers that look for files follow these words: path.join(__dirname, …), and no destructured `join`.
-import path = require('path')
+const path: typeof import('path') = require('path')
 
 /** native/addon/connection.h */
 export interface NativeConnection {

@@ -7,7 +7,7 @@ import { loadAddon } from './addon'
 import { kernelFiles, readCpuState } from './kernel-files'
 
 /** `netns` is a path, undefined for the caller's own namespace; `addon` one of the caller's. Throws ERR_IPVS_ADDON. */
-export function openNativeTransport(netns: string | undefined, addon: object | undefined): Transport {
+export function openNativeTransport(netns: string | undefined, addon?: object): Transport {
   const { Connection } = loadAddon(addon as Addon | undefined)
   const connection = new Connection(netns ?? '')
   return {

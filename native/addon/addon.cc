@@ -6,6 +6,13 @@
 #include "addon/connection.h"
 #include "addon/environment.h"
 
+// What a prebuild was made of, in one word (scripts/prebuild.mjs); it can be read from the file of any platform.
+#ifndef IPVS_BUILD
+#define IPVS_BUILD local
+#endif
+#define IPVS_TEXT_OF(word) #word
+#define IPVS_TEXT(word) IPVS_TEXT_OF(word)
+
 namespace {
 
 Napi::Object initialize(Napi::Env env, Napi::Object exports) {
@@ -15,6 +22,7 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   }
   exports.Set("Connection", ipvs::addon::Connection::define(env));
   exports.Set("version", IPVS_VERSION);
+  exports.Set("build", IPVS_TEXT(IPVS_BUILD));
   exports.Set("layoutHash", Napi::Number::New(env, ipvs::abi::kLayoutHash));
   return exports;
 }

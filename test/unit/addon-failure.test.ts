@@ -150,7 +150,7 @@ describe('why an addon cannot be loaded, and what to do', () => {
     ],
     ['another addon', { hello: () => 'world' }, PREBUILT, false, /install it again/],
     ['given', { version: '9.9.9', layoutHash: 1 }, PREBUILT, true, /one installation/],
-  ])('that loads, and is none of ours: %s', (name, addon, files, given, hint) => {
+  ])('that loads, and is none of ours: %s', (name, addon: object, files, given, hint) => {
     const error = explainOtherBuild(addon, { ...place(`other-${name}`, files), given })
     expect(error).toMatchObject({ code: 'ERR_IPVS_ADDON', operation: 'open' })
     expect(error.hint).toMatch(hint)
