@@ -1,5 +1,5 @@
-// The module: the class, the version of the package and the hash of the records' layout. What there is of state belongs to one environment, so
-// that every worker thread can load it and be torn down.
+// The module: the class, the version of the package and the hash of the records' layout. What there is of state belongs
+// to one environment, so that every worker thread can load it and be torn down.
 #include <napi.h>
 
 #include "abi/layout.gen.h"

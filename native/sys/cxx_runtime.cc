@@ -1,7 +1,7 @@
-// What the headers of libstdc++ leave to its library, defined here and hidden: the addon needs libc and nothing else, so
-// that it runs beside the libstdc++ of CentOS 6, any newer one, or none. Everything that is a template comes from the
-// headers (_GLIBCXX_EXTERN_TEMPLATE=0 in binding.gyp). Without exceptions what would be thrown ends in abort(); sizes
-// are bounded before anything is allocated.
+// What the headers of libstdc++ leave to its library, defined here and hidden: the addon needs libc and nothing else,
+// so that it runs beside the libstdc++ of CentOS 6, any newer one, or none. Everything that is a template comes from
+// the headers (_GLIBCXX_EXTERN_TEMPLATE=0 in binding.gyp). Without exceptions what would be thrown ends in abort();
+// sizes are bounded before anything is allocated.
 #include <cstddef>
 #include <cstdlib>
 
