@@ -14,6 +14,8 @@ import { beforeAll, describe, expect, it, vi } from 'vitest'
 // @ts-expect-error: a script without types
 import { checkAddon } from '../../scripts/check-floor.mjs'
 // @ts-expect-error: a script without types
+import { readElf } from '../../scripts/elf.mjs'
+// @ts-expect-error: a script without types
 import { chosenPrebuilds, unsetFields } from '../../scripts/pack.mjs'
 // @ts-expect-error: a script without types
 import { PREBUILDS, prebuildFault } from '../../scripts/prebuild.mjs'
@@ -92,6 +94,20 @@ describe('the tarball', () => {
     const expected = full ? [...PREBUILDS.values()] : [PREBUILDS.get(`linux-${process.arch}`)]
     for (const { arch, libc, file } of expected) {
       expect(checkAddon(join(consumer.package, file))).toMatchObject({ arch, libc, faults: [] })
+    }
+  })
+
+  const MUSL = '/lib/ld-musl-x86_64.so.1'
+  const judged = full && existsSync(MUSL)
+  const why = judged ? '' : ' (skipped: CI_FULL=1 and Debian’s package musl run it)'
+  it.skipIf(!judged)(`has prebuilds for musl that look for nothing musl does not have${why}`, () => {
+    const known: string[] = readElf(MUSL).exported
+    for (const { file, libc } of PREBUILDS.values()) {
+      if (libc !== 'musl') continue
+      const wanted: string[] = readElf(join(consumer.package, file)).undefined
+      const others = wanted.filter((name) => !/^(napi|uv)_/.test(name))
+      expect(others.length).toBeGreaterThan(20)
+      expect(others.filter((name) => !known.includes(name))).toEqual([])
     }
   })
 })
