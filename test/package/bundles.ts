@@ -128,46 +128,56 @@ describe('bundled by', () => {
     })
   })
 
-  slow(`esbuild into a single executable application, with the addon beside it${left}`, async () => {
-    const esbuild = join(
-      await tools('esbuild', [`esbuild@${VERSIONS.esbuild}`]),
-      'node_modules/esbuild/bin/esbuild',
-    )
-    const folder = await tools('postject', ['postject@1.0.0-alpha.6'])
-    // @ts-expect-error: a script without types
-    const { currentNode, nodeBinary } = await import('../../scripts/vm/nodes.mjs')
-    const node = (await nodeBinary(currentNode)) as string
-    away((out) => {
-      copyFileSync(join(consumer().package, PREBUILDS.get(platform).file), join(out, 'ipvs.node'))
-      const text = commonJs(
-        "{ addon: require('node:module').createRequire(process.execPath)('./ipvs.node') }",
+  it.skipIf(!full || process.arch !== 'x64')(
+    `esbuild into a single executable application, with the addon beside it${left}`,
+    async () => {
+      const esbuild = join(
+        await tools('esbuild', [`esbuild@${VERSIONS.esbuild}`]),
+        'node_modules/esbuild/bin/esbuild',
       )
-      const input = consumer().write('sea.js', text)
-      const bundle = join(out, 'bundle.js')
-      expectBuilt(
-        consumer().run(esbuild, [
-          input,
-          '--bundle',
-          '--platform=node',
-          `--outfile=${bundle}`,
-          '--log-level=error',
-        ]),
-      )
-      const blob = join(out, 'sea.blob')
-      const config = { main: bundle, output: blob, disableExperimentalSEAWarning: true }
-      const file = consumer().write('sea.json', JSON.stringify(config))
-      expectBuilt(consumer().run(node, ['--experimental-sea-config', file]))
-      mkdirSync(join(out, 'bin'))
-      const program = join(out, 'application')
-      copyFileSync(node, program)
-      const fuse = 'NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2'
-      const postject = join(folder, 'node_modules/postject/dist/cli.js')
-      expectBuilt(
-        consumer().run(process.execPath, [postject, program, 'NODE_SEA_BLOB', blob, '--sentinel-fuse', fuse]),
-      )
-      rmSync(bundle)
-      expect(readdirSync(out)).not.toContain('node_modules')
-      expectRuns(program, program)
-    })
-  })
+      const folder = await tools('postject', ['postject@1.0.0-alpha.6'])
+      // @ts-expect-error: a script without types
+      const { currentNode, nodeBinary } = await import('../../scripts/vm/nodes.mjs')
+      const node = (await nodeBinary(currentNode)) as string
+      away((out) => {
+        copyFileSync(join(consumer().package, PREBUILDS.get(platform).file), join(out, 'ipvs.node'))
+        const text = commonJs(
+          "{ addon: require('node:module').createRequire(process.execPath)('./ipvs.node') }",
+        )
+        const input = consumer().write('sea.js', text)
+        const bundle = join(out, 'bundle.js')
+        expectBuilt(
+          consumer().run(esbuild, [
+            input,
+            '--bundle',
+            '--platform=node',
+            `--outfile=${bundle}`,
+            '--log-level=error',
+          ]),
+        )
+        const blob = join(out, 'sea.blob')
+        const config = { main: bundle, output: blob, disableExperimentalSEAWarning: true }
+        const file = consumer().write('sea.json', JSON.stringify(config))
+        expectBuilt(consumer().run(node, ['--experimental-sea-config', file]))
+        mkdirSync(join(out, 'bin'))
+        const program = join(out, 'application')
+        copyFileSync(node, program)
+        const fuse = 'NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2'
+        const postject = join(folder, 'node_modules/postject/dist/cli.js')
+        expectBuilt(
+          consumer().run(process.execPath, [
+            postject,
+            program,
+            'NODE_SEA_BLOB',
+            blob,
+            '--sentinel-fuse',
+            fuse,
+          ]),
+        )
+        rmSync(bundle)
+        expect(readdirSync(out)).not.toContain('node_modules')
+        expectRuns(program, program)
+      })
+    },
+  )
 })

