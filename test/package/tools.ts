@@ -7,13 +7,20 @@ import { join } from 'node:path'
 import { cached } from '../../scripts/vm/cache.mjs'
 import { cleanEnvironment } from './consumer'
 
-/** The folder in which those packages (`name@version`) stand below node_modules. */
-export function tools(name: string, packages: readonly string[]): Promise<string> {
+/**
+ * The folder in which those packages (`name@version`) stand below node_modules. `--force` among the options takes those of
+ * another platform, too.
+ */
+export function tools(
+  name: string,
+  packages: readonly string[],
+  more: readonly string[] = [],
+): Promise<string> {
   const id = [name, ...packages.map((one) => one.replaceAll('/', '+'))].join(',')
   return cached('tools', id, (path: string) => {
     mkdirSync(path)
     writeFileSync(join(path, 'package.json'), '{"private":true}')
-    const options = ['--ignore-scripts', '--no-audit', '--no-fund', '--no-package-lock', '--no-save']
+    const options = ['--ignore-scripts', '--no-audit', '--no-fund', '--no-package-lock', '--no-save', ...more]
     execFileSync('npm', ['install', ...options, ...packages], { cwd: path, env: cleanEnvironment() })
   })
 }
