@@ -16,11 +16,12 @@
 namespace {
 
 Napi::Object initialize(Napi::Env env, Napi::Object exports) {
-  if (!ipvs::addon::Environment::create(env)) {
+  auto* const environment = ipvs::addon::Environment::create(env);
+  if (environment == nullptr) {
     napi_throw_error(env, nullptr, "ipvs-fullnat: the event loop takes no handle");
     return exports;
   }
-  exports.Set("Connection", ipvs::addon::Connection::define(env));
+  exports.Set("Connection", ipvs::addon::Connection::define(env, environment));
   exports.Set("version", IPVS_VERSION);
   exports.Set("build", IPVS_TEXT(IPVS_BUILD));
   exports.Set("layoutHash", Napi::Number::New(env, ipvs::abi::kLayoutHash));

@@ -166,19 +166,20 @@ void Connection::State::call_back(napi_env env, const PendingJob& pending, const
   napi_close_handle_scope(env, scope);
 }
 
-Napi::Function Connection::define(Napi::Env env) {
+Napi::Function Connection::define(Napi::Env env, std::shared_ptr<Environment>* environment) {
   return DefineClass(
       env, "Connection",
       {InstanceMethod("run", &Connection::run), InstanceMethod("close", &Connection::close),
        InstanceMethod("openFile", &Connection::open_file), InstanceMethod("closeFile", &Connection::close_file),
-       InstanceMethod("readFile", &Connection::read_file), InstanceMethod("listFolder", &Connection::list_folder)});
+       InstanceMethod("readFile", &Connection::read_file), InstanceMethod("listFolder", &Connection::list_folder)},
+      environment);
 }
 
 // new Connection(netnsPath: string): an empty path is the caller's own namespace.
 Connection::Connection(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Connection>(info) {
   std::string path;
   if (info.Length() > 0 && info[0].IsString()) path = info[0].As<Napi::String>().Utf8Value();
-  const std::shared_ptr<Environment>& environment = Environment::of(info.Env());
+  const auto& environment = *static_cast<std::shared_ptr<Environment>*>(info.Data());
   // Not make_shared: without RTTI it asks for GLIBCXX_3.4.26.
   // NOLINTNEXTLINE(modernize-make-shared)
   state_ = std::shared_ptr<State>(new State(environment, sys::Namespace(std::move(path), sys::run_on_fresh_thread)));

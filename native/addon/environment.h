@@ -28,8 +28,9 @@ class Receiver {
 
 class Environment {
  public:
-  static std::shared_ptr<Environment> create(Napi::Env env);
-  static const std::shared_ptr<Environment>& of(Napi::Env env);
+  // What functions of the module get as their data; null where the event loop takes no handle. It goes at the end of
+  // the JavaScript environment. Not its instance data: Node 11, and 12 before 12.17, have none.
+  static std::shared_ptr<Environment>* create(Napi::Env env);
 
   // For any thread: `receiver` is called on the event loop soon, unless the environment has ended.
   void post(const std::shared_ptr<Receiver>& receiver);
@@ -51,6 +52,7 @@ class Environment {
   static void end(void* data);
 
   napi_env env_;
+  std::shared_ptr<Environment>* self_ = nullptr;
   uv_async_t* async_ = nullptr;  // null when the environment has ended
   napi_ref receive_ = nullptr;   // the function that `woken` calls: only Node enters a context
   std::vector<Receiver*> receivers_;
