@@ -54,8 +54,9 @@ void Environment::woken(uv_async_t* async) {
   napi_value global = nullptr;
   if (napi_get_reference_value(env, environment->receive_, &function) == napi_ok && function != nullptr &&
       napi_get_global(env, &global) == napi_ok) {
-    // Fails where JavaScript cannot run any more: then end() is near.
-    (void)napi_make_callback(env, nullptr, global, function, 0, nullptr, nullptr);
+    // Fails where JavaScript cannot run any more: then end() is near. Deno writes the result without a look.
+    napi_value result = nullptr;
+    (void)napi_make_callback(env, nullptr, global, function, 0, nullptr, &result);
   }
   (void)napi_close_handle_scope(env, scope);
 }
