@@ -9,7 +9,8 @@ export type Libc = 'glibc' | 'musl'
  * run time that has its libc in itself, and without /proc.
  */
 export function mappedLibc(maps = readMaps()): Libc | undefined {
-  if (/\/(?:ld-musl-|libc\.musl-)[^/\n]*$/m.test(maps)) return 'musl'
+  // Its own name, which Debian has for the file, and the one of the distributions that are built on it.
+  if (/\/(?:libc\.so|ld-musl-[^/\n]*|libc\.musl-[^/\n]*)$/m.test(maps)) return 'musl'
   if (/\/(?:ld-linux[^/\n]*|libc\.so\.6|libc-2[^/\n]*\.so)$/m.test(maps)) return 'glibc'
   return undefined
 }

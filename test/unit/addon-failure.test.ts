@@ -41,6 +41,7 @@ describe('the libc of a process', () => {
       'musl',
     ],
     ['7f00-7f01 r-xp 0 08:01 7 /usr/lib/x86_64-linux-gnu/libc.so.6\n', 'glibc'],
+    ['7f00-7f01 r-xp 0 08:01 7 /usr/lib/x86_64-linux-musl/libc.so\n', 'musl'],
     ['7f00-7f01 r-xp 0 08:01 7 /lib64/libc-2.12.so\n', 'glibc'],
     ['7f00-7f01 r-xp 0 08:01 7 /home/libc.so.6/static-node\n', undefined],
     ['', undefined],
