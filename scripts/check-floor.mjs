@@ -1,72 +1,20 @@
-// Fails when the built addon asks for newer symbol versions than CentOS 6 has (glibc 2.12, GCC 4.4's libstdc++):
-// that is the user space FULLNAT kernels live under. Reads the ELF version-needs section itself.
+// Fails when an addon needs more than the user space that FULLNAT kernels live under has (CentOS 6, glibc 2.12), any
+// library but libc, or shows others more than the two names that Node looks for. Reads the ELF file itself.
 //
-//   node scripts/check-floor.mjs [FILE.node]
-import { readFileSync } from 'node:fs'
+//   node scripts/check-floor.mjs [FILE.node...]
 import { pathToFileURL } from 'node:url'
+import { readElf } from './elf.mjs'
 
-const FLOOR = { GLIBC: '2.12', GLIBCXX: '3.4.13', CXXABI: '1.3.3' }
 /** By e_machine of the file, whatever this machine is. arm64 exists since glibc 2.17: the platform began with it. */
-const FLOORS = new Map([
-  [62, FLOOR],
-  [183, { ...FLOOR, GLIBC: '2.17' }],
+const PLATFORMS = new Map([
+  [62, { arch: 'x64', glibc: '2.12' }],
+  [183, { arch: 'arm64', glibc: '2.17' }],
 ])
-const SHT_GNU_VERNEED = 0x6ffffffe
-const SHT_RELR = 19
-
-function read(file) {
-  const elf = readFileSync(file)
-  if (elf.length < 64 || elf.readUInt32BE(0) !== 0x7f454c46 || elf[4] !== 2) {
-    throw new Error(`${file}: not a 64-bit ELF file`)
-  }
-  if (elf[5] !== 1) throw new Error(`${file}: not a little-endian file`)
-  return elf
-}
-
-/** The floor of the platform that a file is for. */
-export function floorOf(file) {
-  const machine = read(file).readUInt16LE(0x12)
-  const floor = FLOORS.get(machine)
-  if (!floor) throw new Error(`${file}: for a machine without a floor, e_machine ${machine}`)
-  return floor
-}
-
-/** Names of the symbol versions that an ELF64 little-endian file needs, such as `GLIBC_2.2.5`. */
-export function neededVersions(file) {
-  const elf = read(file)
-  const sections = Number(elf.readBigUInt64LE(0x28))
-  const stride = elf.readUInt16LE(0x3a)
-  const count = elf.readUInt16LE(0x3c)
-  if (count === 0) throw new Error(`${file}: without section headers it cannot be told what it needs`)
-  const section = (index) => {
-    const at = sections + index * stride
-    return {
-      type: elf.readUInt32LE(at + 4),
-      offset: Number(elf.readBigUInt64LE(at + 24)),
-      link: elf.readUInt32LE(at + 40),
-      info: elf.readUInt32LE(at + 44),
-    }
-  }
-  const names = new Set()
-  for (let i = 0; i < count; i++) {
-    const needs = section(i)
-    // Read by ld.so since glibc 2.36. GNU ld adds the version to the needs, other linkers leave it out.
-    if (needs.type === SHT_RELR) names.add('GLIBC_ABI_DT_RELR')
-    if (needs.type !== SHT_GNU_VERNEED) continue
-    const strings = section(needs.link).offset
-    let need = needs.offset
-    for (let n = 0; n < needs.info; n++) {
-      let aux = need + elf.readUInt32LE(need + 8)
-      for (let a = elf.readUInt16LE(need + 2); a > 0; a--) {
-        const name = strings + elf.readUInt32LE(aux + 8)
-        names.add(elf.toString('latin1', name, elf.indexOf(0, name)))
-        aux += elf.readUInt32LE(aux + 12)
-      }
-      need += elf.readUInt32LE(need + 12)
-    }
-  }
-  return [...names]
-}
+/** ld-linux is a part of glibc; on arm64 it has the stack protector's guard. */
+const GLIBC = /^(libc\.so\.6|ld-linux-aarch64\.so\.1)$/
+/** musl's own name, and the one it has on Alpine; musl takes either for itself (ldso/dynlink.c:load_library). */
+const MUSL = /^(libc\.so|libc\.musl-\w+\.so\.1)$/
+const EXPORTED = ['napi_register_module_v1', 'node_api_module_get_api_version_v1']
 
 /** Compares dotted versions. */
 export function newer(a, b) {
@@ -79,35 +27,49 @@ export function newer(a, b) {
   return false
 }
 
-/** The highest version of each family and those above the floor. */
-export function checkFloor(names, floor = FLOOR) {
-  const highest = {}
+/** The highest version of glibc among the names, and those names that are above the floor or of another library. */
+export function checkVersions(names, floor) {
+  let highest
   const above = []
   for (const name of names) {
-    const [family] = name.split('_', 1)
-    if (!(family in floor)) continue
-    const version = name.slice(family.length + 1)
-    // GLIBC_ABI_DT_RELR, CXXABI_TM_1: not of the ordered ones, and all of them came after the floor.
-    if (!/^\d+(\.\d+)*$/.test(version)) {
-      above.push(name)
-      continue
-    }
-    if (!(family in highest) || newer(version, highest[family])) highest[family] = version
-    if (newer(version, floor[family])) above.push(name)
+    const [, version] = /^GLIBC_(\d+(?:\.\d+)*)$/.exec(name) ?? []
+    // GLIBC_ABI_DT_RELR is none of the ordered ones, and came after the floor.
+    if (version === undefined || newer(version, floor)) above.push(name)
+    if (version !== undefined && (highest === undefined || newer(version, highest))) highest = version
   }
   return { highest, above }
 }
 
+/** { arch, libc, needed, glibc, faults }: what the file is for, what it needs, and what is wrong with that. */
+export function checkAddon(file) {
+  const { machine, needed, versions, exported } = readElf(file)
+  const platform = PLATFORMS.get(machine)
+  if (!platform) throw new Error(`${file}: for a machine without a floor, e_machine ${machine}`)
+  const libc = needed.some((name) => MUSL.test(name)) ? 'musl' : 'glibc'
+  const faults = []
+  const allowed = libc === 'musl' ? MUSL : GLIBC
+  const others = needed.filter((name) => !allowed.test(name))
+  if (others.length > 0) faults.push(`needs ${others.join(', ')}`)
+  if (needed.length === others.length) faults.push('does not need libc')
+  const { highest, above } = checkVersions(versions, platform.glibc)
+  if (libc === 'musl' && versions.length > 0)
+    faults.push(`needs versions, musl has none: ${versions.join(', ')}`)
+  if (libc === 'glibc' && above.length > 0) {
+    faults.push(`above the floor of ${platform.arch} (glibc ${platform.glibc}): ${above.join(', ')}`)
+  }
+  if ([...exported].sort().join() !== EXPORTED.join())
+    faults.push(`exports ${exported.sort().join(', ') || 'nothing'}`)
+  return { arch: platform.arch, libc, needed, glibc: highest, faults }
+}
+
 if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) {
-  const file = process.argv[2] ?? 'build/Release/ipvs_fullnat.node'
+  const given = process.argv.slice(2)
   // Elsewhere the package is built without an addon; a file that was named is looked at anywhere.
-  if (process.platform !== 'linux' && process.argv[2] === undefined) process.exit(0)
-  const floor = floorOf(file)
-  const { highest, above } = checkFloor(neededVersions(file), floor)
-  const text = Object.entries(highest).map(([family, version]) => `${family} ${version}`)
-  console.log(`${file} needs ${text.join(', ')}`)
-  if (above.length > 0) {
-    console.error(`above the floor (${JSON.stringify(floor)}): ${above.join(', ')}`)
-    process.exit(1)
+  if (process.platform !== 'linux' && given.length === 0) process.exit(0)
+  for (const file of given.length > 0 ? given : ['build/Release/ipvs_fullnat.node']) {
+    const { arch, libc, needed, glibc, faults } = checkAddon(file)
+    console.log(`${file}: ${arch}, ${libc}${glibc ? ` ${glibc}` : ''}, needs ${needed.join(', ')}`)
+    for (const fault of faults) console.error(`${file} ${fault}`)
+    if (faults.length > 0) process.exitCode = 1
   }
 }

@@ -63,8 +63,7 @@ function build() {
 function prepare() {
   if (!existsSync(`${root}node_modules/node-gyp-build`)) {
     say('Installing the packages of the project')
-    // See scripts/test.mjs for why not `npm ci`.
-    run('npm', ['install', '--no-save', '--ignore-scripts'])
+    run('npm', ['ci', '--ignore-scripts'])
   }
   const built = [ADDON, 'dist/index.js', 'dist/index.mjs'].every((path) => existsSync(root + path))
   if (!built) build()

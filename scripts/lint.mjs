@@ -76,7 +76,14 @@ async function clangTidy() {
   const missing = await need('clang-tidy')
   if (missing) return skipped(missing)
   const headers = nodeHeaders()
-  const flags = ['-std=c++20', '-fno-exceptions', '-fno-rtti', '-Inative', '-DNAPI_VERSION=7']
+  const flags = [
+    '-std=c++20',
+    '-fno-exceptions',
+    '-fno-rtti',
+    '-Inative',
+    '-DNAPI_VERSION=7',
+    '-DIPVS_VERSION=""',
+  ]
   const napi = createRequire(import.meta.url)('node-addon-api').include_dir
   flags.push('-DNAPI_DISABLE_CPP_EXCEPTIONS', '-isystem', napi.startsWith('/') ? napi : inRoot(napi))
   if (headers) flags.push('-isystem', headers)

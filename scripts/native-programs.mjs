@@ -21,10 +21,10 @@ const sources = (folder) =>
 
 export const isFuzzer = (name) => name.startsWith('fuzz_')
 
-// Everything but the addon, which needs Node, and what replaces parts of libstdc++ for the floor of the addon.
+// Everything but the addon, which needs Node, and what the addon has in the place of libstdc++.
 export const library = ['abi', 'engine', 'ipvs', 'netlink', 'sys']
   .flatMap((folder) => sources(`native/${folder}`))
-  .filter((path) => path !== 'native/sys/glibc_floor.cc')
+  .filter((path) => path !== 'native/sys/cxx_runtime.cc')
 
 export const programNames = [...sources(tests), ...sources(fuzzers)]
   .map((path) => basename(path, '.cc'))

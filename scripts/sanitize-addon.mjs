@@ -35,15 +35,15 @@ export function buildSanitizedAddon(sanitizer) {
   const folder = `${root}build/addon-${sanitizer}`
   const file = `${folder}/build/Release/ipvs_fullnat.node`
   const gyp = readFileSync(`${root}binding.gyp`, 'utf8')
-  // What replaces parts of libstdc++ for the floor is left out: the host's own is there.
+  // What stands in the place of libstdc++ is left out: the host's own is there.
   const sources = [...gyp.matchAll(/"(native\/[\w/]+\.cc)"/g)]
     .map(([, path]) => path)
-    .filter((path) => path !== 'native/sys/glibc_floor.cc')
+    .filter((path) => path !== 'native/sys/cxx_runtime.cc')
   const inputs = readdirSync(`${root}native`, { recursive: true, encoding: 'utf8' }).map(
     (path) => `native/${path}`,
   )
   const newest = Math.max(
-    ...[...inputs, 'binding.gyp', 'scripts/sanitize-addon.mjs'].map(
+    ...[...inputs, 'binding.gyp', 'package.json', 'scripts/sanitize-addon.mjs'].map(
       (path) => statSync(`${root}${path}`).mtimeMs,
     ),
   )
@@ -61,6 +61,8 @@ export function buildSanitizedAddon(sanitizer) {
     '-fno-rtti',
     '-fno-omit-frame-pointer',
   ]
+  const { version } = JSON.parse(readFileSync(`${root}package.json`, 'utf8'))
+  common.push(`-DIPVS_VERSION="${version}"`)
   common.push('-DNAPI_VERSION=7', '-DNAPI_DISABLE_CPP_EXCEPTIONS', '-DNODE_GYP_MODULE_NAME=ipvs_fullnat')
   common.push(
     '-DNODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS',

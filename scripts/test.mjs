@@ -1,7 +1,7 @@
 // npm test: sets up what is missing, runs every suite, and closes with one line over all of them.
 //
 //   npm test                    everything
-//   npm test -- unit native     some of: lint, native, unit, vm
+//   npm test -- unit native     some of: lint, native, unit, package, vm
 //   npm test -- vm --kernel mainline-newest --filter contract
 //                               one of them, with its own options (scripts/vm/run.mjs has those of vm)
 import { spawn, spawnSync } from 'node:child_process'
@@ -14,7 +14,8 @@ const CLOSING = /^(\d+) passed, (\d+) failed(?:, (\d+) skipped)?$/
 const SUITES = {
   lint: ['scripts/lint.mjs'],
   native: ['scripts/test-native.mjs'],
-  unit: ['scripts/test-unit.mjs'],
+  unit: ['scripts/test-unit.mjs', 'test/unit', 'test/contract', 'test/lifecycle', 'test/types'],
+  package: ['scripts/test-unit.mjs', 'test/package'],
   vm: ['scripts/vm/run.mjs'],
 }
 
@@ -31,9 +32,10 @@ function prepare() {
     run('apt-get', ['update', '-q'])
     run('apt-get', ['install', '-yq', 'g++', 'make', 'python3'])
   }
-  // Not `npm ci`: it insists on the packages of every platform, which not every mirror of the registry has.
-  if (!existsSync(`${root}node_modules/vitest`)) run('npm', ['install', '--no-save', '--ignore-scripts'])
-  run('npm', ['run', '--silent', 'build'])
+  if (!existsSync(`${root}node_modules/vitest`)) run('npm', ['ci', '--ignore-scripts'])
+  // Both make what has changed alone.
+  run('npm', ['run', '--silent', 'build:native'])
+  run('npm', ['run', '--silent', 'build:ts'])
 }
 
 /** Runs a script, passes its output on, and takes the numbers from its closing line. */

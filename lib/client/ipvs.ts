@@ -80,15 +80,18 @@ export class Ipvs {
   private readonly closing = new Set<() => void>()
 
   /**
-   * Needs CAP_NET_ADMIN for everything that follows, reading included. Rejects with `ERR_IPVS_NOT_LOADED`,
-   * `ERR_IPVS_NAMESPACE`, `ERR_IPVS_ADDON`, `ERR_IPVS_TIMEOUT`, or with the reason why `netns` cannot be entered.
+   * Rejects with `EPERM` without CAP_NET_ADMIN (see `unprivileged`), with `ERR_IPVS_NOT_LOADED`, `ERR_IPVS_NAMESPACE`,
+   * `ERR_IPVS_ADDON`, `ERR_IPVS_TIMEOUT`, `ERR_IPVS_UNSUPPORTED` on a big-endian machine, or with the reason why `netns`
+   * cannot be entered.
    */
   static async open(options?: OpenOptions): Promise<Ipvs> {
     const checked = checkOpenOptions(options)
     const { signal } = checked
     if (signal?.aborted) throw ownError('ABORT_ERR', { operation: 'open', cause: signal.reason })
     const transport =
-      typeof checked.transport === 'string' ? openNativeTransport(checked.netns) : checked.transport
+      typeof checked.transport === 'string'
+        ? openNativeTransport(checked.netns, checked.addon)
+        : checked.transport
     try {
       return new Ipvs(transport, checked, await identify(transport, checked))
     } catch (error) {

@@ -1,5 +1,6 @@
 /** Finding out what answers on the other side of a transport. */
 
+import { checkByteOrder } from '../border/byte-order'
 import { Dialect, Operation, Syscall, Transport as TransportNumber } from '../border/layout.gen'
 import { readProbeRecord } from '../border/records.gen'
 import { Reply } from '../border/reply'
@@ -7,7 +8,7 @@ import { packRequests } from '../border/request'
 import type { KernelFiles, Transport } from '../border/transport'
 import type { KernelIdentity } from '../dispatch/settle-trip'
 import { withinLimits } from '../dispatch/within-limits'
-import { ownError } from '../errors/ipvs-error'
+import { IpvsError, ownError } from '../errors/ipvs-error'
 import { loadModule } from '../host/modprobe'
 import type { Capabilities } from '../kernel/capabilities'
 import { capabilitiesOf } from '../kernel/capabilities'
@@ -128,11 +129,25 @@ export interface Identified {
   readonly evidence: DialectEvidence
 }
 
+/** Socket options ask for the capability before anything else (ip_vs_ctl.c:do_ip_vs_get_ctl), each call over netlink does. */
+function checkPrivilege({ sockoptVersionError }: Evidence): void {
+  if (sockoptVersionError !== ERRNO.EPERM) return
+  throw new IpvsError({
+    code: 'EPERM',
+    errno: -ERRNO.EPERM,
+    syscall: 'getsockopt',
+    operation: 'open',
+    description: 'not permitted',
+    hint: 'CAP_NET_ADMIN is needed in the user namespace that owns the network namespace; unprivileged: true opens without it.',
+  })
+}
+
 /**
  * Each look and modprobe may take `timeout`; `signal` ends them at once. Throws ERR_IPVS_NOT_LOADED, ERR_IPVS_NAMESPACE,
- * ERR_IPVS_UNSUPPORTED, ERR_IPVS_UNKNOWN_DIALECT, ERR_IPVS_TIMEOUT, ABORT_ERR, or what the kernel said.
+ * ERR_IPVS_UNSUPPORTED, ERR_IPVS_UNKNOWN_DIALECT, ERR_IPVS_TIMEOUT, ABORT_ERR, EPERM, or what the kernel said.
  */
 export async function identify(transport: Transport, options: NormalizedOpenOptions): Promise<Identified> {
+  checkByteOrder()
   const requested = typeof options.transport === 'string' ? options.transport : 'auto'
   // The engine has the same deadline, and tells more when it is there to see it pass.
   const limits = { signal: options.signal, timeout: options.timeout && options.timeout + ENGINE_FIRST_MS }
@@ -147,6 +162,7 @@ export async function identify(transport: Transport, options: NormalizedOpenOpti
     evidence = await lookNow()
   }
   const chosen = chooseTransport(requested, evidence, options.force)
+  if (!options.unprivileged) checkPrivilege(evidence)
   const { dialect } = detect(evidence)
   return {
     capabilities: capabilitiesOf(dialect, chosen, evidence.files, options.force),
@@ -160,8 +176,12 @@ export async function identifyAgain(
   options: NormalizedOpenOptions,
   before: Capabilities,
 ): Promise<Identified> {
-  // The signal was for opening.
-  const now = await identify(transport, { ...options, loadModule: false, signal: undefined })
+  const now = await identify(transport, {
+    ...options,
+    loadModule: false,
+    signal: undefined, // it was for opening
+    unprivileged: true, // each call tells
+  })
   const { dialect, transport: kind } = now.capabilities
   if (dialect === before.dialect && kind === before.transport) return now
   throw ownError('ERR_IPVS_MODULE_CHANGED', { operation: 'open' })

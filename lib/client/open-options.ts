@@ -26,6 +26,17 @@ export interface OpenOptions {
   readonly loadModule?: boolean | undefined
   /** Write to kernels that are not known, and start sync daemons on FULLNAT kernels. Default false. */
   readonly force?: boolean | undefined
+  /**
+   * Open without CAP_NET_ADMIN, too: `connections`, `stats()` and others that read files work as far as those are readable,
+   * every call that asks the kernel itself rejects with `EPERM`. Default false: opening rejects with `EPERM`.
+   */
+  readonly unprivileged?: boolean | undefined
+  /**
+   * The addon itself, where it cannot be found beside the JavaScript, such as in a bundle: what
+   * `require('ipvs-fullnat/linux-x64')` gives (or `linux-x64-musl`, `linux-arm64`, `linux-arm64-musl`), of the same version
+   * of the package. Not with a transport of your own. Default: the one that the package has for this machine.
+   */
+  readonly addon?: object | undefined
 }
 
 export interface NormalizedOpenOptions {
@@ -37,10 +48,21 @@ export interface NormalizedOpenOptions {
   readonly signal: AbortSignal | undefined
   readonly loadModule: boolean
   readonly force: boolean
+  readonly unprivileged: boolean
+  readonly addon: object | undefined
 }
 
 const DEFAULT_TIMEOUT = 5000
-const OPEN_OPTIONS = new PropertyNames(['transport', 'netns', 'timeout', 'signal', 'loadModule', 'force'])
+const OPEN_OPTIONS = new PropertyNames([
+  'transport',
+  'netns',
+  'timeout',
+  'signal',
+  'loadModule',
+  'force',
+  'unprivileged',
+  'addon',
+])
 const TRANSPORTS = { auto: 'auto', netlink: 'netlink', sockopt: 'sockopt' } as const
 
 function checkTransport(value: unknown, field: string): NormalizedOpenOptions['transport'] {
@@ -49,6 +71,17 @@ function checkTransport(value: unknown, field: string): NormalizedOpenOptions['t
   const transport = checkObject(value, field)
   if (typeof transport.run !== 'function') throw invalidType(`${field}.run`, 'function', transport.run)
   return value as Transport
+}
+
+function checkAddon(value: unknown, field: string, transport: unknown): object | undefined {
+  if (value === undefined) return undefined
+  const addon = checkObject(value, field)
+  if (typeof transport === 'object')
+    throw invalidValue(field, 'does not go with a transport of your own', value)
+  if (typeof addon.Connection !== 'function' || typeof addon.layoutHash !== 'number') {
+    throw invalidValue(field, "must be what require('ipvs-fullnat/linux-x64') gives", value)
+  }
+  return addon
 }
 
 /** A name as `ip netns` makes it, a path, or the number of a process that is in the namespace. */
@@ -64,7 +97,7 @@ function checkNetns(value: unknown, field: string): string | undefined {
 
 export function checkOpenOptions(value: unknown, field = 'options'): NormalizedOpenOptions {
   const properties = value === undefined ? {} : checkProperties(value, field, OPEN_OPTIONS)
-  const { transport, netns, timeout, signal, loadModule, force } = properties
+  const { transport, netns, timeout, signal, loadModule, force, unprivileged, addon } = properties
   return {
     transport: checkTransport(transport, `${field}.transport`),
     netns: checkNetns(netns, `${field}.netns`),
@@ -72,5 +105,7 @@ export function checkOpenOptions(value: unknown, field = 'options'): NormalizedO
     signal: checkSignal(signal, `${field}.signal`),
     loadModule: loadModule === undefined ? false : checkBoolean(loadModule, `${field}.loadModule`),
     force: force === undefined ? false : checkBoolean(force, `${field}.force`),
+    unprivileged: unprivileged === undefined ? false : checkBoolean(unprivileged, `${field}.unprivileged`),
+    addon: checkAddon(addon, `${field}.addon`, transport),
   }
 }

@@ -1,8 +1,15 @@
 /** Loads the addon. The only file that touches the .node file. */
 
-import { join } from 'path'
+import { existsSync } from 'fs'
 import { LAYOUT_HASH } from '../border/layout.gen'
 import { ownError } from '../errors/ipvs-error'
+import { explainFailure, explainOtherBuild } from './addon-failure'
+import type { Libc } from './libc'
+import { mappedLibc } from './libc'
+import { VERSION } from './version'
+
+// Bundlers that look for files follow these words: path.join(__dirname, …), and no destructured `join`.
+const path: typeof import('path') = require('path')
 
 /** native/addon/connection.h */
 export interface NativeConnection {
@@ -21,42 +28,68 @@ export interface NativeConnection {
   listFolder(path: string): string[] | number
 }
 
-interface Addon {
+export interface Addon {
   readonly Connection: new (netns: string) => NativeConnection
   readonly layoutHash: number
+  readonly version: string
 }
 
 let loaded: Addon | undefined
 
-/** Throws ERR_IPVS_ADDON where there is no addon for this platform, or one of another build. */
-export function loadAddon(): Addon {
-  if (loaded) return loaded
+/** In a bundle of ES modules there is no `__dirname`; it is another folder than ours in every other bundle. */
+const root = typeof __dirname === 'string' ? path.join(__dirname, '..', '..') : undefined
+
+/** What node-gyp-build takes the machine for: it looks at the distribution alone. */
+const presumedLibc = (): string => process.env.LIBC || (existsSync('/etc/alpine-release') ? 'musl' : 'glibc')
+
+function requireAddon(libc: Libc | undefined): Addon {
+  if (root !== undefined && libc !== undefined && libc !== presumedLibc()) {
+    const file = path.join(root, 'prebuilds', `linux-${process.arch}`, `ipvs-fullnat.${libc}.node`)
+    if (existsSync(file)) return open(file)
+  }
+  try {
+    // A build in build/Release comes first, then the prebuilds.
+    return require('node-gyp-build')(path.join(__dirname, '..', '..'))
+  } catch (error) {
+    if (root === undefined || !isMissing(error)) throw error
+    const built = path.join(root, 'native', 'build', 'Release', 'ipvs_fullnat.node')
+    if (!existsSync(built)) throw error
+    return open(built)
+  }
+}
+
+/** A `require` of what is not written out makes bundlers warn. */
+function open(file: string): Addon {
+  const module = { exports: {} }
+  process.dlopen(module, file)
+  return module.exports as Addon
+}
+
+const isMissing = (error: unknown): boolean => /^No native build was found/.test((error as Error).message)
+
+/**
+ * `given` is the caller's own, which is not kept. Throws ERR_IPVS_ADDON where there is no addon for this platform, or none
+ * that fits this JavaScript.
+ */
+export function loadAddon(given?: Addon): Addon {
+  if (loaded && !given) return loaded
   if (process.platform !== 'linux') {
     throw ownError('ERR_IPVS_ADDON', {
       operation: 'open',
       description: `IPVS exists on Linux only, this is ${process.platform}`,
-      hint: 'Develop against a fake kernel, run on Linux.',
+      hint: "Develop and test against FakeKernel of 'ipvs-fullnat/testing', run on Linux.",
     })
   }
+  const libc = mappedLibc()
   let addon: Addon
   try {
-    // Looks for a prebuilt addon first, then for build/Release.
-    addon = (require('node-gyp-build') as (root: string) => Addon)(join(__dirname, '..', '..'))
+    addon = given ?? requireAddon(libc)
   } catch (cause) {
-    throw ownError('ERR_IPVS_ADDON', {
-      operation: 'open',
-      description: `the native addon for ${process.platform}-${process.arch} cannot be loaded: ${(cause as Error).message.split('\n')[0]}`,
-      hint: 'Build it with npm rebuild ipvs-fullnat (needs a C++20 compiler, make and python3) on Linux x64 or arm64.',
-      cause,
-    })
+    throw explainFailure(cause as Error, { root, libc })
   }
-  if (addon.layoutHash !== LAYOUT_HASH) {
-    throw ownError('ERR_IPVS_ADDON', {
-      operation: 'open',
-      description: 'the native addon is of another build than the JavaScript beside it',
-      hint: 'Build both again with npm run build, or reinstall the package.',
-    })
+  if (addon.layoutHash !== LAYOUT_HASH || addon.version !== VERSION) {
+    throw explainOtherBuild(addon, { root, libc, given: given !== undefined })
   }
-  loaded = addon
+  if (!given) loaded = addon
   return addon
 }

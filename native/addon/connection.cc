@@ -1,7 +1,5 @@
 #include "addon/connection.h"
 
-#include <uv.h>
-
 #include <cstring>
 #include <deque>
 #include <string>
@@ -19,23 +17,6 @@ namespace ipvs::addon {
 namespace {
 
 using engine::JobQueue;
-
-// pthread_create of a new build host asks for GLIBC_2.34, Node exports these.
-bool run_on_fresh_thread(void (*work)(void*), void* argument) {
-  uv_thread_t thread;
-  if (uv_thread_create(&thread, work, argument) != 0) return false;
-  uv_thread_join(&thread);
-  return true;
-}
-
-// Nothing of ours is deep; libuv's default is the limit of the main thread, 8 MiB of addresses in most places.
-constexpr std::size_t kStack = 1 << 20;
-
-bool start_thread(void (*work)(void*), void* argument) {
-  uv_thread_t thread;
-  const uv_thread_options_t options{UV_THREAD_HAS_STACK_SIZE, kStack};
-  return uv_thread_create_ex(&thread, &options, work, argument) == 0;
-}
 
 // Copies the job out of the buffer; false when it is not one of ours.
 bool read_job(const void* data, std::size_t size, engine::Job& job) {
@@ -82,7 +63,7 @@ class Connection::State : public Receiver {
   [[nodiscard]] bool add(const std::shared_ptr<State>& self, engine::Job job, PendingJob& pending) {
     if (queue_.add(std::move(job))) {
       auto argument = std::make_unique<std::shared_ptr<State>>(self);
-      if (!start_thread(thread, argument.get())) {
+      if (!sys::start_thread(thread, argument.get())) {
         queue_.not_started();
         return false;
       }
@@ -137,7 +118,6 @@ class Connection::State : public Receiver {
 
  private:
   static void thread(void* argument) {
-    sys::detach_this_thread();
     const std::unique_ptr<std::shared_ptr<State>> self(static_cast<std::shared_ptr<State>*>(argument));
     State& state = **self;
     engine::execute_jobs(state.queue_, state.runner_, [&] { state.environment_->post(*self); });
@@ -186,22 +166,23 @@ void Connection::State::call_back(napi_env env, const PendingJob& pending, const
   napi_close_handle_scope(env, scope);
 }
 
-Napi::Function Connection::define(Napi::Env env) {
+Napi::Function Connection::define(Napi::Env env, std::shared_ptr<Environment>* environment) {
   return DefineClass(
       env, "Connection",
       {InstanceMethod("run", &Connection::run), InstanceMethod("close", &Connection::close),
        InstanceMethod("openFile", &Connection::open_file), InstanceMethod("closeFile", &Connection::close_file),
-       InstanceMethod("readFile", &Connection::read_file), InstanceMethod("listFolder", &Connection::list_folder)});
+       InstanceMethod("readFile", &Connection::read_file), InstanceMethod("listFolder", &Connection::list_folder)},
+      environment);
 }
 
 // new Connection(netnsPath: string): an empty path is the caller's own namespace.
 Connection::Connection(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Connection>(info) {
   std::string path;
   if (info.Length() > 0 && info[0].IsString()) path = info[0].As<Napi::String>().Utf8Value();
-  const std::shared_ptr<Environment>& environment = Environment::of(info.Env());
+  const auto& environment = *static_cast<std::shared_ptr<Environment>*>(info.Data());
   // Not make_shared: without RTTI it asks for GLIBCXX_3.4.26.
   // NOLINTNEXTLINE(modernize-make-shared)
-  state_ = std::shared_ptr<State>(new State(environment, sys::Namespace(std::move(path), run_on_fresh_thread)));
+  state_ = std::shared_ptr<State>(new State(environment, sys::Namespace(std::move(path), sys::run_on_fresh_thread)));
   environment->add(*state_);
 }
 

@@ -7,9 +7,11 @@
 
 namespace ipvs::addon {
 
+class Environment;
+
 class Connection : public Napi::ObjectWrap<Connection> {
  public:
-  static Napi::Function define(Napi::Env env);
+  static Napi::Function define(Napi::Env env, std::shared_ptr<Environment>* environment);
   explicit Connection(const Napi::CallbackInfo& info);
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;

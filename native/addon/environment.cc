@@ -4,7 +4,7 @@
 
 namespace ipvs::addon {
 
-std::shared_ptr<Environment> Environment::create(Napi::Env env) {
+std::shared_ptr<Environment>* Environment::create(Napi::Env env) {
   // Not make_shared: without RTTI it asks for GLIBCXX_3.4.26.
   auto environment = std::shared_ptr<Environment>(new Environment(env));
   uv_loop_t* loop = nullptr;
@@ -26,12 +26,8 @@ std::shared_ptr<Environment> Environment::create(Napi::Env env) {
     end(environment.get());
     return nullptr;
   }
-  env.SetInstanceData(new std::shared_ptr<Environment>(environment));
-  return environment;
-}
-
-const std::shared_ptr<Environment>& Environment::of(Napi::Env env) {
-  return *env.GetInstanceData<std::shared_ptr<Environment>>();
+  environment->self_ = new std::shared_ptr<Environment>(environment);
+  return environment->self_;
 }
 
 void Environment::post(const std::shared_ptr<Receiver>& receiver) {
@@ -58,8 +54,9 @@ void Environment::woken(uv_async_t* async) {
   napi_value global = nullptr;
   if (napi_get_reference_value(env, environment->receive_, &function) == napi_ok && function != nullptr &&
       napi_get_global(env, &global) == napi_ok) {
-    // Fails where JavaScript cannot run any more: then end() is near.
-    (void)napi_make_callback(env, nullptr, global, function, 0, nullptr, nullptr);
+    // Fails where JavaScript cannot run any more: then end() is near. Deno writes the result without a look.
+    napi_value result = nullptr;
+    (void)napi_make_callback(env, nullptr, global, function, 0, nullptr, &result);
   }
   (void)napi_close_handle_scope(env, scope);
 }
@@ -103,6 +100,8 @@ void Environment::end(void* data) {
   // The environment may be gone when the event loop has closed it.
   uv_close(reinterpret_cast<uv_handle_t*>(async),
            [](uv_handle_t* handle) { delete reinterpret_cast<uv_async_t*>(handle); });
+  // Connections that are not collected yet keep what is left of it.
+  delete std::exchange(environment->self_, nullptr);
 }
 
 }  // namespace ipvs::addon

@@ -9,7 +9,6 @@
 #include <cstddef>
 #include <memory>
 #include <mutex>
-#include <set>
 #include <vector>
 
 namespace ipvs::addon {
@@ -29,15 +28,16 @@ class Receiver {
 
 class Environment {
  public:
-  static std::shared_ptr<Environment> create(Napi::Env env);
-  static const std::shared_ptr<Environment>& of(Napi::Env env);
+  // What functions of the module get as their data; null where the event loop takes no handle. It goes at the end of
+  // the JavaScript environment. Not its instance data: Node 11, and 12 before 12.17, have none.
+  static std::shared_ptr<Environment>* create(Napi::Env env);
 
   // For any thread: `receiver` is called on the event loop soon, unless the environment has ended.
   void post(const std::shared_ptr<Receiver>& receiver);
 
   // Of the event loop: those to be stopped at the end.
-  void add(Receiver& receiver) { receivers_.insert(&receiver); }
-  void remove(Receiver& receiver) { receivers_.erase(&receiver); }
+  void add(Receiver& receiver) { receivers_.push_back(&receiver); }
+  void remove(const Receiver& receiver) { std::erase(receivers_, &receiver); }
   // Of the event loop: it turns as long as one job has begun and not ended.
   void job_begins();
   void job_ends();
@@ -52,9 +52,10 @@ class Environment {
   static void end(void* data);
 
   napi_env env_;
+  std::shared_ptr<Environment>* self_ = nullptr;
   uv_async_t* async_ = nullptr;  // null when the environment has ended
   napi_ref receive_ = nullptr;   // the function that `woken` calls: only Node enters a context
-  std::set<Receiver*> receivers_;
+  std::vector<Receiver*> receivers_;
   std::size_t jobs_ = 0;
 
   std::mutex lock_;  // of what follows, and of what becomes of async_

@@ -4,6 +4,7 @@
 
 #include <features.h>  // __GLIBC__; musl has the header, and not the macro
 
-#if defined(__x86_64__) && defined(__GLIBC__)
+// IPVS_LIBC_MUSL: with the headers of glibc, for musl (scripts/prebuild.mjs).
+#if defined(__x86_64__) && defined(__GLIBC__) && !defined(IPVS_LIBC_MUSL)
 __asm__(".symver memcpy,memcpy@GLIBC_2.2.5");
 #endif

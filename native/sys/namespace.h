@@ -12,7 +12,7 @@
 namespace ipvs::sys {
 
 // Runs `work(argument)` on a thread that ends with it, and waits; false when there is no thread to be had.
-// The addon passes one made with uv_thread_create: pthread_create carries GLIBC_2.34 on a new build host.
+// The addon passes that of sys/thread.h.
 using RunOnFreshThread = bool (*)(void (*work)(void*), void* argument);
 
 // Where the sockets of a connection live. The default is the caller's own namespace.

@@ -1,4 +1,5 @@
-// What threads need of the system besides a mutex. std::condition_variable asks for GLIBCXX_3.4.30 on a new build host.
+// Threads, and what they need of the system besides a mutex. std::thread and std::condition_variable are in libstdc++,
+// which the addon does without; libuv's threads are not in every run time that has Node-API (Bun ends the process).
 #pragma once
 
 #include <pthread.h>
@@ -24,7 +25,10 @@ class Condition {
   pthread_cond_t condition_ = PTHREAD_COND_INITIALIZER;
 };
 
-// Nobody joins the calling thread: what it holds goes when it ends.
-void detach_this_thread();
+// Runs `work(argument)` on a thread that nobody waits for; false when there is no thread to be had.
+[[nodiscard]] bool start_thread(void (*work)(void*), void* argument);
+
+// The same on a thread that ends with it, and waits.
+[[nodiscard]] bool run_on_fresh_thread(void (*work)(void*), void* argument);
 
 }  // namespace ipvs::sys

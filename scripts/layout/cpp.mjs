@@ -25,6 +25,7 @@ export function cppLayout(records) {
 // clang-format off
 #pragma once
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -32,6 +33,9 @@ export function cppLayout(records) {
 #include "abi/records.h"
 
 namespace ipvs::abi {
+
+// JavaScript reads the bytes through typed arrays, in the order that x64 and arm64 have.
+static_assert(std::endian::native == std::endian::little, "ipvs-fullnat runs on little-endian machines only");
 
 constexpr std::uint32_t kLayoutHash = ${layoutHash(records)}U;
 

@@ -1,12 +1,14 @@
 /** A project of its own, outside the repository, that has the packed package installed. */
 
 import { execFileSync, spawnSync } from 'node:child_process'
-import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 export const root = fileURLToPath(new URL('../..', import.meta.url))
+/** All prebuilds and every cell of the matrix; else what a change of a day breaks. */
+export const full = process.env.CI_FULL === '1'
 
 export interface Ran {
   status: number | null
@@ -15,78 +17,98 @@ export interface Ran {
 }
 
 /** The environment without what vitest and npm put there. */
-function cleanEnvironment(): NodeJS.ProcessEnv {
+export function cleanEnvironment(): NodeJS.ProcessEnv {
   const entries = Object.entries(process.env).filter(([name]) => !/^(npm_|NODE_OPTIONS$|VITEST)/.test(name))
   return Object.fromEntries(entries)
 }
 
-export class Consumer {
-  /** Of the tarball. */
-  readonly files: string[]
+export interface Tarball {
+  readonly path: string
+  readonly files: readonly string[]
+}
+
+let packed: Tarball | undefined
+
+/**
+ * The package, packed once and removed when the process ends. In one file of tests only: what is packed is written into the
+ * repository meanwhile.
+ */
+export function tarball(): Tarball {
+  if (packed) return packed
+  const folder = mkdtempSync(join(tmpdir(), 'ipvs-tarball-'))
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
+  const env = cleanEnvironment()
+  if (!full) env.IPVS_FULLNAT_PREBUILDS = `linux-${process.arch}`
+  const text = execFileSync('npm', ['pack', '--json', '--pack-destination', folder], {
+    cwd: root,
+    env,
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'ignore'],
+  })
+  const [{ filename, files }] = JSON.parse(text) as [{ filename: string; files: { path: string }[] }]
+  packed = { path: join(folder, filename), files: files.map(({ path }) => path) }
+  return packed
+}
+
+/** A folder outside the repository. */
+export class Project {
   readonly folder = mkdtempSync(join(tmpdir(), 'ipvs-consumer-'))
 
-  /** Packs and installs, from source and offline: npm runs the install script, which finds no prebuild. */
-  constructor() {
-    const env = cleanEnvironment()
-    const pack = execFileSync('npm', ['pack', '--json', '--pack-destination', this.folder], {
-      cwd: root,
-      env,
-      encoding: 'utf8',
-      stdio: ['ignore', 'pipe', 'ignore'],
-    })
-    const [packed] = JSON.parse(pack) as [{ filename: string; files: { path: string }[] }]
-    this.files = packed.files.map(({ path }) => path)
-    this.write('package.json', JSON.stringify({ name: 'consumer', version: '1.0.0', private: true }))
-    const packages = [
-      `./${packed.filename}`,
-      ...['node-addon-api', 'node-gyp-build'].map((name) => `${root}node_modules/${name}`),
-    ]
-    const options = ['--offline', '--install-links', '--no-audit', '--no-fund', '--no-package-lock']
-    const install = spawnSync('npm', ['install', ...options, ...packages], {
+  constructor(manifest: object = {}) {
+    this.write(
+      'package.json',
+      JSON.stringify({ name: 'consumer', version: '1.0.0', private: true, ...manifest }),
+    )
+  }
+
+  write(name: string, text: string): string {
+    const path = join(this.folder, name)
+    mkdirSync(dirname(path), { recursive: true })
+    writeFileSync(path, text)
+    return path
+  }
+
+  run(command: string, args: readonly string[], environment: NodeJS.ProcessEnv = {}): Ran {
+    const { status, stdout, stderr, error } = spawnSync(command, args, {
       cwd: this.folder,
-      env: { ...env, JOBS: 'max' },
+      env: { ...cleanEnvironment(), ...environment },
       encoding: 'utf8',
+      timeout: 600_000,
     })
+    if (error) throw error
+    return { status, stdout, stderr }
+  }
+
+  remove(): void {
+    rmSync(this.folder, { recursive: true, force: true })
+  }
+}
+
+/** One in which npm has installed the package, offline. */
+export class Consumer extends Project {
+  readonly files = tarball().files
+
+  constructor() {
+    super()
+    const packages = [tarball().path, `${root}node_modules/node-gyp-build`]
+    const options = ['--offline', '--install-links', '--no-audit', '--no-fund', '--no-package-lock']
+    const install = this.run('npm', ['install', ...options, ...packages])
     if (install.status !== 0) throw new Error(`npm install: ${install.stderr}`)
   }
 
   get package(): string {
     return join(this.folder, 'node_modules/ipvs-fullnat')
   }
+}
 
-  write(name: string, text: string): string {
-    const path = join(this.folder, name)
-    writeFileSync(path, text)
-    return path
-  }
+let shared: Consumer | undefined
 
-  run(command: string, args: readonly string[]): Ran {
-    const { status, stdout, stderr } = spawnSync(command, args, {
-      cwd: this.folder,
-      env: cleanEnvironment(),
-      encoding: 'utf8',
-      timeout: 300_000,
-    })
-    return { status, stdout, stderr }
+/** The one that tests share which leave it as it is. */
+export function consumer(): Consumer {
+  if (!shared) {
+    const made = new Consumer()
+    process.once('exit', () => made.remove())
+    shared = made
   }
-
-  /** The same without its addon, or with something else in its place. */
-  withAddon(content: string | undefined, use: () => void): void {
-    const addon = join(this.package, 'build')
-    const aside = join(this.folder, 'aside')
-    cpSync(addon, aside, { recursive: true })
-    try {
-      if (content === undefined) rmSync(addon, { recursive: true })
-      else writeFileSync(join(addon, 'Release/ipvs_fullnat.node'), content)
-      use()
-    } finally {
-      rmSync(addon, { recursive: true, force: true })
-      cpSync(aside, addon, { recursive: true })
-      rmSync(aside, { recursive: true })
-    }
-  }
-
-  remove(): void {
-    rmSync(this.folder, { recursive: true })
-  }
+  return shared
 }

@@ -1,28 +1,42 @@
-import { existsSync, readFileSync } from 'node:fs'
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { createRequire } from 'node:module'
-import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { dirname, join } from 'node:path'
+import { beforeAll, describe, expect, it, vi } from 'vitest'
 // @ts-expect-error: a script without types
-import { checkFloor, floorOf, neededVersions } from '../../scripts/check-floor.mjs'
+import { checkAddon } from '../../scripts/check-floor.mjs'
+// @ts-expect-error: a script without types
+import { readElf } from '../../scripts/elf.mjs'
+// @ts-expect-error: a script without types
+import { chosenPrebuilds, unsetFields } from '../../scripts/pack.mjs'
+// @ts-expect-error: a script without types
+import { PREBUILDS, prebuildFault } from '../../scripts/prebuild.mjs'
 // @ts-expect-error: a script without types
 import { nodeBinary, oldestNode } from '../../scripts/vm/nodes.mjs'
-import { Consumer, root } from './consumer'
+import { type Consumer, full, Project, root, consumer as shared, tarball } from './consumer'
+import { commonJs, SAID } from './scenario'
+import './bundles'
+import './compilers'
+import './matrix'
 
 /** They find what hangs: programs are started here that others' work can make wait. */
-vi.setConfig({ testTimeout: 600_000, hookTimeout: 600_000 })
+vi.setConfig({ testTimeout: 1_800_000, hookTimeout: 1_800_000 })
 
 let consumer: Consumer
 let oldNode: string
 
 beforeAll(async () => {
-  for (const needed of ['dist/index.js', 'build/Release/ipvs_fullnat.node']) {
-    if (!existsSync(join(root, needed))) throw new Error(`${needed} is missing: npm run build`)
-  }
   oldNode = await nodeBinary(oldestNode)
-  consumer = new Consumer()
+  consumer = shared()
 })
-
-afterAll(() => consumer?.remove())
 
 /** What a CommonJS program prints. */
 function script(node: string, text: string): string[] {
@@ -38,9 +52,14 @@ describe('the tarball', () => {
   it('has what is needed to run and to build, and nothing else', () => {
     const allowed = [
       /^dist\/.+\.(js|mjs|d\.ts|d\.mts)$/,
-      /^native\/.+\.(cc|h)$/,
-      /^prebuilds\//,
-      /^(package\.json|binding\.gyp|scripts\/check-floor\.mjs|README\.md|CHANGELOG\.md|LICENSE)$/,
+      /^native\/.+\.(cc|h|map)$/,
+      /^native\/binding\.gyp$/,
+      /^prebuilds\/linux-(x64|arm64)\/ipvs-fullnat\.(glibc|musl)\.node$/,
+      /^(testing|metrics|formats|reconcile|diagnose)\/package\.json$/,
+      /^linux-(x64|arm64)(-musl)?\/index\.(js|d\.ts)$/,
+      /^docs\/.+\.(md|json|svg|txt)$/,
+      /^examples\/\w+\.mjs$/,
+      /^(package\.json|README\.md|CHANGELOG\.md|SECURITY\.md|LICENSE)$/,
     ]
     expect(consumer.files.filter((file) => !allowed.some((pattern) => pattern.test(file)))).toEqual([])
     for (const entry of ['index.js', 'index.mjs', 'index.d.ts', 'index.d.mts']) {
@@ -56,19 +75,84 @@ describe('the tarball', () => {
       else for (const one of Object.values(value as object)) collect(one)
     }
     collect(manifest.exports)
-    const gyp = readFileSync(join(root, 'binding.gyp'), 'utf8')
-    named.push(...(gyp.match(/native\/[a-z_/]+\.(?:cc|h)/g) ?? []))
-    expect(named.length).toBeGreaterThan(15)
+    const gyp = readFileSync(join(consumer.package, 'native/binding.gyp'), 'utf8')
+    named.push(...(gyp.match(/[a-z_]+\/[a-z_/]+\.(?:cc|h)/g) ?? []).map((file) => `native/${file}`))
+    expect(named.length).toBeGreaterThan(40)
     expect(named.filter((file) => !consumer.files.includes(file))).toEqual([])
+    expect(gyp).not.toContain('"native')
+  })
+
+  it('has nothing that makes npm run a script', () => {
+    const manifest = JSON.parse(readFileSync(join(consumer.package, 'package.json'), 'utf8'))
+    expect(Object.keys(manifest.scripts)).not.toEqual(expect.arrayContaining(['install']))
+    expect(manifest).toMatchObject({ gypfile: false, dependencies: { 'node-gyp-build': expect.anything() } })
+    expect(Object.keys(manifest.dependencies)).toEqual(['node-gyp-build'])
+    expect(consumer.files.filter((file) => /^[^/]*\.gyp/.test(file))).toEqual([])
+  })
+
+  it('has prebuilds that need libc alone', () => {
+    const expected = full ? [...PREBUILDS.values()] : [PREBUILDS.get(`linux-${process.arch}`)]
+    for (const { arch, libc, file } of expected) {
+      expect(checkAddon(join(consumer.package, file))).toMatchObject({ arch, libc, faults: [] })
+    }
+  })
+
+  const MUSL = '/lib/ld-musl-x86_64.so.1'
+  const judged = full && existsSync(MUSL)
+  const why = judged ? '' : ' (skipped: CI_FULL=1 and Debian’s package musl run it)'
+  it.skipIf(!judged)(`has prebuilds for musl that look for nothing musl does not have${why}`, () => {
+    const known: string[] = readElf(MUSL).exported
+    for (const { file, libc } of PREBUILDS.values()) {
+      if (libc !== 'musl') continue
+      const wanted: string[] = readElf(join(consumer.package, file)).undefined
+      const others = wanted.filter((name) => !/^(napi|uv)_/.test(name))
+      expect(others.length).toBeGreaterThan(20)
+      expect(others.filter((name) => !known.includes(name))).toEqual([])
+    }
   })
 })
 
-describe('the addon that npm install built', () => {
-  it('stays below the floor of CentOS 6', () => {
-    const built = join(consumer.package, 'build/Release/ipvs_fullnat.node')
-    expect(checkFloor(neededVersions(built), floorOf(built)).above).toEqual([])
+describe('packing', () => {
+  const { forge, ...unset } = { forge: 'https://example.org/ipvs', author: 'OWNER', homepage: undefined }
+  it('tells what nobody has set yet', () => {
+    const set = {
+      author: 'A',
+      homepage: forge,
+      bugs: { url: forge },
+      repository: { type: 'git', url: forge },
+    }
+    expect(unsetFields(set)).toEqual([])
+    expect(unsetFields({ ...set, ...unset })).toEqual(['author', 'homepage'])
+    expect(unsetFields({ ...set, repository: { url: 'git+https://forge.invalid/x' } })).toEqual([
+      'repository',
+    ])
   })
 
+  it('refuses to publish a part of the prebuilds', () => {
+    const some = { IPVS_FULLNAT_PREBUILDS: 'linux-x64' }
+    expect(chosenPrebuilds({ ...some, npm_command: 'pack' })).toEqual(['linux-x64'])
+    expect(() => chosenPrebuilds({ ...some, npm_command: 'publish' })).toThrow(/not published/)
+    expect(chosenPrebuilds({ npm_command: 'publish' })).toHaveLength(4)
+  })
+
+  it('refuses a prebuild that is not there, or was made of other sources', () => {
+    const name = `linux-${process.arch}`
+    const folder = `${consumer.folder}/prebuilds-of-another/`
+    const { file } = PREBUILDS.get(name)
+    expect(prebuildFault(name, folder)).toMatch(/there is no prebuilds/)
+    mkdirSync(dirname(folder + file), { recursive: true })
+    writeFileSync(folder + file, 'another')
+    expect(prebuildFault(name, folder)).toMatch(/other sources/)
+    expect(prebuildFault(name, `${consumer.package}/`)).toBeUndefined()
+  })
+
+  it('leaves nothing of it in the repository', () => {
+    const made = ['testing', 'metrics', 'linux-x64', 'native/binding.gyp']
+    expect(made.filter((path) => existsSync(join(root, path)))).toEqual([])
+  })
+})
+
+describe('the addon of the package', () => {
   it('runs: opening finds out that ip_vs is not loaded, or opens', () => {
     const text = `require('ipvs-fullnat').Ipvs.open().then(
       (ipvs) => console.log('opened', ipvs.dialect),
@@ -77,8 +161,38 @@ describe('the addon that npm install built', () => {
     const loaded = ['ip_vs', 'ip_vs_ext_stats'].some((name) => existsSync(`/proc/net/${name}`))
     for (const node of nodes()) {
       expect(script(node, text)).toEqual([
-        loaded ? expect.stringMatching(/^opened /) : 'IpvsError ERR_IPVS_NOT_LOADED open',
+        loaded ? expect.stringMatching(/^opened |EPERM/) : 'IpvsError ERR_IPVS_NOT_LOADED open',
       ])
+    }
+  })
+
+  it.each([
+    ['a HOME that cannot be', { HOME: '/proc/none' }],
+    ['no HOME', { HOME: undefined }],
+  ])('is installed from an empty cache and runs with %s', (_, environment) => {
+    const project = new Project()
+    try {
+      const options = [
+        '--offline',
+        '--install-links',
+        '--no-audit',
+        '--no-fund',
+        `--cache=${project.folder}/cache`,
+      ]
+      const packages = [tarball().path, `${root}node_modules/node-gyp-build`]
+      const installed = project.run('npm', ['install', ...options, ...packages], environment)
+      expect({ status: installed.status, said: installed.status === 0 ? '' : installed.stderr }).toEqual({
+        status: 0,
+        said: '',
+      })
+      const file = project.write('scenario.js', commonJs())
+      expect(project.run(process.execPath, [file], environment)).toEqual({
+        status: 0,
+        stdout: expect.stringMatching(SAID),
+        stderr: '',
+      })
+    } finally {
+      project.remove()
     }
   })
 })
@@ -165,13 +279,9 @@ describe('ipvs-fullnat/metrics', () => {
   ]
 
   it('works on every Node, without prom-client', () => {
-    // Node 10 knows no exports.
-    const load = `const find = (name) => {
-        try { return require('ipvs-fullnat/' + name) } catch (_) { return require('ipvs-fullnat/dist/' + name) }
-      }
-      const { Ipvs } = require('ipvs-fullnat')
-      const { FakeKernel } = find('testing')
-      const { collect } = find('metrics')`
+    const load = `const { Ipvs } = require('ipvs-fullnat')
+      const { FakeKernel } = require('ipvs-fullnat/testing')
+      const { collect } = require('ipvs-fullnat/metrics')`
     for (const node of nodes()) expect(script(node, program(load))).toEqual(expected)
   })
 
@@ -208,15 +318,11 @@ describe('ipvs-fullnat/formats, ipvs-fullnat/reconcile and ipvs-fullnat/diagnose
   const expected = ['0 true 0', 'true', '0 open-failed', '1 0']
 
   it('work on every Node', () => {
-    // Node 10 knows no exports.
-    const load = `const find = (name) => {
-        try { return require('ipvs-fullnat/' + name) } catch (_) { return require('ipvs-fullnat/dist/' + name) }
-      }
-      const { Ipvs } = require('ipvs-fullnat')
-      const { FakeKernel } = find('testing')
-      const { parseKeepalived, parseRules } = find('formats')
-      const { apply, plan, Reconciler } = find('reconcile')
-      const { diagnose, diagnoseOpenFailure } = find('diagnose')`
+    const load = `const { Ipvs } = require('ipvs-fullnat')
+      const { FakeKernel } = require('ipvs-fullnat/testing')
+      const { parseKeepalived, parseRules } = require('ipvs-fullnat/formats')
+      const { apply, plan, Reconciler } = require('ipvs-fullnat/reconcile')
+      const { diagnose, diagnoseOpenFailure } = require('ipvs-fullnat/diagnose')`
     for (const node of nodes()) expect(script(node, program(load))).toEqual(expected)
   })
 
@@ -275,22 +381,137 @@ describe('types', () => {
   })
 })
 
-describe('without an addon for this platform', () => {
-  const text = `const { Ipvs, parseServiceKey } = require('ipvs-fullnat')
+describe('an addon that cannot be had', () => {
+  const TEXT = `const { Ipvs, parseServiceKey } = require('ipvs-fullnat')
     console.log(parseServiceKey('fwmark 7').fwmark)
     Ipvs.open().catch((error) => {
       console.log(error.name, error.code, error.operation, error.sent)
-      console.log(/npm rebuild ipvs-fullnat/.test(error.hint), error.cause instanceof Error)
+      console.log(error.message)
+      console.log(error.hint)
     })`
-  const expected = ['7', 'IpvsError ERR_IPVS_ADDON open false', 'true true']
+  const HEAD = ['7', 'IpvsError ERR_IPVS_ADDON open false']
+  const prebuild = () => join(consumer.package, PREBUILDS.get(`linux-${process.arch}`).file)
 
-  it.each([
-    ['there is none', undefined],
-    ['it is for another platform', 'not an ELF file'],
-  ])('everything loads and open() explains itself: %s', (_, content) => {
-    consumer.withAddon(content, () => {
-      for (const node of nodes()) expect(script(node, text)).toEqual(expected)
+  /** With the installed package changed by `change`, and as it was afterwards. */
+  function changed(change: () => void, use: () => void): void {
+    const aside = `${consumer.package}.aside`
+    cpSync(consumer.package, aside, { recursive: true })
+    try {
+      change()
+      use()
+    } finally {
+      rmSync(consumer.package, { recursive: true })
+      renameSync(aside, consumer.package)
+    }
+  }
+
+  /** Of another package, that has one. */
+  const foreign = readdirSync(join(root, 'node_modules'), { recursive: true, encoding: 'utf8' }).find(
+    (name) => name.endsWith('.node') && !/ipvs/.test(name),
+  )
+
+  it.each<[string, () => void, RegExp, RegExp]>([
+    [
+      'there is none',
+      () => rmSync(join(consumer.package, 'prebuilds'), { recursive: true }),
+      /no prebuild for linux-\w+ with glibc, but none at all/,
+      /node-addon-api && npx node-gyp rebuild -C .*native/,
+    ],
+    [
+      'it is damaged',
+      () => writeFileSync(prebuild(), readFileSync(prebuild()).subarray(0, 20)),
+      /damaged, or not an addon for linux-/,
+      /install it again/,
+    ],
+    [
+      'it is no such file',
+      () => writeFileSync(prebuild(), 'not an ELF file'),
+      /damaged, or not an addon/,
+      /install it again/,
+    ],
+    [
+      'a build of before stands beside it',
+      () => {
+        mkdirSync(join(consumer.package, 'build/Release'), { recursive: true })
+        writeFileSync(join(consumer.package, 'build/Release/x.node'), otherVersion(readFileSync(prebuild())))
+      },
+      /of version 9\.1\.0, the JavaScript of .*hides the prebuilds/,
+      /Delete .*build\/Release/,
+    ],
+    [
+      'it is of another version',
+      () => writeFileSync(prebuild(), otherVersion(readFileSync(prebuild()))),
+      /of version 9\.1\.0, the JavaScript of/,
+      /install it again/,
+    ],
+  ])('everything loads and open() explains itself: %s', (_, change, message, hint) => {
+    changed(change, () => {
+      for (const node of nodes()) {
+        const said = script(node, TEXT)
+        expect(said.slice(0, 2)).toEqual(HEAD)
+        expect(said[2]).toMatch(message)
+        expect(said[3]).toMatch(hint)
+      }
     })
+  })
+
+  it.runIf(foreign)('it is the addon of something else', () => {
+    changed(
+      () => cpSync(join(root, 'node_modules', foreign as string), prebuild()),
+      () => expect(script(process.execPath, TEXT)[2]).toMatch(/addon of something else|not an addon/),
+    )
+  })
+
+  it('in native/build/Release it is found when there is no prebuild', () => {
+    changed(
+      () => {
+        const built = join(consumer.package, 'native/build/Release')
+        mkdirSync(built, { recursive: true })
+        renameSync(prebuild(), join(built, 'ipvs_fullnat.node'))
+        rmSync(join(consumer.package, 'prebuilds'), { recursive: true })
+      },
+      () => {
+        for (const node of nodes()) {
+          expect(consumer.run(node, [consumer.write('built.js', commonJs())]).stdout).toMatch(SAID)
+        }
+      },
+    )
+  })
+
+  it("Node's permission model: open() says what to allow, and works with it", () => {
+    // Node 20 has it under another name.
+    const flag = process.allowedNodeEnvironmentFlags.has('--permission')
+      ? '--permission'
+      : '--experimental-permission'
+    const file = consumer.write('permission.js', TEXT)
+    const [head, code, message, hint] = consumer
+      .run(process.execPath, [flag, '--allow-fs-read=*', '--no-warnings', file])
+      .stdout.split('\n')
+    expect([head, code]).toEqual(HEAD)
+    expect(message).toMatch(/permission model forbids addons/)
+    expect(hint).toMatch(/--allow-addons/)
+    const allowed = process.allowedNodeEnvironmentFlags.has('--allow-addons')
+    if (!allowed) return
+    const works = consumer.write('scenario.js', commonJs())
+    const options = [flag, '--allow-addons', '--allow-fs-read=*', '--no-warnings']
+    expect(consumer.run(process.execPath, [...options, works]).stdout).toMatch(SAID)
+  })
+
+  it('two versions of the package work in one process', () => {
+    const other = join(consumer.folder, 'node_modules/other/node_modules/ipvs-fullnat')
+    cpSync(consumer.package, other, { recursive: true })
+    const file = join(other, PREBUILDS.get(`linux-${process.arch}`).file)
+    writeFileSync(file, otherVersion(readFileSync(file)))
+    const version = join(other, 'dist/host/version.js')
+    writeFileSync(version, readFileSync(version, 'utf8').replace(/'\d+\.\d+\.\d+'/, "'9.1.0'"))
+    const text = `const one = require('ipvs-fullnat')
+      const two = require('./node_modules/other/node_modules/ipvs-fullnat')
+      console.log(one.Ipvs === two.Ipvs)
+      for (const { Ipvs } of [one, two]) Ipvs.open().then(
+        () => console.log('opened'),
+        ({ code }) => console.log(code === 'ERR_IPVS_ADDON' ? code : 'opened'),
+      )`
+    for (const node of nodes()) expect(script(node, text)).toEqual(['false', 'opened', 'opened'])
   })
 
   it('open() says so on a system that has no IPVS at all', () => {
@@ -298,7 +519,17 @@ describe('without an addon for this platform', () => {
       require('ipvs-fullnat').Ipvs.open().catch(({ code, message, hint }) => console.log(code, message, '/', hint))`
     expect(script(process.execPath, elsewhere)).toEqual([
       'ERR_IPVS_ADDON ERR_IPVS_ADDON: IPVS exists on Linux only, this is darwin, open / ' +
-        'Develop against a fake kernel, run on Linux.',
+        "Develop and test against FakeKernel of 'ipvs-fullnat/testing', run on Linux.",
     ])
   })
 })
+
+/** The same addon, as if it were of version 9.1.0. */
+function otherVersion(addon: Buffer): Buffer {
+  const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+  const text = Buffer.from(`\0${version}\0`)
+  const at = addon.indexOf(text)
+  if (at < 0 || text.length !== 7) throw new Error(`the addon has no version ${version}`)
+  addon.write('9.1.0', at + 1)
+  return addon
+}

@@ -95,7 +95,7 @@ describe('Ipvs.open finds out which kernel answers (abi.md §9)', () => {
       'netlink',
     ],
   ])('%s', async (_, kernel, seen, dialect, transport) => {
-    const ipvs = await open(kernel, seen)
+    const ipvs = await open(kernel, seen, { unprivileged: true })
     expect([ipvs.dialect, ipvs.capabilities.dialect, ipvs.capabilities.transport]).toEqual([
       dialect,
       dialect,
@@ -112,6 +112,14 @@ describe('Ipvs.open finds out which kernel answers (abi.md §9)', () => {
 
   it.each<[string, Kernel, Seen, OpenOptions, string]>([
     ['nothing is loaded', 'absent', {}, {}, 'ERR_IPVS_NOT_LOADED'],
+    ['no privilege', 'mainline', { probe: { sockoptVersionError: 1 } }, {}, 'EPERM'],
+    [
+      'no privilege by sockopt',
+      'fullnat-v2',
+      { probe: { ...noFamily, sockoptVersionError: 1 } },
+      {},
+      'EPERM',
+    ],
     [
       'a foreign namespace of FULLNAT',
       'fullnat-v3',

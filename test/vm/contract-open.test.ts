@@ -69,9 +69,19 @@ describe('open', () => {
     expect(error).toMatchObject({ code })
   })
 
-  it('without privilege: it opens, and every call says that CAP_NET_ADMIN is needed', async () => {
-    const seen = await openAs(['auto', 'netlink', 'sockopt'], { uid: 65534, gid: 65534 })
-    for (const [transport, one] of Object.entries(seen)) {
+  it('without privilege: it rejects at once, or opens where asked to and every call says what is needed', async () => {
+    const transports = ['auto', 'netlink', 'sockopt']
+    const nobody = { uid: 65534, gid: 65534 }
+    for (const one of Object.values(await openAs(transports, nobody))) {
+      expect(one).toMatchObject({
+        opened: false,
+        error: { name: 'IpvsError', code: 'EPERM', errno: -1, operation: 'open', syscall: 'getsockopt' },
+      })
+      expect(one.error?.hint).toContain('unprivileged')
+    }
+    const words = transports.map((name) => `${name}+unprivileged`)
+    for (const [word, one] of Object.entries(await openAs(words, nobody))) {
+      const [transport] = word.split('+')
       expect(one).toMatchObject({ opened: true, dialect: harness.dialect })
       const { error } = one.list ?? {}
       expect(error).toMatchObject({ name: 'IpvsError', code: 'EPERM', errno: -1, operation: 'services.list' })

@@ -20,7 +20,7 @@ const CHILD = `
   const { Ipvs } = require(process.argv[1])
   const say = ({ name, code, message, hint, errno, syscall, file }) => ({ name, code, message, hint, errno, syscall, file })
   const outcome = (promise) => promise.then((value) => ({ value }), (error) => ({ error: say(error) }))
-  Ipvs.open({ timeout: 120000 }).then(async (ipvs) => {
+  Ipvs.open({ timeout: 120000, unprivileged: true }).then(async (ipvs) => {
     const read = await outcome(ipvs.sysctl.get('amemthresh').then(({ value }) => value))
     const write = await outcome(ipvs.sysctl.set('amemthresh', 2048))
     console.log(JSON.stringify({ read, write }))
