@@ -1,11 +1,12 @@
 // Compiles lib/ to CommonJS in dist/ and puts a thin ESM face beside it, so that `require` and `import` share one state.
 // The new folder takes the place of the old one only when it is whole.
 import { execFileSync } from 'node:child_process'
-import { existsSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
 
 const ENTRIES = ['index', 'formats/index', 'metrics/index', 'reconcile/index', 'testing/index']
+const PROGRAM = 'cli/bin.js'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const require = createRequire(import.meta.url)
@@ -24,6 +25,7 @@ try {
     )
     writeFileSync(`${fresh}/${entry}.d.mts`, `export * from './${file}.js'\n`)
   }
+  chmodSync(`${fresh}/${PROGRAM}`, 0o755)
   if (existsSync(`${root}dist`)) renameSync(`${root}dist`, `${fresh}.old`)
   renameSync(fresh, `${root}dist`)
 } finally {
