@@ -7,7 +7,8 @@ export interface CliStream {
   readonly isTTY?: boolean | undefined
   readonly columns?: number | undefined
   readonly rows?: number | undefined
-  on?(event: string, listener: (...args: never[]) => void): unknown
+  on?(event: string, listener: (error: NodeJS.ErrnoException) => void): unknown
+  removeListener?(event: string, listener: (error: NodeJS.ErrnoException) => void): unknown
 }
 
 export type CliInput = NodeJS.ReadableStream & {

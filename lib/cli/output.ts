@@ -11,12 +11,14 @@ export class Output {
   private readonly waiting = new Set<() => void>()
 
   constructor(private readonly stream: CliStream) {
-    stream.on?.('error', (error: NodeJS.ErrnoException) => {
-      if (GONE.includes(error.code ?? '')) this.isGone = true
-      else this.broken = error
-      this.wake()
-    })
-    stream.on?.('drain', () => this.wake())
+    stream.on?.('error', this.failed)
+    stream.on?.('drain', this.wake)
+  }
+
+  /** Listens no more: an error of the stream is somebody else's from now on. */
+  release(): void {
+    this.stream.removeListener?.('error', this.failed)
+    this.stream.removeListener?.('drain', this.wake)
   }
 
   /** Nobody reads any more. */
@@ -44,7 +46,13 @@ export class Output {
     })
   }
 
-  private wake(): void {
+  private readonly failed = (error: NodeJS.ErrnoException): void => {
+    if (GONE.includes(error.code ?? '')) this.isGone = true
+    else this.broken = error
+    this.wake()
+  }
+
+  private readonly wake = (): void => {
     for (const resolve of Array.from(this.waiting)) {
       this.waiting.delete(resolve)
       resolve()

@@ -8,7 +8,12 @@ import { SORTS } from '../top/reading'
 import type { TopOptions } from '../top/run-top'
 import { runTop } from '../top/run-top'
 
-function readOptions({ io, options, globals }: Invocation): TopOptions {
+/** What the command line and the environment say. */
+export function readOptions({
+  io,
+  options,
+  globals,
+}: Pick<Invocation, 'io' | 'options' | 'globals'>): TopOptions {
   return {
     interval: options.seconds('interval') ?? 2000,
     count: options.whole('count', 1),

@@ -6,7 +6,7 @@ import type { WatchState } from '../../model/watch-types'
 import type { CliInput, CliStream } from '../io'
 import { Output } from '../output'
 import type { CountedStates, SimulatedTime, SortName } from './reading'
-import type { Screen, Shown } from './terminal'
+import type { Shown } from './terminal'
 import { inPipe, onTerminal } from './terminal'
 import { sum } from './text'
 import { View } from './view'
@@ -30,7 +30,7 @@ export interface TopOptions {
   readonly banner?: string | undefined
   readonly world?: SimulatedWorld | undefined
   readonly input: CliInput
-  readonly output: CliStream & Partial<Pick<EventEmitter, 'removeListener'>>
+  readonly output: CliStream
   /** Emits SIGINT, SIGTERM, SIGHUP: the process. */
   readonly signals?: EventEmitter | undefined
 }
@@ -77,7 +77,7 @@ export async function runTop(ipvs: Ipvs, options: TopOptions): Promise<void> {
   output.on?.('error', end)
   for (const name of SIGNALS) signals?.on(name, end)
   try {
-    shown = plain ? inPipe(view, out) : onTerminal(view, options as Screen & TopOptions, end)
+    shown = plain ? inPipe(view, out) : onTerminal(view, options, end)
     let polls = 0
     for await (const event of watch) {
       const counted: CountedStates = event.error
@@ -95,7 +95,8 @@ export async function runTop(ipvs: Ipvs, options: TopOptions): Promise<void> {
     shown?.close()
     for (const name of SIGNALS) signals?.removeListener(name, end)
     output.removeListener?.('error', end)
+    out.release()
   }
-  // Says what was wrong with the output, unless its reader has gone.
+  // Rejects with what was wrong with the output, unless its reader has gone.
   await out.write('')
 }

@@ -21,9 +21,7 @@ const FALLBACK = { columns: 80, rows: 24 } as const
 
 export interface Screen {
   readonly input: CliInput
-  readonly output: CliStream & {
-    removeListener?(event: string, listener: (...args: never[]) => void): unknown
-  }
+  readonly output: CliStream
   readonly color: boolean
 }
 
