@@ -39,6 +39,8 @@ export interface Command {
   readonly json: boolean
   /** It takes --dialect. */
   readonly dialect?: boolean | undefined
+  /** It takes --null-means. */
+  readonly nullMeans?: boolean | undefined
   /** SIGINT and SIGTERM are its own business. */
   readonly ownSignals?: boolean | undefined
   /** Where 2 means something else. Default 2. */

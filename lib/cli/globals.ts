@@ -32,7 +32,15 @@ export const DIALECT_OPTION: OptionSpecs = {
   dialect: { value: 'DIALECT', help: `whose options: ${DIALECTS.join(', ')}` },
 }
 
+export const NULL_MEANS_OPTION: OptionSpecs = {
+  'null-means': {
+    value: 'METHOD',
+    help: 'of rules: fullnat, where (null) stands for it in those of alibaba-v2',
+  },
+}
+
 export const GLOBAL_OPTIONS: OptionSpecs = {
+  ...NULL_MEANS_OPTION,
   ...DIALECT_OPTION,
   ...JSON_OPTION,
   ...DIRECTOR_OPTIONS,

@@ -4,7 +4,7 @@ import { join } from 'path'
 import { readTextIfThere } from '../host/text-files'
 import type { Command } from './command'
 import { COMMANDS } from './commands'
-import { COMMON_OPTIONS, DIALECT_OPTION, DIRECTOR_OPTIONS, JSON_OPTION } from './globals'
+import { COMMON_OPTIONS, DIALECT_OPTION, DIRECTOR_OPTIONS, JSON_OPTION, NULL_MEANS_OPTION } from './globals'
 import type { OptionSpecs } from './options'
 
 function optionLines(specs: OptionSpecs): string[] {
@@ -17,8 +17,9 @@ function optionLines(specs: OptionSpecs): string[] {
 }
 
 /** The options that a command takes beside its own. */
-export const takenGlobals = ({ director, json, dialect }: Command): OptionSpecs => ({
+export const takenGlobals = ({ director, json, dialect, nullMeans }: Command): OptionSpecs => ({
   ...(dialect ? DIALECT_OPTION : {}),
+  ...(nullMeans ? NULL_MEANS_OPTION : {}),
   ...(json ? JSON_OPTION : {}),
   ...(director ? DIRECTOR_OPTIONS : {}),
   ...COMMON_OPTIONS,

@@ -32,6 +32,10 @@ const IN_OPTIONS: readonly (readonly [string, string])[] = [
   ['Use ipvs.info() for', 'Use -L -n for'],
   ['force starts it', '--force starts it'],
   ['See ipvs.capabilities; over sockopt', 'Over sockopt'],
+  ['or give a resolver.', 'or write the number.'],
+  ["pass nullMeans: 'fullnat'.", 'give --null-means fullnat.'],
+  ['Give it in options.env.', 'Set it in the environment.'],
+  ['Give options.configId,', 'Give --config-id,'],
   ['Repeat the call', 'Repeat the command'],
   ['repeating the call', 'repeating the command'],
 ]

@@ -80,13 +80,6 @@ export async function readKeepalived(
   return read
 }
 
-export const RULES_OPTIONS = {
-  'null-means': {
-    value: 'METHOD',
-    help: 'of rules: fullnat, where (null) stands for it in those of alibaba-v2',
-  },
-} as const
-
 /** `dialect` undefined: what the marks in the text say. */
 export async function readRules(
   { name, bytes }: InputText,
@@ -94,7 +87,7 @@ export async function readRules(
   invocation: Invocation,
 ): Promise<ReadState> {
   const { parseRules } = await import('../formats/ipvsadm/parse-rules')
-  const nullMeans = invocation.options.oneOf('null-means', ['fullnat'])
+  const nullMeans = invocation.globals.oneOf('null-means', ['fullnat'])
   const file = name
   if (dialect !== undefined) {
     const parsed = parseRules(bytes, { dialect, nullMeans, file })

@@ -19,7 +19,7 @@ const isNamed = (error: unknown, name: string): boolean => (error as Error | und
 /** `place`: it is of a file, which is named; of a command line the place is the marked one. */
 export function formatProblem(problem: IpvsTextError, place = true): string {
   const message = place ? problem.message : problem.message.replace(/^text:\d+:\d+: /, '')
-  const hint = problem.hint === undefined ? '' : `\n${indented(problem.hint)}`
+  const hint = problem.hint === undefined ? '' : `\n${indented(hintInOptions(problem.hint))}`
   return `${problem.severity}: ${message}\n${indented(problem.frame)}${hint}`
 }
 

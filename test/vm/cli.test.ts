@@ -118,6 +118,9 @@ describe.skipIf(program === '')(
         expect(code).toBe(2)
         expect(err).toMatch(/\(null\)[\s\S]*nothing was changed/)
         expect((await ipvs.snapshot()).services).toEqual([])
+        works('-R --null-means fullnat', theirs)
+        // It does not say -j either.
+        expect(await ipvsadm('-L', '-n')).toBe(table.replace(/ synproxy$/gm, ''))
       } else {
         expect({ code, err }).toEqual(ANSWERED)
         expect(await ipvsadm('-L', '-n')).toBe(table)

@@ -11,7 +11,7 @@ import { describeLoss } from '../losses'
 import type { InputText } from '../read-input'
 import { readInput } from '../read-input'
 import type { ReadState } from '../read-state'
-import { KEEP_GOING, KEEPALIVED_OPTIONS, RULES_OPTIONS, readKeepalived, readRules } from '../read-state'
+import { KEEP_GOING, KEEPALIVED_OPTIONS, readKeepalived, readRules } from '../read-state'
 import { parseStateText } from '../state-text'
 
 const RULES = ['mainline', 'alibaba-v2', 'alibaba-v3', 'dpvs'] as const
@@ -71,12 +71,12 @@ export const command: Command = {
     to: { value: 'FORM', help: 'what it shall be' },
     interface: { value: 'NAME', help: 'of dpvs: the interface that local addresses are on' },
     lossless: { help: 'print nothing, and fail, where something would be lost' },
-    ...RULES_OPTIONS,
     ...KEEPALIVED_OPTIONS,
     ...KEEP_GOING,
   },
   director: false,
   json: false,
+  nullMeans: true,
   async run(invocation) {
     const { options, operands, io, out, tell } = invocation
     const to = options.oneOf('to', TARGETS)

@@ -5,7 +5,7 @@ import type { IpvsadmCommand } from '../../formats/ipvsadm/command-types'
 import type { RulesDialect } from '../../formats/ipvsadm/dialects'
 import type { ParsedCommand } from '../../formats/ipvsadm/parse-rules'
 import type { Command, Invocation } from '../command'
-import { CliError, EXIT } from '../errors'
+import { CliError, EXIT, UsageError } from '../errors'
 import { DIALECTS } from '../globals'
 import { formatProblem } from '../report-error'
 
@@ -26,11 +26,14 @@ export async function rulesDialect({ globals, director }: Invocation): Promise<R
 }
 
 async function read(
-  { operands, tell }: Invocation,
+  { operands, tell, globals }: Invocation,
   dialect: RulesDialect,
 ): Promise<IpvsadmCommand | undefined> {
   const { parseCommand } = await import('../../formats/ipvsadm/parse-rules')
-  const { command, errors, warnings }: ParsedCommand = parseCommand(operands, { dialect })
+  const { command, errors, warnings }: ParsedCommand = parseCommand(operands, {
+    dialect,
+    nullMeans: globals.oneOf('null-means', ['fullnat']),
+  })
   for (const problem of [...errors, ...warnings]) await tell(formatProblem(problem, false))
   return command
 }
@@ -66,6 +69,8 @@ async function perform(
   }
 }
 
+/** Those that rules of alibaba-v2 may say (null) in. */
+const WITH_METHODS: readonly string[] = ['restore', 'add-destination', 'edit-destination']
 const READING: readonly string[] = ['list', 'list-local-addresses', 'save']
 
 export const ipvsadmLine: Command = {
@@ -75,6 +80,7 @@ export const ipvsadmLine: Command = {
   director: true,
   json: true,
   dialect: true,
+  nullMeans: true,
   async run(invocation) {
     const dialect = await rulesDialect(invocation)
     const command = await read(invocation, dialect)
@@ -88,6 +94,9 @@ export const ipvsadmLine: Command = {
     }
     if (invocation.json && !READING.includes(command.command)) {
       throw new CliError('--json goes with -L, -G and -S', 'A change prints nothing.', EXIT.usage)
+    }
+    if (invocation.globals.has('null-means') && !WITH_METHODS.includes(command.command)) {
+      throw new UsageError('--null-means goes with -R, -a and -e')
     }
     return perform(await invocation.director(), command, dialect, invocation)
   },

@@ -70,11 +70,15 @@ async function performPiece(
 export async function restoreRules(
   ipvs: Ipvs,
   dialect: RulesDialect,
-  { io, err, tell, call }: Invocation,
+  { io, err, tell, call, globals }: Invocation,
 ): Promise<number> {
   const { parseRules } = await import('../../formats/ipvsadm/parse-rules')
   const { name, bytes } = await readStandardInput(io)
-  const { commands, errors, warnings, omitted } = parseRules(bytes, { dialect, file: name })
+  const { commands, errors, warnings, omitted } = parseRules(bytes, {
+    dialect,
+    file: name,
+    nullMeans: globals.oneOf('null-means', ['fullnat']),
+  })
   const wrong = errors.filter(({ code }) => code !== OF_THE_TABLE)
   for (const problem of [...wrong, ...warnings]) await tell(formatProblem(problem))
   if (wrong.length > 0 || omitted > 0) {

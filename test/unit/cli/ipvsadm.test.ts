@@ -282,6 +282,16 @@ describe('rules out and in', () => {
     expect(readFileSync(director.file, 'utf8')).toBe(before)
   })
 
+  it('(null) is what the caller says it is', async () => {
+    const rules = `-A -t ${VIP} -s rr\n-a -t ${VIP} -r 10.0.0.2:80 (null) -w 1\n`
+    const director = new Director('fullnat-v2')
+    const { code, err } = await director.type('-R', { input: rules })
+    expect([code, err]).toEqual([2, expect.stringContaining('give --null-means fullnat.')])
+    expect(await director.works('-R --null-means fullnat', { input: rules })).toBe('')
+    expect(await director.works('-S')).toContain('-r 10.0.0.2:80 -b -w 1')
+    expect(await director.type('-L --null-means fullnat')).toMatchObject({ code: 2 })
+  })
+
   it("changes what is there: whether it is, is the kernel's to say", async () => {
     const director = await set(new Director('fullnat-v2'))
     const input = `-e -t ${VIP} -r 10.0.0.2:8080 -b -w 7\n-D -f 7\n--set 77 0 0\n-E -t ${VIP} -p 60\n-A -f 9 -s rr\n`
