@@ -166,6 +166,23 @@ describe('in a pipe', () => {
   })
 })
 
+it('SIGINT ends a command that waits for its input', async () => {
+  const child = spawn(process.execPath, [bin, '--fake', freshFile(), '-R'], {
+    stdio: ['pipe', 'ignore', 'pipe'],
+  })
+  let errors = ''
+  child.stderr.on('data', (piece) => {
+    errors += piece
+  })
+  // It says what it works on before it reads.
+  await once(child.stderr, 'data')
+  child.stdin.write('-A -f 7 -s rr\n')
+  const ended = once(child, 'close')
+  child.kill('SIGINT')
+  expect(await ended).toEqual([130, null])
+  expect(errors).toMatch(/\nipvs-fullnat: interrupted\.\n$/)
+})
+
 it('SIGINT ends what runs for ever', async () => {
   const child = spawn(process.execPath, [bin, '--fake', freshFile(), 'exporter', '--port', '0'], {
     stdio: ['ignore', 'pipe', 'ignore'],

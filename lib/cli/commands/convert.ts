@@ -78,11 +78,11 @@ export const command: Command = {
   json: false,
   nullMeans: true,
   async run(invocation) {
-    const { options, operands, io, out, tell } = invocation
+    const { options, operands, out, tell } = invocation
     const to = options.oneOf('to', TARGETS)
     if (to === undefined) throw new UsageError(`convert needs --to: ${TARGETS.join(', ')}`)
     const from = options.oneOf('from', SOURCES)
-    const input = await readInput(operands[0] ?? '-', io)
+    const input = await readInput(operands[0] ?? '-', invocation)
     const { state, exit } = await readAs(from ?? guessSource(input), input, invocation)
     const { text, losses } = await writeAs(to, state, invocation)
     for (const loss of losses) await tell(describeLoss(loss))

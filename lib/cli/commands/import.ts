@@ -20,7 +20,7 @@ export const command: Command = {
   json: false,
   dialect: true,
   async run(invocation) {
-    const { globals, operands, io, out } = invocation
+    const { globals, operands, out } = invocation
     const [program, path] = operands as [string, string]
     if (program !== 'keepalived') throw new UsageError(`import ${program}: must be keepalived`)
     const dialect = globals.oneOf('dialect', PROGRAMS)
@@ -28,7 +28,7 @@ export const command: Command = {
       const hint = 'The three read the same text differently.'
       throw new UsageError(`name whose keepalived this is for: --dialect ${PROGRAMS.join(', ')}`, hint)
     }
-    const { state, exit } = await readKeepalived(await readInput(path, io), dialect, invocation)
+    const { state, exit } = await readKeepalived(await readInput(path, invocation), dialect, invocation)
     await out.write(`${JSON.stringify(state, null, 2)}\n`)
     return exit
   },

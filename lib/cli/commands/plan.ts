@@ -8,9 +8,10 @@ import { readInput } from '../read-input'
 import { parseStateText } from '../state-text'
 
 /** The plan for the state in FILE; read and checked before the director is opened. */
-export async function planOf({ io, options, operands, call, director }: Invocation): Promise<Plan> {
+export async function planOf(invocation: Invocation): Promise<Plan> {
+  const { options, operands, call, director } = invocation
   const planOptions = readPlanOptions(options)
-  const state = parseStateText(await readInput(operands[0] as string, io))
+  const state = parseStateText(await readInput(operands[0] as string, invocation))
   const { plan } = await import('../../reconcile/plan')
   const { checkDesiredState } = await import('../../reconcile/wanted')
   checkDesiredState(state)

@@ -70,10 +70,11 @@ async function performPiece(
 export async function restoreRules(
   ipvs: Ipvs,
   dialect: RulesDialect,
-  { io, err, tell, call, globals }: Invocation,
+  invocation: Invocation,
 ): Promise<number> {
+  const { err, tell, call, globals } = invocation
   const { parseRules } = await import('../../formats/ipvsadm/parse-rules')
-  const { name, bytes } = await readStandardInput(io)
+  const { name, bytes } = await readStandardInput(invocation)
   const { commands, errors, warnings, omitted } = parseRules(bytes, {
     dialect,
     file: name,
