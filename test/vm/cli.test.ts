@@ -223,11 +223,14 @@ describe.skipIf(!canList)(`live connections${canList ? '' : ' (this kernel lists
   })
   afterAll(async () => {
     await lab?.releaseAll()
-    await until(
-      'no destination has connections',
-      async () => (await ipvs.snapshot()).services.flatMap(({ destinations }) => destinations),
-      (list) => list.every((one) => one.activeConnections + one.inactiveConnections === 0),
-    )
+    // 2.6.32 waits for the devices of connections when the namespaces go.
+    if (fullnat) {
+      await until(
+        'no destination has connections',
+        async () => (await ipvs.snapshot()).services.flatMap(({ destinations }) => destinations),
+        (list) => list.every((one) => one.activeConnections + one.inactiveConnections === 0),
+      )
+    }
     await ipvs.flush()
     await lab?.close()
     await devicesGone()
