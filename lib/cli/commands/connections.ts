@@ -39,17 +39,25 @@ function readFilter(options: GivenOptions): ConnectionOptions {
 const WIDTHS = { protocol: 5, state: 11, expires: 7, endpoint: 22 } as const
 const END = /\s+$/
 
-function line(cells: readonly string[], fullnat: boolean): string {
+/** On a terminal that is too narrow the columns close up, and what is still too long is cut. */
+function narrowed(cells: readonly string[], padded: string, width: number | undefined): string {
+  if (width === undefined || padded.length <= width) return padded
+  const close = cells.filter(Boolean).join(' ')
+  return close.length <= width ? close : `${close.slice(0, Math.max(0, width - 1))}~`
+}
+
+function line(cells: readonly string[], fullnat: boolean, width: number | undefined): string {
   const [protocol, state, expires, client, virtual, local, destination, note] = cells as string[]
-  const endpoints = [client, virtual, ...(fullnat ? [local] : []), destination]
-  const row = [
+  const endpoints = [client, virtual, ...(fullnat ? [local] : []), destination] as string[]
+  const padded = [
     (protocol as string).padEnd(WIDTHS.protocol),
     (state as string).padEnd(WIDTHS.state),
     (expires as string).padStart(WIDTHS.expires),
-    ...endpoints.map((text) => (text as string).padEnd(WIDTHS.endpoint)),
+    ...endpoints.map((text) => text.padEnd(WIDTHS.endpoint)),
     note,
   ]
-  return `${row.join(' ').replace(END, '')}\n`
+  const shown = [protocol, state, expires, ...endpoints, note] as string[]
+  return `${narrowed(shown, padded.join(' ').replace(END, ''), width)}\n`
 }
 
 const TITLES = ['Prot', 'State', 'Expires', 'Client', 'Virtual', 'Local address', 'Destination', '']
@@ -134,7 +142,7 @@ export const command: Command = {
   director: true,
   json: true,
   async run(invocation) {
-    const { options, director, call } = invocation
+    const { options, director, call, out } = invocation
     const filter = readFilter(options)
     if (options.has('count') || options.has('by')) {
       await count(invocation, filter)
@@ -143,8 +151,8 @@ export const command: Command = {
     const ipvs = await director()
     const fullnat = ipvs.capabilities.localAddresses
     await writeConnections(ipvs.connections.iterate({ ...filter, ...call }), invocation, {
-      titles: line(TITLES, fullnat),
-      row: (one) => line(cellsOf(one), fullnat),
+      titles: line(TITLES, fullnat, out.columns),
+      row: (one) => line(cellsOf(one), fullnat, out.columns),
     })
     return EXIT.done
   },

@@ -10,6 +10,14 @@ const write = (text: string, ending = 'json'): string => {
   return file
 }
 
+/** Its reader has gone. */
+class Closed extends Sink {
+  override write(piece: string): boolean {
+    this.emit('error', Object.assign(new Error('write EPIPE'), { code: 'EPIPE' }))
+    return super.write(piece)
+  }
+}
+
 const STATE = {
   pools: { web: { addresses: ['10.1.0.1-10.1.0.2'] } },
   services: [
@@ -50,6 +58,13 @@ describe('plan and apply', () => {
     })
     expect(await director.works(['plan', file])).toBe('0 to add, 0 to change, 0 to remove, 4 unchanged\n')
     expect(await director.works(['apply', file])).toContain('4 unchanged')
+  })
+
+  it('do what was begun, whoever has stopped to read', async () => {
+    const director = new Director('fullnat-v2')
+    const argv = ['apply', write(JSON.stringify(STATE)), '--yes']
+    expect(await director.type(argv, { stdout: new Closed() })).toMatchObject({ code: 0, err: '' })
+    expect(await director.works('-S')).toContain('-z 10.1.0.2')
   })
 
   it('take YAML, and standard input', async () => {
@@ -334,14 +349,17 @@ describe('connections', () => {
     expect(await director.type('connections --templates --no-templates')).toMatchObject({ code: 2 })
   })
 
+  it('fit the terminal', async () => {
+    const director = await busy('fullnat-v2')
+    for (const columns of [20, 60, 80, 100, 200]) {
+      const { out } = await director.type('connections', { stdout: new Sink(true, columns) })
+      for (const line of out.split('\n')) expect(line.length).toBeLessThanOrEqual(columns)
+      expect(out.includes('~')).toBe(columns < 80)
+    }
+  })
+
   it('stop where nobody reads any more', async () => {
     const director = await busy('mainline')
-    class Closed extends Sink {
-      override write(piece: string): boolean {
-        this.emit('error', Object.assign(new Error('write EPIPE'), { code: 'EPIPE' }))
-        return super.write(piece)
-      }
-    }
     expect(await director.type('connections', { stdout: new Closed() })).toMatchObject({ code: 0, err: '' })
   })
 })
