@@ -11,7 +11,7 @@ import { hasChanges, planOf } from './plan'
 
 async function tellOutcomes(
   { outcomes, counts, complete }: Applied,
-  { out, tell }: Invocation,
+  { out, tell, call }: Invocation,
 ): Promise<number> {
   const { subjectOf } = await import('../../reconcile/steps')
   for (const { step, status, why, error } of outcomes) {
@@ -25,7 +25,11 @@ async function tellOutcomes(
   }
   await out.write(`${sums.join(', ')}\n`)
   if (complete) return EXIT.done
-  throw new CliError('the director is not what it should be', 'Look at what failed above, and plan again.')
+  throw new CliError(
+    'the director is not what it should be',
+    'Look at what failed above, and plan again.',
+    call.signal?.aborted ? EXIT.interrupted : EXIT.failed,
+  )
 }
 
 export const command: Command = {

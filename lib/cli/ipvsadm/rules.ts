@@ -98,14 +98,23 @@ export async function restoreRules(
     for (const [i, error] of results.entries()) {
       if (!error) continue
       failed++
+      if ((error as { code?: string }).code === 'ABORT_ERR') continue
       const { span } = piece[i] as IpvsadmCommand
       await progress.end()
       await tell(`${name}:${span.source.position(span.offset).line}: ${explain(error)}`)
     }
     done += piece.length
+    if (call.signal?.aborted) break
     await progress.show(() => `${done} of ${commands.length} rules`)
   }
   await progress.end()
+  if (call.signal?.aborted) {
+    throw new CliError(
+      `interrupted: ${done - failed} of ${commands.length} rules are done`,
+      'What was sent last may have been done: look at the table.',
+      EXIT.interrupted,
+    )
+  }
   if (failed === 0) return EXIT.done
   throw new CliError(`${failed} of ${commands.length} rules failed; the others are done`)
 }

@@ -87,6 +87,39 @@ it('SIGINT ends what is under way, and listens no more behind it', async () => {
   const { code, out } = await running
   clearInterval(begun)
   expect([code, out]).toEqual([130, ''])
-  expect(stderr.text).toContain('ipvs-fullnat: interrupted.')
+  expect(stderr.text).toMatch(/ipvs-fullnat: interrupted/)
   expect(signals.eventNames()).toEqual([])
 })
+
+it.each([1, 5, 12])(
+  'an interrupted -R says how far it came, and keeps what is done (%i looks later)',
+  async (looks) => {
+    // Comes while a piece is under way: the text is read before the first one is.
+    const signals = new EventEmitter()
+    let asked = 0
+    const director = new Director('mainline')
+    const stderr = new (await import('./support')).Sink(true, 80)
+    const { write } = stderr
+    // Progress is written between two pieces.
+    stderr.write = (text) => {
+      if (/ rules/.test(text) && ++asked === looks) setImmediate(() => signals.emit('SIGINT'))
+      return write.call(stderr, text)
+    }
+    const now = Date.now
+    let time = 0
+    Date.now = () => (time += 1000)
+    const input = Array.from({ length: 60_000 }, (_, i) => `-A -f ${i + 1} -s rr\n`).join('')
+    try {
+      const { code, out } = await director.type('-R', { input, signals, stderr })
+      expect([code, out]).toEqual([130, ''])
+    } finally {
+      Date.now = now
+    }
+    const done = Number(/interrupted: (\d+) of 60000 rules are done/.exec(stderr.text)?.[1])
+    expect(done).toBeGreaterThanOrEqual(looks * 2000)
+    expect(stderr.text).not.toContain('ABORT_ERR')
+    const listed = JSON.parse(await director.works('-L -n --json')).services.length
+    expect(listed).toBeGreaterThanOrEqual(done)
+    expect(listed).toBeLessThan(60_000)
+  },
+)
