@@ -3,17 +3,17 @@
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { devicesGone } from './net/devices-gone'
+import { endLab } from './net/end-lab'
 import { ipvsadm, program } from './net/ipvsadm'
 import {
   type Lab,
   localAddresses,
   realServers,
+  Settings,
   startLab,
   vip,
   // @ts-expect-error: a script without types
 } from './net/lab.mjs'
-import { until } from './net/until'
 import { library, PATIENT, project } from './support/library'
 import { INTERFACE, prepareNetwork } from './support/network'
 
@@ -221,21 +221,13 @@ describe.skipIf(!canList)(`live connections${canList ? '' : ' (this kernel lists
     if (fullnat) for (const one of localAddresses.ipv4) works(`-P -t ${vip.ipv4}:7301 -z ${one}`)
     for (const one of realServers.ipv4) works(`-a -t ${vip.ipv4}:7301 -r ${one}:8080 ${method}`)
   })
-  afterAll(async () => {
-    await lab?.releaseAll()
-    // 2.6.32 waits for the devices of connections when the namespaces go.
-    if (fullnat) {
-      await until(
-        'no destination has connections',
-        async () => (await ipvs.snapshot()).services.flatMap(({ destinations }) => destinations),
-        (list) => list.every((one) => one.activeConnections + one.inactiveConnections === 0),
-      )
-    }
-    await ipvs.flush()
-    await lab?.close()
-    await devicesGone()
-    await ipvs.close()
-  })
+  const connections = async () => {
+    const { services } = await ipvs.snapshot()
+    return services
+      .flatMap(({ destinations }) => destinations)
+      .reduce((sum, one) => sum + one.activeConnections + one.inactiveConnections, 0)
+  }
+  afterAll(() => endLab({ ipvs, lab, connections, settings: new Settings(), timeouts }))
 
   it('-l -n -c has the state, and on FULLNAT the local address', async () => {
     for (let i = 0; i < 2; i++) {
