@@ -2,7 +2,7 @@
 // The new folder takes the place of the old one only when it is whole; what was made of the same sources stays.
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
 
@@ -11,9 +11,11 @@ const require = createRequire(import.meta.url)
 /** Not in the package. */
 const STAMP = 'dist/.inputs'
 
+const manifest = JSON.parse(readFileSync(`${root}package.json`, 'utf8'))
+
 /** What `exports` has of dist/, without the ending. */
 function entries() {
-  const { exports } = JSON.parse(readFileSync(`${root}package.json`, 'utf8'))
+  const { exports } = manifest
   return Object.values(exports).flatMap((target) =>
     target.require ? [target.require.default.replace(/^\.\/dist\/|\.js$/g, '')] : [],
   )
@@ -53,6 +55,8 @@ export function buildTypeScript() {
       )
       writeFileSync(`${fresh}/${entry}.d.mts`, `export * from './${file}.js'\n`)
     }
+    for (const program of Object.values(manifest.bin))
+      chmodSync(`${fresh}/${program.replace('dist/', '')}`, 0o755)
     writeFileSync(`${fresh}/${STAMP.replace('dist/', '')}`, made)
     if (existsSync(`${root}dist`)) renameSync(`${root}dist`, `${fresh}.old`)
     renameSync(fresh, `${root}dist`)

@@ -1,4 +1,4 @@
-// examples/exporter.mjs as a program, scraped by Debian's Prometheus where that can be had.
+// `ipvs-fullnat exporter` as a program, scraped by Debian's Prometheus where that can be had.
 
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
@@ -7,6 +7,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { Ipvs } from '../../lib'
+import { type FakeDialect, FakeKernel } from '../../lib/testing'
 // @ts-expect-error: a script without types
 import { findPrometheus } from '../../scripts/prometheus.mjs'
 import { parseExposition, valuesOf } from '../unit/metrics/exposition-parser'
@@ -31,6 +33,35 @@ afterEach(async () => {
   for (const one of folders.splice(0)) rmSync(one, { recursive: true, force: true })
 })
 
+const program = 'dist/cli/bin.js'
+
+/** A kernel with traffic in a file. */
+async function fakeFile(dialect: FakeDialect): Promise<string> {
+  const kernel = new FakeKernel({ dialect, cpus: 2 })
+  const ipvs = await Ipvs.open({ transport: kernel.transport() })
+  const forwarding = ipvs.capabilities.fullnat ? 'fullnat' : 'masquerade'
+  const web = { protocol: 'tcp', address: '192.0.2.1', port: 80 } as const
+  await ipvs.services.add({ ...web, scheduler: 'rr' })
+  for (const address of ['10.9.0.5', '10.9.0.6']) {
+    await ipvs.destinations.add(web, { address, port: 8080, forwarding })
+  }
+  const mark = { fwmark: 7, family: 'ipv6' } as const
+  await ipvs.services.add({ ...mark, scheduler: 'rr' })
+  await ipvs.destinations.add(mark, { address: '2001:db8::5', port: 8080, forwarding })
+  if (ipvs.capabilities.localAddresses) await ipvs.localAddresses.set(web, ['10.1.0.1', '10.1.0.2'])
+  for (let port = 40000; port < 40006; port++) {
+    const { connection } = kernel.attempt({ client: `198.51.100.7:${port}`, service: web })
+    connection?.traffic({ inPackets: 5, inBytes: 300, outPackets: 4, outBytes: 2600 })
+  }
+  // Mainline shows traffic when its estimator has come by.
+  kernel.advance(2)
+  await ipvs.close()
+  const work = mkdtempSync(join(tmpdir(), 'ipvs-exporter-'))
+  folders.push(work)
+  writeFileSync(join(work, 'kernel.json'), JSON.stringify(kernel.dump()))
+  return join(work, 'kernel.json')
+}
+
 function start(command: string, args: readonly string[], cwd = root): ChildProcess {
   const child = spawn(command, args, { cwd, stdio: ['ignore', 'pipe', 'pipe'] })
   children.push(child)
@@ -44,11 +75,11 @@ interface Exporter {
 }
 
 async function exporter(...args: readonly string[]): Promise<Exporter> {
-  const child = start(process.execPath, ['examples/exporter.mjs', '--port', '0', ...args])
+  const child = start(process.execPath, [program, 'exporter', '--port', '0', ...args])
   const said = createInterface({ input: child.stdout as NodeJS.ReadableStream })[Symbol.asyncIterator]()
   const line = (await said.next()).value as string
   const [, url] = / at (http:\/\/\S+)\/metrics$/.exec(line) ?? []
-  if (!url || !line.includes('FakeKernel, NOT A REAL KERNEL')) throw new Error(`it said: ${line}`)
+  if (!url || !line.includes('NOT A REAL KERNEL')) throw new Error(`it said: ${line}`)
   return { child, url, said }
 }
 
@@ -56,7 +87,12 @@ const DIALECTS = ['mainline', 'fullnat-v2', 'fullnat-v3'] as const
 
 describe.each(DIALECTS)('as a program, with a fake kernel as %s', (dialect) => {
   it('serves, and ends cleanly', async () => {
-    const { child, url, said } = await exporter('--fake', dialect, '--compat', 'node_exporter')
+    const { child, url, said } = await exporter(
+      '--fake',
+      await fakeFile(dialect),
+      '--compat',
+      'node_exporter',
+    )
     const text = await (await fetch(`${url}/metrics`)).text()
     expect(valuesOf(text, 'ipvs_connections_total')).toEqual({ '': '6' })
     expect(valuesOf(text, 'ipvs_destination_incoming_bytes_total')).toMatchObject({
@@ -72,7 +108,7 @@ describe.each(DIALECTS)('as a program, with a fake kernel as %s', (dialect) => {
   })
 
   it.skipIf(missing)(`promtool finds nothing wrong with it${named}`, async () => {
-    const { url } = await exporter('--fake', dialect, '--compat', 'node_exporter')
+    const { url } = await exporter('--fake', await fakeFile(dialect), '--compat', 'node_exporter')
     const input = await (await fetch(`${url}/metrics`)).text()
     const options = { input, encoding: 'utf8' } as const
     const promtool = join(folder as string, 'promtool')
@@ -85,24 +121,24 @@ describe.each(DIALECTS)('as a program, with a fake kernel as %s', (dialect) => {
 })
 
 it.each([
-  [['--compat', 'statsd', '--fake', 'mainline'], /options\.compat/],
-  [['--fake', 'windows'], /options\.dialect/],
+  [['--compat', 'statsd'], /--compat statsd: must be one of node_exporter/],
+  [['--fake-dialect', 'mainline'], /--fake-dialect goes with --fake FILE/],
   [['--port', '80x'], /--port 80x/],
   [['--prot', '80'], /--prot/],
 ])('says what is wrong with %j', async (args, said) => {
-  const child = start(process.execPath, ['examples/exporter.mjs', ...args])
+  const child = start(process.execPath, [program, 'exporter', ...args])
   let errors = ''
   child.stderr?.on('data', (piece) => {
     errors += piece
   })
   const [status] = await once(child, 'close')
-  expect(status).toBe(1)
+  expect(status).toBe(2)
   expect(errors).toMatch(said)
   expect(errors).not.toContain('    at ')
 })
 
 it.skipIf(missing)(`a real Prometheus scrapes it${named}`, async () => {
-  const { url } = await exporter('--fake', 'fullnat-v3', '--compat', 'node_exporter')
+  const { url } = await exporter('--fake', await fakeFile('fullnat-v3'), '--compat', 'node_exporter')
   const work = mkdtempSync(join(tmpdir(), 'ipvs-prometheus-'))
   folders.push(work)
   writeFileSync(

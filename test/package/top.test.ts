@@ -1,4 +1,4 @@
-// examples/top.mjs as a program: in a pipe, and on a terminal that `script` of util-linux makes.
+// `ipvs-fullnat top` as a program: in a pipe, and on a terminal that `script` of util-linux makes.
 
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
@@ -27,7 +27,8 @@ afterEach(async () => {
   }
 })
 
-const program = ['examples/top.mjs', '--interval', '0.02']
+const program = ['dist/cli/bin.js', 'top']
+const fast = ['--interval', '0.02']
 
 function run(...args: readonly string[]) {
   const { status, stdout, stderr } = spawnSync(process.execPath, [...program, ...args], {
@@ -39,9 +40,9 @@ function run(...args: readonly string[]) {
 
 describe.each(DIALECTS)('in a pipe, with a fake kernel as %s', (dialect) => {
   it('prints a block for each poll, the same each time', () => {
-    const { status, stdout, stderr } = run('--fake', dialect, '--count', '3')
+    const { status, stdout, stderr } = run(...fast, '--demo', dialect, '--count', '3')
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
-    expect(run('--fake', dialect, '--count', '3').stdout).toBe(stdout)
+    expect(run(...fast, '--demo', dialect, '--count', '3').stdout).toBe(stdout)
     expect(stdout).toMatch(/^[ -~\n]*\n\n$/)
     const blocks = stdout.trimEnd().split('\n\n')
     expect(blocks).toHaveLength(3)
@@ -90,7 +91,17 @@ describe.each(DIALECTS)('in a pipe, with a fake kernel as %s', (dialect) => {
 })
 
 it('tells changes, sorted by name', () => {
-  const { stdout } = run('--fake', 'mainline', '--count', '5', '--sort', 'name', '--no-color', '--plain')
+  const { stdout } = run(
+    ...fast,
+    '--demo',
+    'mainline',
+    '--count',
+    '5',
+    '--sort',
+    'name',
+    '--no-color',
+    '--plain',
+  )
   const last = stdout.trimEnd().split('\n\n')[4].split('\n')
   expect(last.at(-1)).toBe('changed destination tcp 192.0.2.1:80 -> 10.9.0.7:8080: weight 2 -> 0')
   const services = last.filter((line) => /^(tcp|udp) /.test(line)).map((line) => line.split(/ {2,}/)[0])
@@ -103,7 +114,7 @@ it('tells changes, sorted by name', () => {
 })
 
 it('ends when its reader has seen enough', async () => {
-  const child = spawn(process.execPath, [...program, '--fake', 'fullnat-v2'], {
+  const child = spawn(process.execPath, [...program, ...fast, '--demo', 'fullnat-v2'], {
     cwd: root,
     stdio: ['ignore', 'pipe', 'pipe'],
   })
@@ -120,7 +131,7 @@ it('ends when its reader has seen enough', async () => {
 })
 
 it.each(['SIGINT', 'SIGTERM'] as const)('%s ends it after a whole block', async (signal) => {
-  const child = spawn(process.execPath, [...program, '--fake', 'fullnat-v2'], {
+  const child = spawn(process.execPath, [...program, ...fast, '--demo', 'fullnat-v2'], {
     cwd: root,
     stdio: ['ignore', 'pipe', 'inherit'],
   })
@@ -136,13 +147,13 @@ it.each(['SIGINT', 'SIGTERM'] as const)('%s ends it after a whole block', async 
 })
 
 it.each([
-  [['--fake', 'windows'], /options\.dialect/],
+  [['--demo', 'windows'], /--demo windows: must be one of mainline, /],
   [['--interval', '0'], /--interval 0: must be seconds/],
   [['--sort', 'size'], /--sort size: must be one of conns, in/],
-  [['--cuont', '3'], /--cuont/],
+  [['--cuont', '3'], /--cuont: did you mean --count\?/],
 ])('says what is wrong with %j', (args, said) => {
   const { status, stdout, stderr } = run(...args)
-  expect({ status, stdout }).toEqual({ status: 1, stdout: '' })
+  expect({ status, stdout }).toEqual({ status: 2, stdout: '' })
   expect(stderr).toMatch(said)
   expect(stderr).not.toContain('    at ')
 })
@@ -151,7 +162,7 @@ it('says how it is used', () => {
   expect(run('--help')).toMatchObject({
     status: 0,
     stderr: '',
-    stdout: expect.stringMatching(/^usage: top\.mjs/),
+    stdout: expect.stringMatching(/^usage: ipvs-fullnat top /),
   })
 })
 
@@ -163,7 +174,7 @@ describe.skipIf(!hasScript)(
   () => {
     /** Starts it from a shell on a terminal, which says at the end what has become of program and terminal. */
     async function terminal(args: string, environment: Record<string, string> = {}) {
-      const node = `'${process.execPath}' examples/top.mjs --interval 0.05 ${args}`
+      const node = `'${process.execPath}' dist/cli/bin.js top --interval 0.05 ${args}`
       const shell = [
         'stty cols 80 rows 24',
         'before=$(stty -g)',
@@ -223,7 +234,7 @@ describe.skipIf(!hasScript)(
     }
 
     it('shows the table, obeys keys and a resize, and gives the terminal back', async () => {
-      const { screen, shows, type, tty, ended } = await terminal('--fake fullnat-v2')
+      const { screen, shows, type, tty, ended } = await terminal('--demo fullnat-v2')
       await shows(/NOT A REAL KERNEL/)
       await shows(/^tcp 192\.0\.2\.1:443 +\d/m)
       expect(screen).toMatchObject({ alternate: true, cursor: false, styled: true })
@@ -242,7 +253,7 @@ describe.skipIf(!hasScript)(
     })
 
     it.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)('%s gives it back as well', async (signal) => {
-      const { shows, pid, ended } = await terminal('--fake mainline')
+      const { shows, pid, ended } = await terminal('--demo mainline')
       await shows(/^tcp/m)
       process.kill(pid, signal)
       expect(await ended()).toBe('status 0, terminal restored')
@@ -252,7 +263,7 @@ describe.skipIf(!hasScript)(
       ['--no-color', {}],
       ['', { NO_COLOR: '1' }],
     ])('there is no colour with %j and %j', async (option, environment) => {
-      const { screen, shows, type, ended } = await terminal(`--fake mainline ${option}`, environment)
+      const { screen, shows, type, ended } = await terminal(`--demo mainline ${option}`, environment)
       await shows(/^tcp/m)
       type('\u0003')
       expect(await ended()).toBe('status 0, terminal restored')
@@ -260,7 +271,7 @@ describe.skipIf(!hasScript)(
     })
 
     it('a dumb terminal gets plain lines', async () => {
-      const { screen, said } = await terminal('--fake mainline --count 2', { TERM: 'dumb' })
+      const { screen, said } = await terminal('--demo mainline --count 2', { TERM: 'dumb' })
       expect(await said(/(status \d+, terminal \w+)/)).toBe('status 0, terminal restored')
       expect(screen).toMatchObject({ alternate: false, styled: false })
       await said(/(Total {5}34 conns\/s)/)

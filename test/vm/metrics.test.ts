@@ -76,7 +76,7 @@ describe('on this kernel', () => {
   })
 })
 
-describe('examples/exporter.mjs', () => {
+describe('ipvs-fullnat exporter', () => {
   let child: ChildProcess | undefined
   afterEach(() => {
     child?.kill('SIGKILL')
@@ -86,8 +86,8 @@ describe('examples/exporter.mjs', () => {
     await harness.reset()
     const ipvs = await harness.open()
     await fillTable(ipvs)
-    const script = join(project, 'examples/exporter.mjs')
-    const options = ['--port', '0', '--compat', 'node_exporter']
+    const script = join(project, 'dist/cli/bin.js')
+    const options = ['exporter', '--port', '0', '--compat', 'node_exporter']
     child = spawn(process.execPath, [script, ...options], { stdio: ['ignore', 'pipe', 'inherit'] })
     const lines = createInterface({ input: child.stdout as NodeJS.ReadableStream })[Symbol.asyncIterator]()
     const first = (await lines.next()).value as string

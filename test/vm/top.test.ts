@@ -1,4 +1,4 @@
-// examples/top.mjs beside live traffic: what it prints is what was sent.
+// `ipvs-fullnat top` beside live traffic: what it prints is what was sent.
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -38,8 +38,8 @@ class Top {
   private readonly lines: AsyncIterator<string>
 
   constructor(...args: readonly string[]) {
-    const script = join(project, 'examples/top.mjs')
-    this.child = spawn(process.execPath, [script, '--timeout', '120', ...args], {
+    const script = join(project, 'dist/cli/bin.js')
+    this.child = spawn(process.execPath, [script, 'top', '--kernel-timeout', '120', ...args], {
       stdio: ['ignore', 'pipe', 'inherit'],
     })
     this.lines = createInterface({ input: this.child.stdout as NodeJS.ReadableStream })[
@@ -89,7 +89,7 @@ const cells = (block: Block, name: string): string[] => {
 }
 const secondsOf = (block: Block) => Number(/ over ([\d.]+) s/.exec(block.join('\n'))?.[1])
 
-describe.skipIf(!canFlow)(`examples/top.mjs${canFlow ? '' : ' (fullnat-v3 with several CPUs)'}`, () => {
+describe.skipIf(!canFlow)(`ipvs-fullnat top${canFlow ? '' : ' (fullnat-v3 with several CPUs)'}`, () => {
   let lab: Lab
   let top: Top | undefined
   const settings = new Settings()
@@ -161,7 +161,7 @@ describe.skipIf(!canFlow)(`examples/top.mjs${canFlow ? '' : ' (fullnat-v3 with s
         new RegExp(`^Local {5}2 addresses, ${HELD} connections, \\d+ port conflicts? \\(0/s\\)$`),
       )
     }
-    console.log(`examples/top.mjs on ${can.dialect}:\n${traffic.join('\n')}\n\n${settled.join('\n')}`)
+    console.log(`ipvs-fullnat top on ${can.dialect}:\n${traffic.join('\n')}\n\n${settled.join('\n')}`)
 
     await ipvs.destinations.update(WEB, target(1), { weight: 0 })
     const change = `changed destination ${WEB_NAME} -> ${target(1).address}:8080: weight 1 -> 0`

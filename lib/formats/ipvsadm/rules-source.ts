@@ -2,7 +2,6 @@
 
 import { invalidType, invalidValue } from '../../errors/argument-errors'
 import { checkDestinationInput, checkLocalAddressKey, checkObject, checkServiceInput } from '../../input'
-import type { PackedAddress } from '../../model/address'
 import type { DesiredDestination, DesiredService, DesiredState } from '../../model/desired-state'
 import { destinationKeyId, serviceKeyId } from '../../model/keys'
 import type {
@@ -13,6 +12,7 @@ import type {
 } from '../../model/normalized'
 import { SERVICE_FLAGS } from '../../model/numbers'
 import type { DaemonInfo, SnapshotService, Timeouts } from '../../model/types'
+import { compareDestinationKeys, compareServiceKeys } from './order'
 import { poolAddresses } from './pool-addresses'
 
 /** What `snapshot()` gives, with the kernel's timeouts and daemons where they are to be written, too. */
@@ -104,28 +104,9 @@ function readService(value: unknown, pools: DesiredState['pools'], field: string
     config,
     namesSynproxy: (change.flagsMask & SERVICE_FLAGS.synproxy) !== 0,
     name,
-    destinations: real.sort(
-      (x, y) => compareAddresses(x.key.address, y.key.address) || x.key.port - y.key.port,
-    ),
+    destinations: real.sort((x, y) => compareDestinationKeys(x.key, y.key)),
     localAddresses: readLocalAddresses(localAddresses, pools, key, `${field}.localAddresses`),
   }
-}
-
-const compareAddresses = (x: PackedAddress, y: PackedAddress): number =>
-  x.family - y.family || x.a - y.a || x.b - y.b || x.c - y.c || x.d - y.d
-
-/** As ipvsadm sorts (libipvs.c:ipvs_cmp_services), addresses as unsigned numbers. */
-function compareServices({ key: x }: SourceService, { key: y }: SourceService): number {
-  if (x.kind === 'fwmark' || y.kind === 'fwmark') {
-    const mark = (key: NormalizedServiceKey) => (key.kind === 'fwmark' ? key.fwmark : 0)
-    return mark(x) - mark(y) || x.family - y.family
-  }
-  return (
-    x.family - y.family ||
-    x.protocol - y.protocol ||
-    compareAddresses(x.address, y.address) ||
-    x.port - y.port
-  )
 }
 
 /** Throws argument errors where it is neither a snapshot nor a state. */
@@ -135,5 +116,5 @@ export function readSource(source: RulesSource): SourceService[] {
     readService(service, pools, `source.services[${i}]`),
   )
   refuseTwice(read, ({ key }) => serviceKeyId(key.key), 'source.services')
-  return read.sort(compareServices)
+  return read.sort((x, y) => compareServiceKeys(x.key, y.key))
 }

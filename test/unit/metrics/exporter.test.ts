@@ -1,12 +1,11 @@
-// examples/exporter.mjs, in this process; as a program it runs in test/package and on the real kernels.
+// `ipvs-fullnat exporter`, in this process; as a program it runs in test/package and on the real kernels.
 
 import { once } from 'node:events'
 import { request, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterEach, beforeEach, expect, it } from 'vitest'
-// @ts-expect-error: an example without types
-import { createExporter } from '../../../examples/exporter.mjs'
 import { Ipvs } from '../../../lib'
+import { createExporter } from '../../../lib/cli/exporter'
 import { contentType } from '../../../lib/metrics'
 import { FakeKernel } from '../../../lib/testing'
 import { parseExposition, valuesOf } from './exposition-parser'
@@ -61,7 +60,7 @@ it('says that it is well, and what is wrong', async () => {
   kernel.revoke()
   const { status, type, text } = await ask('/healthz')
   expect([status, type]).toEqual([503, 'text/plain; charset=utf-8'])
-  expect(text).toMatch(/^EPERM: .*, info\n\S.*\n$/)
+  expect(text).toMatch(/^EPERM: .*, info\n {2}\S.*\n$/)
   // The metrics themselves say it in theirs.
   const metrics = await ask('/metrics')
   expect(metrics.status).toBe(200)
@@ -72,7 +71,7 @@ it('answers 503 with the reason where there is nothing to serve', async () => {
   await ipvs.close()
   expect(await ask('/metrics')).toMatchObject({
     status: 503,
-    text: expect.stringMatching(/^ERR_IPVS_CLOSED: the client is closed, .*\nOpen a new one/),
+    text: expect.stringMatching(/^ERR_IPVS_CLOSED: the client is closed, .*\n {2}Open a new one/),
   })
 })
 

@@ -1,4 +1,4 @@
-/** A terminal as far as examples/top.mjs needs one: what would be seen after all that was written. */
+/** A terminal as far as the view needs one: what would be seen after all that was written. */
 
 /** Behind the escape character. */
 const SEQUENCE = /\[(\?)?([\d;]*)([A-Za-z])/y

@@ -1,0 +1,72 @@
+/** A FakeKernel that lives in a file between two commands. */
+
+import { readTextIfThere, writeTextAtOnce } from '../host/text-files'
+import type { FakeKernel } from '../testing/fake-kernel'
+import type { FakeDialect } from '../testing/objects/options'
+import type { KernelDump } from '../testing/state-file/dump-format'
+import { CliError, UsageError } from './errors'
+import { KERNELS } from './globals'
+
+export interface FakeFile {
+  readonly kernel: FakeKernel
+  /** Writes the file where the kernel has changed. Throws where somebody else has changed it meanwhile. */
+  save(): void
+}
+
+function readDump(path: string, text: string): KernelDump {
+  const refuse = (why: string) =>
+    new CliError(
+      `${path} is no FakeKernel: ${why}`,
+      'Give the name of another file: one that is not there is a new kernel.',
+    )
+  let dump: Partial<KernelDump>
+  try {
+    dump = JSON.parse(text) as Partial<KernelDump>
+  } catch (error) {
+    throw refuse((error as Error).message)
+  }
+  if (typeof dump !== 'object' || dump === null || dump.format !== 1) {
+    throw refuse('it is not what dump() writes')
+  }
+  if (!KERNELS.includes(dump.dialect as FakeDialect) || !Number.isInteger(dump.cpus)) {
+    throw refuse('it does not say which kernel it is')
+  }
+  return dump as KernelDump
+}
+
+function loaded(path: string, kernel: FakeKernel, dump: KernelDump): void {
+  try {
+    kernel.load(dump)
+  } catch (error) {
+    throw new CliError(
+      `${path} is no FakeKernel: ${(error as Error).message}`,
+      'Part of it is missing or wrong. Give the name of another file.',
+    )
+  }
+}
+
+/** `dialect`: of a new one, and what an old one must be; undefined: fullnat-v2, and whatever it is. */
+export async function openFakeFile(path: string, dialect: FakeDialect | undefined): Promise<FakeFile> {
+  const { FakeKernel } = await import('../testing/fake-kernel')
+  const text = readTextIfThere(path)
+  const dump = text === undefined ? undefined : readDump(path, text)
+  if (dump && dialect !== undefined && dump.dialect !== dialect) {
+    const hint = 'Leave --fake-dialect out, or give the name of another file.'
+    throw new UsageError(`${path} is ${dump.dialect}, --fake-dialect ${dialect} makes no other of it`, hint)
+  }
+  const kernel = new FakeKernel(dump ? { dialect: dump.dialect, cpus: dump.cpus } : { dialect })
+  if (dump) loaded(path, kernel, dump)
+  const before = JSON.stringify(kernel.dump())
+  return {
+    kernel,
+    save() {
+      const after = kernel.dump()
+      if (JSON.stringify(after) === before) return
+      if (readTextIfThere(path) !== text) {
+        const hint = 'One command at a time for each file. What this one did to the kernel is lost.'
+        throw new CliError(`another command has changed ${path} meanwhile`, hint)
+      }
+      writeTextAtOnce(path, `${JSON.stringify(after, null, 1)}\n`)
+    },
+  }
+}
