@@ -725,7 +725,12 @@ describe('options', () => {
 
   it('opens with defaults', () => {
     const defaults = { transport: 'auto', netns: undefined, timeout: 5000, signal: undefined }
-    expect(checkOpenOptions(undefined)).toEqual({ ...defaults, loadModule: false, force: false })
+    expect(checkOpenOptions(undefined)).toEqual({
+      ...defaults,
+      loadModule: false,
+      force: false,
+      unprivileged: false,
+    })
     expect(checkOpenOptions({})).toEqual(checkOpenOptions(undefined))
   })
 
