@@ -12,6 +12,7 @@ import { isFirst, isOpening, turnsFullnat } from './order'
 import type { DaemonStep, Plan, PlanStep, SysctlStep, TimeoutsStep } from './plan-types'
 import { isAsWanted } from './step-result'
 import type { TableView } from './table-view'
+import { Turns } from './turns'
 
 export interface ApplyOptions extends CallOptions {
   /** Steps whose object is not what it was when the plan was made are left out; needs one more read. Default true. */
@@ -19,6 +20,9 @@ export interface ApplyOptions extends CallOptions {
 }
 
 const OPTIONS = new PropertyNames(['signal', 'timeout', 'expect'])
+
+/** As many as go to the kernel in one job. */
+const STEPS_PER_BATCH = 1000
 
 type SettingStep = TimeoutsStep | SysctlStep | DaemonStep
 type TableStep = Exclude<PlanStep, SettingStep>
@@ -55,6 +59,7 @@ class Run {
   private readonly broken = new Set<string>()
   /** What the kernel did not simply do. */
   private readonly open: { readonly step: PlanStep; readonly error: unknown }[] = []
+  private readonly turns = new Turns()
 
   constructor(
     private readonly ipvs: ReconcileClient,
@@ -62,10 +67,9 @@ class Run {
   ) {}
 
   settle(step: PlanStep, status: StepStatus, more: { why?: SkipReason; error?: unknown } = {}): void {
-    this.outcomes.set(step, { step, status, ...more })
-    const wrong =
-      status === 'failed' || status === 'unknown' || (status === 'skipped' && more.why !== 'report')
-    if (wrong && isTableStep(step) && isOpening(step)) this.broken.add(serviceKeyId(step.service))
+    const outcome = { step, status, ...more }
+    this.outcomes.set(step, outcome)
+    this.breaks(outcome)
   }
 
   has(step: PlanStep): boolean {
@@ -73,8 +77,9 @@ class Run {
   }
 
   /** Leaves out what is not as it was. */
-  checkUnchanged(steps: readonly PlanStep[], view: TableView): void {
+  async checkUnchanged(steps: readonly PlanStep[], view: TableView): Promise<void> {
     for (const step of steps) {
+      if (this.turns.isDue()) await this.turns.next()
       if (step.expect === undefined) continue
       const now = view.fingerprint(step)
       if (now === step.expect) continue
@@ -95,14 +100,26 @@ class Run {
     for (const step of steps) {
       if (!isTableStep(step) && isFirst(step) && !this.has(step)) await this.alone(step)
     }
-    const table = steps.filter(isTableStep).filter((step) => !this.has(step))
+    const table = steps.filter((step): step is TableStep => isTableStep(step) && !this.has(step))
     if (table.length > 0) {
-      const results = await this.ipvs.batch((batch) => {
-        for (const step of table) put(batch, step)
-      }, this.call)
+      const results = await this.putAll(table)
       for (const [i, step] of table.entries()) this.take(step, results[i] as StepResult)
     }
     for (const step of steps) if (step.kind === 'daemon' && !this.has(step)) await this.alone(step)
+  }
+
+  /** In pieces: a batch is filled in one go. What each piece is rejected with, every step of it is. */
+  private async putAll(steps: readonly TableStep[]): Promise<StepResult[]> {
+    const pieces: Promise<readonly StepResult[]>[] = []
+    for (let from = 0; from < steps.length; from += STEPS_PER_BATCH) {
+      if (from > 0) await this.turns.next()
+      const piece = steps.slice(from, from + STEPS_PER_BATCH)
+      const results = this.ipvs.batch((batch) => {
+        for (const step of piece) put(batch, step)
+      }, this.call)
+      pieces.push(results.catch((error) => piece.map((): StepResult => ({ status: 'rejected', error }))))
+    }
+    return ([] as StepResult[]).concat(...(await Promise.all(pieces)))
   }
 
   /** Looks again at what the kernel refused, and at what nobody knows the end of. */
@@ -185,12 +202,14 @@ class Run {
   }
 
   /** What was refused, and was as it should be all the same, stands in nobody's way. */
-  mend(steps: readonly PlanStep[]): void {
+  mend(): void {
     this.broken.clear()
-    for (const step of steps) {
-      const outcome = this.outcomes.get(step)
-      if (outcome) this.settle(step, outcome.status, outcome as { why?: SkipReason; error?: unknown })
-    }
+    for (const outcome of this.outcomes.values()) this.breaks(outcome)
+  }
+
+  private breaks({ step, status, why }: StepOutcome): void {
+    const wrong = status === 'failed' || status === 'unknown' || (status === 'skipped' && why !== 'report')
+    if (wrong && isTableStep(step) && isOpening(step)) this.broken.add(serviceKeyId(step.service))
   }
 }
 
@@ -220,7 +239,7 @@ export async function apply(ipvs: ReconcileClient, plan: Plan, options: ApplyOpt
   const steps = plan.steps.filter((step) => step.verb !== 'report')
   for (const step of plan.steps) if (step.verb === 'report') run.settle(step, 'skipped', { why: 'report' })
   const guarded = expect ? steps.filter((step) => step.expect !== undefined) : []
-  if (guarded.length > 0) run.checkUnchanged(guarded, await lookAt(ipvs, guarded, call))
+  if (guarded.length > 0) await run.checkUnchanged(guarded, await lookAt(ipvs, guarded, call))
   const parts = [
     steps.filter((step) => isOpening(step) && !turnsFullnat(step)),
     steps.filter((step) => isOpening(step) && turnsFullnat(step)),
@@ -230,7 +249,7 @@ export async function apply(ipvs: ReconcileClient, plan: Plan, options: ApplyOpt
     run.leaveBroken(part.filter((step) => !isOpening(step) || turnsFullnat(step)))
     await run.perform(part)
     await run.resolveOpen()
-    run.mend(plan.steps)
+    run.mend()
   }
   return run.result(plan)
 }

@@ -19,6 +19,7 @@ import type { Draining, Plan, PlanStep } from './plan-types'
 import { settingSteps } from './settings'
 import type { StepList } from './steps'
 import { removalStep, wantedSteps } from './steps'
+import { Turns } from './turns'
 import type { WantedState } from './wanted'
 import { checkDesiredState } from './wanted'
 import { warningsOf } from './warnings'
@@ -51,12 +52,6 @@ const OPTIONS = new PropertyNames([
   'now',
 ])
 
-/** Rows that are compared before others have their turn: about a millisecond. */
-const ROWS_PER_TURN = 1000
-/** Not the one of a test that mocks timers: no time is waited for. */
-const immediately = setImmediate
-const nextTurn = (): Promise<void> => new Promise((resolve) => immediately(resolve))
-
 async function serviceSteps(
   list: StepList,
   wanted: WantedState['services'],
@@ -65,16 +60,9 @@ async function serviceSteps(
 ): Promise<void> {
   if (!wanted) return
   const seen = new Set<string>()
-  let untilTurn = ROWS_PER_TURN
-  /** True where others are to have their turn: an `await` for each row would cost more than the row. */
-  const isTurn = (rows: number): boolean => {
-    untilTurn -= 1 + rows
-    if (untilTurn > 0) return false
-    untilTurn = ROWS_PER_TURN
-    return true
-  }
+  const turns = new Turns()
   for (const found of services) {
-    if (isTurn(found.destinations.length)) await nextTurn()
+    if (turns.isDue(1 + found.destinations.length)) await turns.next()
     const key = keyOf(found.service)
     const id = serviceKeyId(key)
     const desired = wanted.get(id)
@@ -92,7 +80,7 @@ async function serviceSteps(
   }
   for (const [id, desired] of wanted) {
     if (seen.has(id)) continue
-    if (isTurn(desired.destinations?.size ?? 0)) await nextTurn()
+    if (turns.isDue(1 + (desired.destinations?.size ?? 0))) await turns.next()
     wantedSteps(list, desired, undefined)
   }
 }

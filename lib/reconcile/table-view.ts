@@ -1,14 +1,30 @@
 /** A snapshot by identity. */
 
 import { destinationKeyId, serviceKeyId } from '../model/keys'
-import type { DestinationInfo, ServiceInfo, Snapshot } from '../model/types'
+import type { DestinationInfo, ServiceInfo, Snapshot, SnapshotService } from '../model/types'
 import { destinationFingerprint, serviceFingerprint } from './fingerprint'
 import type { PlanStep } from './plan-types'
 
-interface Entry {
-  readonly service: ServiceInfo
-  readonly destinations: ReadonlyMap<string, DestinationInfo>
-  readonly localAddresses: ReadonlySet<string>
+/** Indexed when it is asked for something: a table can have many services, and a step is about one. */
+class Entry {
+  private byId: ReadonlyMap<string, DestinationInfo> | undefined
+  private addresses: ReadonlySet<string> | undefined
+
+  constructor(private readonly read: SnapshotService) {}
+
+  get service(): ServiceInfo {
+    return this.read.service
+  }
+
+  get destinations(): ReadonlyMap<string, DestinationInfo> {
+    this.byId ??= new Map(this.read.destinations.map((info) => [destinationKeyId(info), info] as const))
+    return this.byId
+  }
+
+  get localAddresses(): ReadonlySet<string> {
+    this.addresses ??= new Set(this.read.localAddresses.map(({ address }) => address))
+    return this.addresses
+  }
 }
 
 export class TableView {
@@ -17,14 +33,9 @@ export class TableView {
   /** `only`: ids of the services that are asked for. */
   constructor({ services }: Snapshot, only: ReadonlySet<string>) {
     const entries = new Map<string, Entry>()
-    for (const { service, destinations, localAddresses } of services) {
-      const id = serviceKeyId(service)
-      if (!only.has(id)) continue
-      entries.set(id, {
-        service,
-        destinations: new Map(destinations.map((info) => [destinationKeyId(info), info] as const)),
-        localAddresses: new Set(localAddresses.map(({ address }) => address)),
-      })
+    for (const read of services) {
+      const id = serviceKeyId(read.service)
+      if (only.has(id)) entries.set(id, new Entry(read))
     }
     this.entries = entries
   }
