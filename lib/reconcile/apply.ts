@@ -90,6 +90,7 @@ class Run {
 
   /** Steps of services that something went wrong with are left out: what they have keeps working. */
   leaveBroken(steps: readonly PlanStep[]): void {
+    if (this.broken.size === 0) return
     for (const step of steps) {
       if (!isTableStep(step) || this.has(step) || !this.broken.has(serviceKeyId(step.service))) continue
       this.settle(step, 'skipped', { why: 'depends-on-failed' })

@@ -36,7 +36,13 @@ export async function lookAt(
   call: CallOptions,
 ): Promise<TableView> {
   const keys = new Map<string, ServiceKey>()
-  for (const step of steps) if ('service' in step) keys.set(serviceKeyId(step.service), step.service)
+  let last: ServiceKey | undefined
+  for (const step of steps) {
+    // Plans have many steps of one service behind each other.
+    if (!('service' in step) || step.service === last) continue
+    last = step.service
+    keys.set(serviceKeyId(last), last)
+  }
   const only = new Set(keys.keys())
   if (keys.size > MOST_SINGLE_LOOKS) return new TableView(await ipvs.snapshot(call), only)
   const found = await Promise.all(Array.from(keys.values(), (key) => readService(ipvs, key, call)))
