@@ -75,6 +75,13 @@ export class GivenOptions {
     return items
   }
 
+  numbers(name: string): readonly number[] | undefined {
+    return this.list(name)?.map((text) => {
+      if (/^\d+$/.test(text)) return Number(text)
+      throw new UsageError(`--${name} ${text}: must be a number`)
+    })
+  }
+
   oneOf<T extends string>(name: string, values: readonly T[]): T | undefined {
     const text = this.text(name)
     if (text === undefined || values.includes(text as T)) return text as T | undefined
