@@ -24,6 +24,16 @@ function subjectText({ service, destination, ...others }: FindingSubject): strin
   return parts.filter((part) => part !== undefined).join(' ')
 }
 
+/** `min 5000, max 4000`; a hint says what the remedy says. */
+const evidenceText = ({ evidence }: Finding): string =>
+  Object.keys(evidence)
+    .filter((name) => name !== 'hint')
+    .map((name) => {
+      const value = evidence[name]
+      return `${name} ${typeof value === 'string' ? value : JSON.stringify(value)}`
+    })
+    .join(', ')
+
 interface Told {
   readonly finding: Finding
   readonly remedy: string
@@ -49,12 +59,15 @@ function lines({ finding, remedy, subjects }: Told, color: boolean): string[] {
   const { severity, code, cause, explanation } = finding
   const head = `${severity}: ${code}${cause === 'state' ? ' (the desired state would bring it about)' : ''}`
   const more = subjects.length - NAMED
+  const evidence = evidenceText(finding)
   return [
     color ? `\u001b[${COLORS[severity]}m${head}\u001b[0m` : head,
     ...subjects.slice(0, NAMED).map((subject) => `    ${subject}`),
     ...(more > 0 ? [`    and ${more} more: --json has them`] : []),
     `  ${explanation}`,
     `  ${remedy}`,
+    // Each of many has its own.
+    ...(subjects.length <= 1 && evidence !== '' ? [`  Evidence: ${evidence}`] : []),
     '',
   ]
 }

@@ -30,8 +30,8 @@ function removals(text: string | undefined): PlanOptions['maxRemovals'] {
 
 export function readPlanOptions(given: GivenOptions): PlanOptions {
   const addresses = given.list('addresses')
-  const ports = given.numbers('ports')
-  const fwmarks = given.numbers('fwmarks')
+  const ports = given.numbers('ports', 0, 65535)
+  const fwmarks = given.numbers('fwmarks', 1)
   const scoped = addresses ?? ports ?? fwmarks
   const allow = given.list('allow')
   const unknown = allow?.find((verb) => !PERMISSIONS.includes(verb as (typeof PERMISSIONS)[number]))

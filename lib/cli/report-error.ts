@@ -54,7 +54,8 @@ export function reportError(error: unknown, interrupted: boolean): Report {
     const sent = (error as IpvsError).sent ? ' What was sent may have been done: look at the table.' : ''
     return line(`interrupted.${sent}`, EXIT.interrupted)
   }
-  if (error instanceof IpvsError || String(code).startsWith('ERR_IPVS_')) return line(explain(error), EXIT.failed)
+  if (error instanceof IpvsError || String(code).startsWith('ERR_IPVS_'))
+    return line(explain(error), EXIT.failed)
   if (field !== undefined) return line(String(message), EXIT.usage)
   // What the system says of files, addresses and the like.
   if ((error as NodeJS.ErrnoException).syscall !== undefined) return line(String(message), EXIT.failed)

@@ -23,7 +23,7 @@ const intervalOf = ({ options, globals }: Invocation): number | undefined =>
 async function examine(invocation: Invocation): Promise<Diagnosis> {
   const { options, call } = invocation
   const interval = intervalOf(invocation)
-  const loginPorts = options.numbers('login-ports')
+  const loginPorts = options.numbers('login-ports', 1, 65535)
   const path = options.text('state')
   const state = path === undefined ? undefined : parseStateText(await readInput(path, invocation))
   if (state) {

@@ -62,13 +62,12 @@ async function reconcile(session: Session): Promise<string> {
     .on('drift', (drift) => reporter.drift(drift))
     .on('reached', (generation) => reporter.reached(generation))
     .on('error', (error, phase) => {
-      // The file is looked at no more.
-      if (phase === 'source') fail(error)
-      else reporter.error(error, phase, reconciler.status().nextIn)
+      if (phase === 'source' || phase === 'state') fail(error)
+      else reporter.failed(phase)
     })
     .on('round', (round) => {
       reporter
-        .round(round)
+        .round(round, reconciler.status().nextIn)
         .then(() => clients.exchange())
         .catch(fail)
     })

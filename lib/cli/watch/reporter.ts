@@ -1,7 +1,7 @@
 /** What a Reconciler tells, as lines: for people, or JSON. */
 
 import { toJson } from '../../model/json'
-import type { PlanStep } from '../../reconcile/plan-types'
+import type { Plan, PlanStep } from '../../reconcile/plan-types'
 import { formatPlan, formatStep } from '../../reconcile/print-plan'
 import type { Drift, FailurePhase, Round } from '../../reconcile/reconciler-types'
 import { outcomeLines, sumOf } from '../outcomes'
@@ -36,6 +36,7 @@ export class Reporter {
   /** Generation whose plan was shown whole. */
   private shown = 0
   private reachedNow = false
+  private phase: FailurePhase | undefined
 
   constructor(private readonly options: ReporterOptions) {}
 
@@ -55,9 +56,7 @@ export class Reporter {
   broken(error: unknown, generation: number): void {
     const { file } = this.options
     this.problem({ event: 'broken', file, generation, error: errorData(error) }, () =>
-      [`${file} is no state now, state ${generation} stays:`, told(error)].join(
-        '\n',
-      ),
+      [`${file} is no state now, state ${generation} stays:`, told(error)].join('\n'),
     )
   }
 
@@ -75,23 +74,39 @@ export class Reporter {
     if (this.options.json) this.event({ event: 'reached', generation }, () => '')
   }
 
-  async round(round: Round): Promise<void> {
+  /** What it was in that the round failed which ends next. */
+  failed(phase: FailurePhase): void {
+    this.phase = phase
+  }
+
+  /** `nextIn`: milliseconds until the next one. */
+  async round(round: Round, nextIn: number | undefined): Promise<void> {
     const { cause, generation, plan, applied, drift, error } = round
     if (generation === 0) return
-    const { json, color } = this.options
-    if (json) {
-      const failure = error === undefined ? undefined : errorData(error)
-      this.event(
-        { event: 'round', cause, generation, plan, applied, drift: drift.length, error: failure },
-        () => '',
-      )
+    const { reachedNow, phase } = this
+    this.reachedNow = false
+    this.phase = undefined
+    if (this.options.json) {
+      const failure = error === undefined ? {} : { phase, error: errorData(error) }
+      const data = { cause, generation, drift: drift.length, ...failure, nextIn, plan, applied }
+      this.event({ event: 'round', ...data }, () => '')
       return
     }
-    const reached = this.reachedNow
-    this.reachedNow = false
-    if (!plan || (!applied && !reached)) return
-    const done = applied ? sumOf(applied) : 'nothing to do'
-    const head = `state ${generation}${reached ? ' reached' : ''}: ${done}`
+    if (plan && (applied || reachedNow)) this.done(round, plan, reachedNow)
+    const failed = applied ? await outcomeLines(applied) : []
+    if (failed.length > 0) this.problem({}, () => failed.join('\n'))
+    if (error === undefined) return
+    const again = nextIn === undefined ? '' : `\n  again in ${seconds(nextIn)}`
+    this.problem({}, () => `error (${phase}):\n${told(error)}${again}`)
+  }
+
+  stopped(why: string): void {
+    this.event({ event: 'stopped', why }, () => `${why}: stopped, the director stays as it is`)
+  }
+
+  private done({ generation, applied, drift }: Round, plan: Plan, reached: boolean): void {
+    const { color } = this.options
+    const head = `state ${generation}${reached ? ' reached' : ''}: ${applied ? sumOf(applied) : 'nothing to do'}`
     if (this.shown === generation) {
       // Those of the drift were shown before they were mended.
       const steps = plan.steps.filter((step) => step.verb !== 'report' && !drift.includes(step))
@@ -100,19 +115,6 @@ export class Reporter {
       this.shown = generation
       this.event({}, () => `${head}\n${indented(formatPlan(plan, { color }))}`)
     }
-    const failed = applied ? await outcomeLines(applied) : []
-    if (failed.length > 0) this.problem({}, () => failed.join('\n'))
-  }
-
-  error(error: unknown, phase: FailurePhase, nextIn: number | undefined): void {
-    this.problem({ event: 'error', phase, error: errorData(error), nextIn }, () => {
-      const again = nextIn === undefined ? '' : `\nagain in ${seconds(nextIn)}`
-      return `error (${phase}):\n${told(error)}${again}`
-    })
-  }
-
-  stopped(why: string): void {
-    this.event({ event: 'stopped', why }, () => `${why}: stopped, the director stays as it is`)
   }
 
   private withSteps(head: string, steps: readonly PlanStep[]): string {
