@@ -66,10 +66,13 @@ async function reconcile(session: Session): Promise<string> {
       else reporter.failed(phase)
     })
     .on('round', (round) => {
-      reporter
-        .round(round, reconciler.status().nextIn)
-        .then(() => clients.exchange())
-        .catch(fail)
+      try {
+        // Before it is told: whoever reads it finds it done.
+        clients.exchange()
+        reporter.round(round, reconciler.status().nextIn).catch(fail)
+      } catch (error) {
+        fail(error)
+      }
     })
     .start()
   try {

@@ -33,6 +33,11 @@ export class Clients {
   async close(): Promise<void> {
     const { current } = this
     this.current = undefined
-    await current?.close()
+    if (!current) return
+    try {
+      current.exchange()
+    } finally {
+      await current.close()
+    }
   }
 }
