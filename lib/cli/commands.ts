@@ -16,6 +16,22 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
   { name: 'apply', summary: 'make the director a desired state', load: () => import('./commands/apply') },
   {
+    name: 'watch',
+    summary: 'keep the director what a file says',
+    load: () => import('./commands/watch'),
+  },
+  {
+    name: 'save',
+    summary: 'the director as one JSON document',
+    load: () => import('./commands/save'),
+  },
+  { name: 'restore', summary: 'make the director what it was', load: () => import('./commands/restore') },
+  {
+    name: 'doctor',
+    summary: 'what is wrong with the director, why, and what to do',
+    load: () => import('./commands/doctor'),
+  },
+  {
     name: 'import',
     summary: 'a keepalived.conf as a desired state',
     load: () => import('./commands/import'),

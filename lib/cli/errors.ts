@@ -9,6 +9,8 @@ export const EXIT = {
   usage: 2,
   /** `plan`, and `apply` without --yes: there is something to do. */
   changes: 2,
+  /** `doctor`: there is something wrong. */
+  findings: 2,
   /** As shells have it for what SIGINT ended. */
   interrupted: 130,
 } as const

@@ -11,6 +11,8 @@ export interface FakeFile {
   readonly kernel: FakeKernel
   /** Writes the file where the kernel has changed. Throws where somebody else has changed it meanwhile. */
   save(): void
+  /** For commands that go on and on: the kernel becomes what somebody else has made of the file, or else it is written. */
+  exchange(): void
 }
 
 function readDump(path: string, text: string): KernelDump {
@@ -45,10 +47,12 @@ function loaded(path: string, kernel: FakeKernel, dump: KernelDump): void {
   }
 }
 
+const dumpText = (kernel: FakeKernel): string => `${JSON.stringify(kernel.dump(), null, 1)}\n`
+
 /** `dialect`: of a new one, and what an old one must be; undefined: fullnat-v2, and whatever it is. */
 export async function openFakeFile(path: string, dialect: FakeDialect | undefined): Promise<FakeFile> {
   const { FakeKernel } = await import('../testing/fake-kernel')
-  const text = readTextIfThere(path)
+  let text = readTextIfThere(path)
   const dump = text === undefined ? undefined : readDump(path, text)
   if (dump && dialect !== undefined && dump.dialect !== dialect) {
     const hint = 'Leave --fake-dialect out, or give the name of another file.'
@@ -56,17 +60,36 @@ export async function openFakeFile(path: string, dialect: FakeDialect | undefine
   }
   const kernel = new FakeKernel(dump ? { dialect: dump.dialect, cpus: dump.cpus } : { dialect })
   if (dump) loaded(path, kernel, dump)
-  const before = JSON.stringify(kernel.dump())
-  return {
-    kernel,
-    save() {
-      const after = kernel.dump()
-      if (JSON.stringify(after) === before) return
-      if (readTextIfThere(path) !== text) {
-        const hint = 'One command at a time for each file. What this one did to the kernel is lost.'
-        throw new CliError(`another command has changed ${path} meanwhile`, hint)
-      }
-      writeTextAtOnce(path, `${JSON.stringify(after, null, 1)}\n`)
-    },
+  let before = dumpText(kernel)
+
+  function save(): void {
+    const after = dumpText(kernel)
+    if (after === before) return
+    if (readTextIfThere(path) !== text) {
+      const hint = 'One command at a time for each file. What this one did to the kernel is lost.'
+      throw new CliError(`another command has changed ${path} meanwhile`, hint)
+    }
+    writeTextAtOnce(path, after)
+    before = after
+    text = after
   }
+
+  function exchange(): void {
+    const now = readTextIfThere(path)
+    if (now === text || now === undefined) {
+      // One that was removed is written again.
+      text = now
+      save()
+      return
+    }
+    const theirs = readDump(path, now)
+    if (theirs.dialect !== kernel.dialect || theirs.cpus !== kernel.dump().cpus) {
+      throw new CliError(`another command has made another kernel of ${path} meanwhile`)
+    }
+    loaded(path, kernel, theirs)
+    text = now
+    before = dumpText(kernel)
+  }
+
+  return { kernel, save, exchange }
 }

@@ -62,7 +62,8 @@ Options of all that reads or changes a director:
 ${optionLines({ ...DIALECT_OPTION, ...JSON_OPTION, ...DIRECTOR_OPTIONS, ...COMMON_OPTIONS, version: { help: 'the version' } }).join('\n')}
 
 Exit codes: 0 done; 1 the kernel or the machine refused; 2 the command line or a text is wrong, and
-nothing was changed; 130 interrupted. Of plan and apply: 0 nothing to do, 1 error, 2 changes.
+nothing was changed; 130 interrupted. Of plan, apply and restore: 0 nothing to do, or done; 1 error; 2 there
+is something to do. Of doctor: 0 nothing, 1 it could not look, 2 errors or warnings.
 `
 }
 

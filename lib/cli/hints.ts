@@ -21,6 +21,7 @@ const IN_OPTIONS: readonly (readonly [string, string])[] = [
   ],
   ['Raise timeout,', 'Raise --kernel-timeout,'],
   ["Open with { transport: 'sockopt' }.", 'Give --transport sockopt.'],
+  ["Use transport 'netlink'.", 'Give --transport netlink.'],
   ["Use transport 'auto'.", 'Leave --transport out.'],
   ['or open with { loadModule: true }', 'or give --load-module'],
   ['Report what ipvs.capabilities says; { force: true } at Ipvs.open()', 'Report the kernel; --force'],

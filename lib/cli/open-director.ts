@@ -10,6 +10,8 @@ export interface Director {
   readonly ipvs: Ipvs
   /** What people must know about it: that it is not real. */
   readonly notice: string | undefined
+  /** For commands that go on and on, between two looks: see FakeFile. Does nothing to a real kernel. */
+  exchange(): void
   close(): Promise<void>
 }
 
@@ -35,7 +37,12 @@ export async function openDirector(globals: GivenOptions, { signal }: CallOption
     const netns = netnsOf(globals.text('netns'))
     const loadModule = globals.has('load-module')
     const ipvs = await Client.open({ ...common, transport, netns, loadModule })
-    return { ipvs, notice: undefined, close: () => ipvs.close({ timeout: CLOSE_MS }).catch(() => {}) }
+    return {
+      ipvs,
+      notice: undefined,
+      exchange() {},
+      close: () => ipvs.close({ timeout: CLOSE_MS }).catch(() => {}),
+    }
   }
   const unfit = REAL_ONLY.find((name) => globals.has(name))
   if (unfit !== undefined) throw new UsageError(`--${unfit} does not go with --fake`)
@@ -46,6 +53,7 @@ export async function openDirector(globals: GivenOptions, { signal }: CallOption
   return {
     ipvs,
     notice: `FakeKernel in ${path}, NOT A REAL KERNEL (${file.kernel.dialect})`,
+    exchange: file.exchange,
     close: async () => {
       await ipvs.close({ timeout: CLOSE_MS }).catch(() => {})
       file.save()

@@ -38,6 +38,13 @@ export function nearest(word: string, names: readonly string[]): string | undefi
   return best && best.edits <= LARGEST_DISTANCE ? best.name : undefined
 }
 
+function wholeNumber(name: string, text: string, min: number, max: number): number {
+  const value = Number(text)
+  if (/^\d+$/.test(text) && value >= min && value <= max) return value
+  const range = max === Number.MAX_SAFE_INTEGER ? `>= ${min}` : `from ${min} to ${max}`
+  throw new UsageError(`--${name} ${text}: must be a whole number ${range}`)
+}
+
 /** What was given, by name without the dashes. */
 export class GivenOptions {
   private readonly given = new Map<string, string[]>()
@@ -75,6 +82,10 @@ export class GivenOptions {
     return items
   }
 
+  numbers(name: string, min = 0, max = 0xffffffff): readonly number[] | undefined {
+    return this.list(name)?.map((text) => wholeNumber(name, text, min, max))
+  }
+
   oneOf<T extends string>(name: string, values: readonly T[]): T | undefined {
     const text = this.text(name)
     if (text === undefined || values.includes(text as T)) return text as T | undefined
@@ -83,11 +94,7 @@ export class GivenOptions {
 
   whole(name: string, min: number, max = Number.MAX_SAFE_INTEGER): number | undefined {
     const text = this.text(name)
-    if (text === undefined) return undefined
-    const value = Number(text)
-    if (/^\d+$/.test(text) && value >= min && value <= max) return value
-    const range = max === Number.MAX_SAFE_INTEGER ? `>= ${min}` : `from ${min} to ${max}`
-    throw new UsageError(`--${name} ${text}: must be a whole number ${range}`)
+    return text === undefined ? undefined : wholeNumber(name, text, min, max)
   }
 
   /** As milliseconds. */

@@ -20,12 +20,6 @@ export const PLAN_OPTIONS: OptionSpecs = {
   'drain-while': { value: 'WHICH', help: 'active or all: which connections keep a drained destination' },
 }
 
-const numbers = (given: GivenOptions, name: string): number[] | undefined =>
-  given.list(name)?.map((text) => {
-    if (/^\d+$/.test(text)) return Number(text)
-    throw new UsageError(`--${name} ${text}: must be a number`)
-  })
-
 function removals(text: string | undefined): PlanOptions['maxRemovals'] {
   const [, digits, share] = /^(\d+)(%?)$/.exec(text ?? '') ?? []
   if (text === undefined) return undefined
@@ -36,8 +30,8 @@ function removals(text: string | undefined): PlanOptions['maxRemovals'] {
 
 export function readPlanOptions(given: GivenOptions): PlanOptions {
   const addresses = given.list('addresses')
-  const ports = numbers(given, 'ports')
-  const fwmarks = numbers(given, 'fwmarks')
+  const ports = given.numbers('ports', 0, 65535)
+  const fwmarks = given.numbers('fwmarks', 1)
   const scoped = addresses ?? ports ?? fwmarks
   const allow = given.list('allow')
   const unknown = allow?.find((verb) => !PERMISSIONS.includes(verb as (typeof PERMISSIONS)[number]))

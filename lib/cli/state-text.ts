@@ -1,7 +1,7 @@
 /** A desired state as text: JSON, or YAML where the package `yaml` is there. */
 
 import { IpvsTextError } from '../formats/text/problems'
-import { readText } from '../formats/text/read-text'
+import { MOST_TEXT, readText } from '../formats/text/read-text'
 import { SourceText } from '../formats/text/source-text'
 import type { DesiredState } from '../model/desired-state'
 import { CliError, EXIT } from './errors'
@@ -55,8 +55,12 @@ const isJson = (text: string, name: string): boolean => !/\.ya?ml$/i.test(name) 
 
 /** The plain data of a text. Whether it is a state, plan() says. */
 export function parseStateText({ name, bytes }: InputText): DesiredState {
-  const source = readText(bytes, name)
+  const source = readText(bytes, name, MOST_TEXT)
   const value = isJson(source.text, name) ? parseJson(source) : parseYaml(source)
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as DesiredState
   throw wrong(name, 'desired state', 'it must be an object with services, pools, timeouts or daemons')
 }
+
+/** The plain data of what `save` wrote. Whether it is a saved state, parseSavedState() says. */
+export const parseSavedText = ({ name, bytes }: InputText): unknown =>
+  parseJson(readText(bytes, name, MOST_TEXT))

@@ -1,6 +1,15 @@
 /** Files that people name: read whole, and written so that no reader ever sees half of one. */
 
-import { readdirSync, readFileSync, renameSync, statSync, unlinkSync, writeFileSync } from 'fs'
+import {
+  chmodSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  statSync,
+  unlinkSync,
+  writeFileSync,
+} from 'fs'
 import { basename, dirname, join } from 'path'
 
 /** The bytes of a file. Throws what the system says. */
@@ -16,12 +25,36 @@ export function readTextIfThere(path: string): string | undefined {
   }
 }
 
-/** Takes the place of what is there at once: written beside it, then renamed. */
+/** Where a path leads, with the permissions there; undefined where nothing is. */
+function thingAt(
+  path: string,
+): { readonly path: string; readonly mode: number; readonly isFile: boolean } | undefined {
+  try {
+    const real = realpathSync(path)
+    const found = statSync(real)
+    return { path: real, mode: found.mode & 0o7777, isFile: found.isFile() }
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw error
+  }
+}
+
+/**
+ * Takes the place of a file at once, and keeps its permissions: written beside it, then renamed. A link stays, and a pipe or a
+ * device is written to: a file in its place would be another thing.
+ */
 export function writeTextAtOnce(path: string, text: string): void {
-  const beside = join(dirname(path), `.${basename(path)}.${process.pid}`)
+  const there = thingAt(path)
+  if (there && !there.isFile) {
+    writeFileSync(there.path, text)
+    return
+  }
+  const place = there ? there.path : path
+  const beside = join(dirname(place), `.${basename(place)}.${process.pid}`)
   try {
     writeFileSync(beside, text)
-    renameSync(beside, path)
+    if (there) chmodSync(beside, there.mode)
+    renameSync(beside, place)
   } catch (error) {
     try {
       unlinkSync(beside)
@@ -29,6 +62,16 @@ export function writeTextAtOnce(path: string, text: string): void {
       // There is none.
     }
     throw error
+  }
+}
+
+/** Another text when the file is another one, or has changed; what the system says where it cannot be looked at. */
+export function fileSignature(path: string): string {
+  try {
+    const { dev, ino, size, mtimeMs, ctimeMs } = statSync(path)
+    return [dev, ino, size, mtimeMs, ctimeMs].join(' ')
+  } catch (error) {
+    return String((error as NodeJS.ErrnoException).code)
   }
 }
 

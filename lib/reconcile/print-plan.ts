@@ -20,10 +20,13 @@ const COLORS: Readonly<Record<StepVerb, number>> = { add: 32, change: 33, drain:
 const paint = (text: string, color: number, on: boolean): string =>
   on ? `\u001b[${color}m${text}\u001b[0m` : text
 
-function line(step: PlanStep): string {
+/** `'+ add service tcp 192.0.2.1:80: scheduler wrr'` */
+export function formatStep(step: PlanStep, { color = false }: PrintOptions = {}): string {
   const reason = step.verb === 'add' || step.reason === 'differs' ? '' : ` [${step.reason}]`
   const message = step.message === '' ? '' : `: ${step.message}`
-  return `${SIGNS[step.verb]} ${step.verb} ${step.kind === 'localAddress' ? 'local address' : step.kind} ${subjectOf(step)}${message}${reason}`
+  const kind = step.kind === 'localAddress' ? 'local address' : step.kind
+  const text = `${SIGNS[step.verb]} ${step.verb} ${kind} ${subjectOf(step)}${message}${reason}`
+  return paint(text, COLORS[step.verb], color)
 }
 
 const count = (steps: readonly PlanStep[], ...verbs: readonly StepVerb[]): number =>
@@ -43,7 +46,7 @@ export function summarizePlan({ steps, unchanged }: Plan): string {
 
 /** One step a line in the order in which they are done, then the warnings, then the sum. */
 export function formatPlan(plan: Plan, { color = false }: PrintOptions = {}): string {
-  const lines = plan.steps.map((step) => paint(line(step), COLORS[step.verb], color))
+  const lines = plan.steps.map((step) => formatStep(step, { color }))
   const warnings = plan.warnings.map(({ code, message, hint }) =>
     paint(`warning: ${message} [${code}]${hint === undefined ? '' : `\n  ${hint}`}`, 35, color),
   )

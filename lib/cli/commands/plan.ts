@@ -1,6 +1,7 @@
 /** `plan FILE` */
 
 import type { Plan } from '../../reconcile/plan-types'
+import { hasChanges } from '../carry-out'
 import type { Command, Invocation } from '../command'
 import { EXIT } from '../errors'
 import { PLAN_OPTIONS, readPlanOptions } from '../plan-options'
@@ -17,8 +18,6 @@ export async function planOf(invocation: Invocation): Promise<Plan> {
   checkDesiredState(state)
   return plan(await director(), state, { ...planOptions, ...call })
 }
-
-export const hasChanges = ({ steps }: Plan): boolean => steps.some(({ verb }) => verb !== 'report')
 
 export const command: Command = {
   operands: ['FILE'],

@@ -15,9 +15,9 @@ function refuse(source: SourceText, code: string, description: string, offset: n
 
 /**
  * Throws an `IpvsTextError` with code `text-too-long`, `line-too-long`, `nul-character` or `not-utf8`. A byte-order mark at
- * the start is left out.
+ * the start is left out. `mostLine`: of forms that may stand on one line, as JSON may, it is no limit.
  */
-export function readText(value: string | Uint8Array, file?: string): SourceText {
+export function readText(value: string | Uint8Array, file?: string, mostLine = MOST_LINE): SourceText {
   if (typeof value !== 'string' && !(value instanceof Uint8Array)) {
     throw invalidType('text', 'string or Uint8Array', value)
   }
@@ -32,8 +32,8 @@ export function readText(value: string | Uint8Array, file?: string): SourceText 
   for (let start = 0; start < text.length; ) {
     const end = text.indexOf('\n', start)
     const length = (end < 0 ? text.length : end) - start
-    if (length > MOST_LINE) {
-      refuse(source, 'line-too-long', `a line of ${length} characters, the limit is ${MOST_LINE}`, start)
+    if (length > mostLine) {
+      refuse(source, 'line-too-long', `a line of ${length} characters, the limit is ${mostLine}`, start)
     }
     if (end < 0) break
     start = end + 1
