@@ -15,7 +15,9 @@ import type { MetricsSource } from './source'
 
 /** Of prom-client's `Registry`, what is used of it. */
 export interface PromRegistry {
+  /** Of prom-client's `Registry`. */
   registerMetric(metric: object): void
+  /** Of prom-client's `Registry`. */
   removeSingleMetric(name: string): void
 }
 
@@ -24,12 +26,14 @@ export interface PromClient {
   readonly register: PromRegistry
 }
 
+/** Options of `collector`. */
 export interface CollectorOptions extends MetricsOptions, TimeLimit {
   readonly client: PromClient
   /** Default: the one that `client` has for everybody. */
   readonly registry?: PromRegistry | undefined
 }
 
+/** What is registered, and how it goes again. */
 export interface RegisteredCollector {
   /**
    * Resolves when the families are registered whose names only the kernel knows, those of extended statistics: scrapes before

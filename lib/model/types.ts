@@ -125,6 +125,7 @@ export interface Stats {
   readonly rates: Rates | undefined
 }
 
+/** Per second, by the kernel's own estimator; mainline only (ip_vs_est.c). */
 export interface Rates {
   readonly connections: bigint
   readonly inPackets: bigint
@@ -136,6 +137,7 @@ export interface Rates {
 /** A service as the kernel has it. It can be passed to `add` or `set` of another client as it is. */
 export type ServiceInfo = AddressServiceInfo | FwmarkServiceInfo
 
+/** A listed service of a protocol, an address and a port. */
 export interface AddressServiceInfo extends ServiceState {
   /** A number where the kernel holds a protocol that IPVS does not balance (netlink does not check it). */
   readonly protocol: Protocol | number
@@ -144,6 +146,7 @@ export interface AddressServiceInfo extends ServiceState {
   readonly fwmark?: undefined
 }
 
+/** A listed service of a firewall mark. */
 export interface FwmarkServiceInfo extends ServiceState {
   readonly fwmark: number
   readonly protocol?: undefined
@@ -151,6 +154,7 @@ export interface FwmarkServiceInfo extends ServiceState {
   readonly port?: undefined
 }
 
+/** What a listed service has whatever its key is. */
 export interface ServiceState {
   readonly family: Family
   readonly scheduler: Scheduler
@@ -186,6 +190,7 @@ export interface TunnelInfo {
   readonly checksum?: Tunnel['checksum'] | number
 }
 
+/** What a destination does. */
 export interface DestinationConfig {
   /** No default: the wrong method loses every connection. */
   readonly forwarding: Forwarding
@@ -258,6 +263,7 @@ export interface SnapshotService {
   readonly localAddresses: readonly LocalAddressInfo[]
 }
 
+/** The whole table at one time, as far as the kernel lets anybody see it: `SnapshotOptions.consistent`. */
 export interface Snapshot {
   readonly services: readonly SnapshotService[]
   /**
@@ -267,8 +273,10 @@ export interface Snapshot {
   readonly consistent: boolean | undefined
 }
 
+/** A sync daemon sends connections (`'master'`) or takes them (`'backup'`). */
 export type DaemonState = 'master' | 'backup'
 
+/** A sync daemon to start. */
 export interface DaemonInput {
   readonly state: DaemonState
   /** Network interface of the multicast, at most 15 bytes. */
@@ -285,6 +293,7 @@ export interface DaemonInput {
   readonly multicastTtl?: number | undefined
 }
 
+/** A sync daemon that runs. */
 export interface DaemonInfo {
   readonly state: DaemonState
   readonly interface: string
@@ -302,6 +311,7 @@ export interface Timeouts {
   readonly udp: number
 }
 
+/** What the kernel says of its IPVS. */
 export interface Info {
   /** `'1.2.1'` on all three kernels: it tells nothing about what they can do. */
   readonly version: string

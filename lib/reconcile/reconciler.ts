@@ -98,6 +98,7 @@ export class Reconciler extends Listeners<ReconcilerEvents> {
     await this.current
   }
 
+  /** Goes on after `pause`. */
   resume(): void {
     this.paused = false
     this.wake?.()
@@ -130,6 +131,7 @@ export class Reconciler extends Listeners<ReconcilerEvents> {
     for (const resolve of this.asked.splice(0)) resolve(undefined)
   }
 
+  /** How it stands, without a look at the kernel. */
   status(): ReconcilerStatus {
     const { schedule } = this
     const phase = this.phase === 'idle' && this.paused ? 'paused' : this.phase

@@ -8,6 +8,7 @@ import { AF_INET, canonicalAddress, formatPacked, lastByte } from '../model/addr
 import type { AddressRange } from '../model/address-range'
 import { addressOfNumber, parseAddressRange, rangeSize } from '../model/address-range'
 
+/** Options of `suggestLocalAddresses`. */
 export interface SuggestOptions {
   /** CPUs that are online; `ipvs.localAddresses.cpus()` has both numbers. */
   readonly cpus: number

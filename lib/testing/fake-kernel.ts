@@ -58,6 +58,7 @@ export class FakeKernel {
     this.lastFamilyId = this.state.familyId
   }
 
+  /** Which kernel it is. */
   get dialect(): FakeDialect {
     return this.state.options.dialect
   }

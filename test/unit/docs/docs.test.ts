@@ -3,9 +3,9 @@
 
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { parse as parseYaml } from 'yaml'
 import type { OpenOptions } from '../../../lib'
@@ -13,7 +13,7 @@ import { Ipvs } from '../../../lib'
 import { plan } from '../../../lib/reconcile'
 import { FakeKernel } from '../../../lib/testing'
 import type { CodeBlock } from './code-blocks'
-import { codeBlocks } from './code-blocks'
+import { codeBlocks, root } from './code-blocks'
 import { compile, isModule, moduleOf, writeModules } from './modules'
 import { isOurs, Shell, typedLines } from './shell'
 
@@ -96,6 +96,36 @@ async function runShell(block: CodeBlock): Promise<void> {
     }
   }
 }
+
+describe('links', () => {
+  const pages = ['README.md', 'CHANGELOG.md', 'CONTRIBUTING.md', 'SECURITY.md']
+  const guides = readdirSync(join(root, 'docs')).filter((name) => name.endsWith('.md'))
+  const all = [...pages, ...guides.map((name) => `docs/${name}`)]
+  const text = (file: string) => readFileSync(join(root, file), 'utf8')
+  /** As forges make them of headings. */
+  const anchors = (file: string) =>
+    text(file)
+      .split('\n')
+      .filter((line) => /^#+ /.test(line))
+      .map((line) => line.replace(/^#+ /, '').toLowerCase())
+      .map((line) => line.replace(/[^\p{L}\p{N} _-]/gu, '').replace(/ /g, '-'))
+
+  it.each(all)('of %s lead somewhere', (file) => {
+    const dead = Array.from(text(file).matchAll(/\]\(([^)\s]+)\)/g), ([, target]) => target as string)
+      .filter((target) => !/^https?:/.test(target))
+      .filter((target) => {
+        const [path = '', anchor] = target.split('#')
+        const page = path === '' ? file : join(dirname(file), path)
+        if (!existsSync(join(root, page))) return true
+        return anchor !== undefined && !anchors(page).includes(anchor)
+      })
+    expect(dead).toEqual([])
+  })
+
+  it('reach every guide from README', () => {
+    expect(guides.filter((name) => !text('README.md').includes(`(docs/${name})`))).toEqual([])
+  })
+})
 
 describe('code blocks', () => {
   it('are of a language that is run here, or say why they are not run', () => {
