@@ -7,15 +7,15 @@ const guides = [
   ...new Set(read('README.md').match(/\b(?:docs\/[\w-]+|CHANGELOG|CONTRIBUTING|SECURITY)\.md/g)),
 ]
 
-/** A guide is called what its first heading says. */
-function nameGuides(app) {
+/** A guide is called what its first heading says; a block without a language is text, not TypeScript. */
+function readGuides(app) {
   app.converter.on(Converter.EVENT_RESOLVE_BEGIN, ({ project }) => {
     for (const guide of project.getReflectionsByKind(ReflectionKind.Document)) {
-      const heading = guide.content.find(({ kind, text }) => kind === 'text' && text.startsWith('# '))
-      if (!heading) continue
-      const [first] = heading.text.split('\n', 1)
-      guide.name = first.slice(2).replaceAll('`', '')
-      heading.text = heading.text.slice(first.length)
+      for (const part of guide.content) {
+        if (part.kind === 'code') part.text = part.text.replace(/^```\n/, '```text\n')
+      }
+      const heading = /^# (.*)$/m.exec(guide.content.find(({ kind }) => kind === 'text')?.text ?? '')
+      if (heading) guide.name = heading[1].replaceAll('`', '')
     }
   })
 }
@@ -51,12 +51,13 @@ export default {
   out: 'site',
   readme: 'README.md',
   projectDocuments: guides,
-  plugin: [nameGuides, fillIn],
+  plugin: [readGuides, fillIn],
   excludePrivate: true,
   excludeInternal: true,
   disableSources: true,
   hideGenerator: true,
-  highlightLanguages: ['javascript', 'typescript', 'json', 'yaml', 'shellscript', 'console', 'ini'],
+  customCss: 'scripts/site.css',
+  highlightLanguages: ['javascript', 'typescript', 'json', 'yaml', 'shellscript', 'console', 'ini', 'text'],
   navigation: { includeCategories: false, includeGroups: true },
   validation: { notExported: true, invalidLink: true, notDocumented: true },
   treatWarningsAsErrors: true,
