@@ -3,9 +3,8 @@ import { readFileSync } from 'node:fs'
 import { Comment, Converter, ReflectionKind } from 'typedoc'
 
 const read = (name) => readFileSync(new URL(name, import.meta.url), 'utf8')
-const guides = [
-  ...new Set(read('README.md').match(/\b(?:docs\/[\w-]+|CHANGELOG|CONTRIBUTING|SECURITY)\.md/g)),
-]
+const [, listed] = read('README.md').split('\n## Documentation\n')
+const guides = [...new Set(listed.match(/\b(?:docs\/[\w-]+|CHANGELOG|CONTRIBUTING|SECURITY)\.md/g))]
 
 /** A guide is called what its first heading says; a block without a language is text, not TypeScript. */
 function readGuides(app) {

@@ -206,10 +206,7 @@ export class Ipvs {
     return callFiles(this.fileClient, 'machine', machineReading(this.transport), options)
   }
 
-  /**
-   * Sets the counters of one service and its destinations to zero, or without a service those of everything. Not on
-   * fullnat-v3 (`capabilities.zero`).
-   */
+  /** Sets the counters of one service and its destinations to zero, or those of everything. Not on fullnat-v3 (`zero`). */
   zero(service?: ServiceKey, options?: CallOptions): Promise<void> {
     return this.send(zeroCounters, options, service, undefined)
   }

@@ -1,5 +1,7 @@
 /** Public shapes: what callers pass in and what the library returns. Kernel facts are cited by file and function. */
 
+export * from './daemon-types'
+
 /** Transport protocol of an address service. A protocol without a name here stays a number. */
 export type Protocol = 'tcp' | 'udp' | 'sctp'
 
@@ -271,37 +273,6 @@ export interface Snapshot {
    * `snapshot({ consistent: true })`, else undefined.
    */
   readonly consistent: boolean | undefined
-}
-
-/** A sync daemon sends connections (`'master'`) or takes them (`'backup'`). */
-export type DaemonState = 'master' | 'backup'
-
-/** A sync daemon to start. */
-export interface DaemonInput {
-  readonly state: DaemonState
-  /** Network interface of the multicast, at most 15 bytes. */
-  readonly interface: string
-  /** 0–255; a backup with 0 accepts every id. Default 0. */
-  readonly syncId?: number | undefined
-  /** Mainline only: bytes of a sync message, 1–65535. */
-  readonly syncMaxLength?: number | undefined
-  /** Mainline only. */
-  readonly multicastGroup?: string | undefined
-  /** Mainline only, 1–65535. */
-  readonly multicastPort?: number | undefined
-  /** Mainline only, 1–255. */
-  readonly multicastTtl?: number | undefined
-}
-
-/** A sync daemon that runs. */
-export interface DaemonInfo {
-  readonly state: DaemonState
-  readonly interface: string
-  readonly syncId: number
-  readonly syncMaxLength: number | undefined
-  readonly multicastGroup: string | undefined
-  readonly multicastPort: number | undefined
-  readonly multicastTtl: number | undefined
 }
 
 /** Seconds. */
