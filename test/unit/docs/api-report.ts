@@ -95,7 +95,10 @@ export function apiReport(entry: string): string {
       return
     }
     const declaration = file.declared.get(name)
-    if (!declaration) return
+    if (!declaration) {
+      for (const other of file.all) visit(other, name)
+      return
+    }
     found.set(`${name}\0${path}`, declaration.text)
     for (const word of new Set(declaration.text.match(/\b[A-Za-z_]\w*\b/g)))
       if (word !== name) visit(path, word)
