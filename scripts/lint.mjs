@@ -135,6 +135,8 @@ const GATES = {
   'clang-tidy': clangTidy,
   'file-sizes': fileSizes,
   layout,
+  // Guides and docstrings: dead links, public symbols without a word.
+  docs: () => npmTool('typedoc', ['--emit', 'none', '--logLevel', 'Warn']),
 }
 
 const wanted = process.argv.slice(2)

@@ -5,11 +5,13 @@ const at = (path) => fileURLToPath(new URL(`../${path}`, import.meta.url))
 
 // test/vm runs inside the guests and has a configuration of its own.
 export default defineConfig({
-  // What examples import is the package; here it is its source.
+  // What examples and code blocks of the documentation import is the package; here it is its source.
   resolve: {
     alias: [
-      { find: /^ipvs-fullnat\/metrics$/, replacement: at('lib/metrics/index.ts') },
-      { find: /^ipvs-fullnat\/testing$/, replacement: at('lib/testing/index.ts') },
+      {
+        find: /^ipvs-fullnat\/(diagnose|formats|metrics|reconcile|testing)$/,
+        replacement: at('lib/$1/index.ts'),
+      },
       { find: /^ipvs-fullnat$/, replacement: at('lib/index.ts') },
     ],
   },

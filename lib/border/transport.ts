@@ -33,10 +33,13 @@ export interface KernelFile {
  * `errno` and `syscall`, as those of Node's `fs`: `ENOENT` where this kernel has no such file.
  */
 export interface KernelFiles {
+  /** Opens one of the text files for reading. */
   open(name: KernelFileName): Promise<KernelFile>
   /** Names in /proc/sys/net/ipv4/vs. */
   listSysctls(): Promise<readonly string[]>
+  /** The text of a sysctl. */
   readSysctl(name: string): Promise<string>
+  /** Writes the text of a sysctl. */
   writeSysctl(name: string, text: string): Promise<void>
 }
 
@@ -45,9 +48,11 @@ export interface KernelFiles {
  * `syscall`, as those of Node's `fs`; so does a file of more than 16 MiB (`EFBIG`).
  */
 export interface MachineFiles {
+  /** The text of a file of the machine. */
   read(name: MachineFileName): Promise<string>
   /** Names, with `all` and `default` (/proc/sys/net/ipv4/conf). */
   listInterfaces(): Promise<readonly string[]>
+  /** The text of a file that each interface has. */
   readOfInterface(name: InterfaceFileName, interfaceName: string): Promise<string>
   /** Undefined where the system call tells of another namespace than that of the sockets: the files tell then. */
   listAddresses(): readonly InterfaceAddress[] | undefined

@@ -17,7 +17,7 @@ const IN_OPTIONS: readonly (readonly [string, string])[] = [
   ['Set the global one with timeouts.set({ tcp }).', 'Set the global one with --set.'],
   [
     'See ipvs.capabilities for what this kernel can do.',
-    'The README has a table of what which kernel can do.',
+    'docs/kernels.md has a table of what which kernel can do.',
   ],
   ['Raise timeout,', 'Raise --kernel-timeout,'],
   ["Open with { transport: 'sockopt' }.", 'Give --transport sockopt.'],

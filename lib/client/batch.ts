@@ -61,6 +61,7 @@ export interface BatchValues {
   readonly flush: undefined
 }
 
+/** Name of what can be put into a batch. */
 export type BatchOperation = keyof BatchValues
 
 type OutcomeOf<O extends BatchOperation> =
@@ -295,10 +296,12 @@ export class Batch {
     }
   }
 
+  /** As `ipvs.zero`. */
   zero(service?: ServiceKey): void {
     this.run.put('zero', zeroCounters, service, undefined, undefined)
   }
 
+  /** As `ipvs.flush`. */
   flush(): void {
     this.run.put('flush', flushTable, undefined, undefined, undefined)
   }

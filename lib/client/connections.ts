@@ -77,6 +77,7 @@ async function countConnections(
  * read. What is wrong with the options rejects before anything is opened. A service that does not exist has no connections.
  */
 export class Connections {
+  /** @internal */
   constructor(private readonly source: FileClient) {}
 
   /**

@@ -39,6 +39,7 @@ function stopDaemon({ capabilities }: Context, state: DaemonState): Command {
 
 /** `ipvs.daemons` */
 export class Daemons {
+  /** @internal */
   constructor(private readonly runner: Runner) {}
 
   /** The daemons that run, at most one of each state. */

@@ -222,6 +222,7 @@ export function removeDestination(context: Context, key: ServiceKey, target: Des
 
 /** `ipvs.destinations` */
 export class Destinations {
+  /** @internal */
   constructor(private readonly runner: Runner) {}
 
   /** All destinations of a service. Rejects with `ESRCH` where there is no such service. */

@@ -138,6 +138,7 @@ export class Ipvs {
     this.sysctl = new SysctlMethods(this.fileClient)
   }
 
+  /** Which kernel it is. */
   get dialect(): Dialect {
     return this.context.capabilities.dialect
   }
@@ -152,6 +153,7 @@ export class Ipvs {
     return this.context.evidence
   }
 
+  /** `close` was called. */
   get closed(): boolean {
     return this.isClosed
   }
@@ -161,6 +163,7 @@ export class Ipvs {
     return this.dispatcher.report()
   }
 
+  /** Version of IPVS, and the size of its connection table. Rejects with `ERR_IPVS_NOT_LOADED` where it is gone. */
   info(options?: CallOptions): Promise<Info> {
     return this.run(() => readInfo(), options)
   }
@@ -203,10 +206,7 @@ export class Ipvs {
     return callFiles(this.fileClient, 'machine', machineReading(this.transport), options)
   }
 
-  /**
-   * Sets the counters of one service and its destinations to zero, or without a service those of everything. Not on
-   * fullnat-v3 (`capabilities.zero`).
-   */
+  /** Sets the counters of one service and its destinations to zero, or those of everything. Not on fullnat-v3 (`zero`). */
   zero(service?: ServiceKey, options?: CallOptions): Promise<void> {
     return this.send(zeroCounters, options, service, undefined)
   }

@@ -172,6 +172,7 @@ function streamPlan(
 
 /** `ipvs.localAddresses`. Everything here rejects with `ERR_IPVS_UNSUPPORTED` on kernels without FULLNAT. */
 export class LocalAddresses {
+  /** @internal */
   constructor(
     private readonly runner: Runner,
     private readonly cpuState: () => CpuState | undefined,

@@ -7,6 +7,7 @@ import { checkProperties, PropertyNames } from '../input/properties'
 import { checkBoolean, checkInteger, checkName, checkObject, INT_MAX } from '../input/values'
 import type { TransportKind } from '../model/call-types'
 
+/** Options of `Ipvs.open`, each with its default. */
 export interface OpenOptions {
   /**
    * `'auto'` (default) takes generic netlink, and sockopt only where there is no netlink family to take; a family that cannot

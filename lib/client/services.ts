@@ -224,6 +224,7 @@ export function removalsOf(
 
 /** `ipvs.services` */
 export class Services {
+  /** @internal */
   constructor(private readonly runner: Runner) {}
 
   /** All services. An empty table is an empty array. */

@@ -102,6 +102,7 @@ function checkLocalPorts(value: unknown): Partial<LocalPortRange> {
   return ports
 }
 
+/** `ipvs.sysctl`: settings in /proc/sys/net/ipv4/vs. */
 export class SysctlMethods {
   /** Two writes of one client never overlap: a safe order of two is none when another comes in between. */
   private readonly writes = new Turns()

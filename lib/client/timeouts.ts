@@ -24,7 +24,7 @@ function getTimeouts(): CallPlan<Timeouts> {
 }
 
 /** Those that are named; `undefined` is not. */
-type TimeoutChanges = { readonly [name in keyof Timeouts]?: Timeouts[name] | undefined }
+export type TimeoutChanges = { readonly [name in keyof Timeouts]?: Timeouts[name] | undefined }
 
 function setTimeouts({ capabilities }: Context, values: TimeoutChanges): Command {
   const operation = 'timeouts.set'
@@ -35,6 +35,7 @@ function setTimeouts({ capabilities }: Context, values: TimeoutChanges): Command
 
 /** `ipvs.timeouts` */
 export class TimeoutMethods {
+  /** @internal */
   constructor(private readonly runner: Runner) {}
 
   /** Seconds. */

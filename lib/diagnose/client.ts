@@ -8,6 +8,7 @@ import type { ExtendedStatistics } from '../model/observed'
 import type { SysctlInfo } from '../model/sysctls'
 import type { DaemonInfo, Snapshot } from '../model/types'
 
+/** What `diagnose` asks of a client; `Ipvs` satisfies it. */
 export interface DiagnoseClient {
   readonly capabilities: Capabilities
   readonly evidence: DialectEvidence

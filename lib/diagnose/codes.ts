@@ -61,6 +61,7 @@ export const FINDING_SEVERITIES = Object.freeze({
   'counter-growing': 'warning',
 } as const)
 
+/** One of `FINDING_CODES`: docs/doctor.md says what each means. */
 export type FindingCode = keyof typeof FINDING_SEVERITIES
 
 /** All of them, in the order in which they are reported. */

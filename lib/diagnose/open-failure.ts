@@ -122,7 +122,15 @@ export function failureFinding(error: unknown): Finding {
 /**
  * What it means that `Ipvs.open()` rejected with `error`, and what mends it: one finding. Sends nothing.
  *
- *     const ipvs = await Ipvs.open().catch((error) => report(diagnoseOpenFailure(error)))
+ * ```ts
+ * import { Ipvs } from 'ipvs-fullnat'
+ * import { diagnoseOpenFailure } from 'ipvs-fullnat/diagnose'
+ *
+ * const ipvs = await Ipvs.open().catch((error) => {
+ *   console.error(diagnoseOpenFailure(error).findings)
+ *   throw error
+ * })
+ * ```
  */
 export function diagnoseOpenFailure(error: unknown): Diagnosis {
   return {

@@ -29,6 +29,7 @@ export type EvidenceValue =
   | readonly EvidenceValue[]
   | { readonly [name: string]: EvidenceValue }
 
+/** One thing that is wrong, or worth knowing. */
 export interface Finding {
   readonly code: FindingCode
   readonly severity: FindingSeverity
@@ -42,6 +43,7 @@ export interface Finding {
   readonly evidence: { readonly [name: string]: EvidenceValue }
 }
 
+/** What `diagnose` found. Plain JSON. */
 export interface Diagnosis {
   readonly version: 1
   /** `'unknown'` where IPVS could not be opened. */

@@ -2,6 +2,7 @@
 
 import { inspect } from 'util'
 
+/** What a `TypeError` or `RangeError` for a wrong argument has besides. Nothing was sent. */
 export interface ArgumentError extends Error {
   readonly code: 'ERR_INVALID_ARG_TYPE' | 'ERR_INVALID_ARG_VALUE' | 'ERR_OUT_OF_RANGE'
   /** Path of what was wrong, `'destination.port'`. */

@@ -36,6 +36,7 @@ export const IpvsErrorCodes = {
   ABORT: 'ABORT_ERR',
 } as const
 
+/** One of our own codes: docs/errors.md says what to do with each. */
 export type IpvsErrorCode = (typeof IpvsErrorCodes)[keyof typeof IpvsErrorCodes]
 
 /** What an operation was about. */
@@ -45,6 +46,7 @@ export interface ErrorSubject {
   readonly localAddress?: string | undefined
 }
 
+/** What an `IpvsError` is made from. */
 export interface IpvsErrorDetails {
   readonly code: IpvsErrorCode | (string & {})
   /** Plain words, without the code and without the subject. */
@@ -128,6 +130,7 @@ export class IpvsError extends Error {
     this.text = details.text
   }
 
+  /** Every property, for `JSON.stringify`; of the cause its message. */
   toJSON(): Record<string, unknown> {
     const { name, message, code, errno, syscall, operation, service, destination, localAddress, sent } = this
     const { hint, kernelMessage, file, line, text } = this

@@ -15,7 +15,9 @@ import type { MetricsSource } from './source'
 
 /** Of prom-client's `Registry`, what is used of it. */
 export interface PromRegistry {
+  /** Of prom-client's `Registry`. */
   registerMetric(metric: object): void
+  /** Of prom-client's `Registry`. */
   removeSingleMetric(name: string): void
 }
 
@@ -24,12 +26,14 @@ export interface PromClient {
   readonly register: PromRegistry
 }
 
+/** Options of `collector`. */
 export interface CollectorOptions extends MetricsOptions, TimeLimit {
   readonly client: PromClient
   /** Default: the one that `client` has for everybody. */
   readonly registry?: PromRegistry | undefined
 }
 
+/** What is registered, and how it goes again. */
 export interface RegisteredCollector {
   /**
    * Resolves when the families are registered whose names only the kernel knows, those of extended statistics: scrapes before
@@ -129,7 +133,8 @@ class Collector implements RegisteredCollector {
     this.ready = options.groups.has('extended') ? this.gather().then(() => {}) : Promise.resolve()
   }
 
-  remove(): void {
+  /** A property, because it is taken out of the object as `ready` is. */
+  readonly remove = (): void => {
     this.removed = true
     for (const name of this.registered.splice(0)) this.registry.removeSingleMetric(name)
   }
@@ -175,7 +180,12 @@ class Collector implements RegisteredCollector {
  * scrapes. Never fails such a scrape: where the kernel does not answer within `timeout` milliseconds `ipvs_up` is 0. Throws for
  * a wrong option, and where one of the names is registered already: one collector for each registry.
  *
- *     collector(ipvs, { client: require('prom-client'), compat: 'node_exporter' })
+ * ```ts
+ * import { collector } from 'ipvs-fullnat/metrics'
+ * import client from 'prom-client'
+ *
+ * const { ready } = collector(ipvs, { client, compat: 'node_exporter' })
+ * ```
  */
 export function collector(ipvs: MetricsSource, options: CollectorOptions): RegisteredCollector {
   checkObject(ipvs, 'ipvs')

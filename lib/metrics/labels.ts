@@ -24,10 +24,15 @@ export const BACKEND_LABELS = [
 
 export const EXTENDED_LABELS = ['cpu'] as const
 
+/** Labels of services. */
 export type ServiceLabel = (typeof SERVICE_LABELS)[number]
+/** Labels of destinations. */
 export type DestinationLabel = (typeof DESTINATION_LABELS)[number]
+/** Labels of local addresses. */
 export type LocalAddressLabel = (typeof LOCAL_ADDRESS_LABELS)[number]
+/** Labels of `node_ipvs_backend_*`. */
 export type BackendLabel = (typeof BACKEND_LABELS)[number]
+/** Labels of extended statistics. */
 export type ExtendedLabel = (typeof EXTENDED_LABELS)[number]
 
 /** What a service is called by whoever made it; undefined for none. */

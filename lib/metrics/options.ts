@@ -34,6 +34,7 @@ export const FAMILY_GROUPS = {
   reconciler: 'reconciler',
 } as const
 
+/** A group of families that can be left out. */
 export type FamilyGroup = keyof typeof FAMILY_GROUPS
 
 /** Labels to keep, each left out: all of them. What then has the same labels is summed, weights included. */
@@ -47,6 +48,7 @@ export interface MetricsLabels {
   readonly backends?: readonly BackendLabel[] | undefined
 }
 
+/** What is shown, and how. */
 export interface MetricsOptions {
   /** `'node_exporter'`: the eight `node_ipvs_*` families of its collector besides. Default none. */
   readonly compat?: 'node_exporter' | undefined
@@ -62,6 +64,7 @@ export interface MetricsOptions {
   readonly reconciler?: ReconcilerSource | undefined
 }
 
+/** How long a scrape may take. */
 export interface TimeLimit {
   /**
    * Milliseconds that a scrape may take altogether, 0 for no limit. Default 8000, below the 10 seconds after which Prometheus
@@ -70,6 +73,7 @@ export interface TimeLimit {
   readonly timeout?: number | undefined
 }
 
+/** Options of `collect`. */
 export interface CollectOptions extends MetricsOptions, TimeLimit {
   /** Ends the scrape, not what others read along. */
   readonly signal?: AbortSignal | undefined

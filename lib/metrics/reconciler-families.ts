@@ -7,6 +7,7 @@ import { sample } from './family'
 
 /** A `Reconciler` is one. */
 export interface ReconcilerSource {
+  /** As that of a `Reconciler`. */
   activity(): ReconcilerActivity
 }
 

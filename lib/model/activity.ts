@@ -8,6 +8,7 @@ export interface KernelTimeBucket {
   readonly count: number
 }
 
+/** How long the kernel worked on trips, in seconds, as a histogram. */
 export interface KernelTime {
   /** Ascending; the last one counts every trip. */
   readonly buckets: readonly KernelTimeBucket[]

@@ -13,8 +13,14 @@ export interface CallOptions {
   readonly timeout?: number | undefined
 }
 
+/** What `ensure` did. `'unchanged'`: nothing was sent that writes. */
 export type EnsureResult = 'added' | 'changed' | 'unchanged'
 
+/**
+ * Which kernel it is, told by what it answers and never by its version. `'unknown'` is read, and written to with `force`
+ * alone.
+ */
 export type Dialect = 'mainline' | 'fullnat-v2' | 'fullnat-v3' | 'unknown'
 
+/** Generic netlink, or the socket options of IPVS (no IPv6, and no writing of services on fullnat-v3). */
 export type TransportKind = 'netlink' | 'sockopt'

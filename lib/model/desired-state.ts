@@ -22,6 +22,7 @@ export interface DesiredPool {
  */
 export type DesiredDestinationState = 'on' | 'drain' | 'off'
 
+/** What a destination shall be. */
 export interface DesiredDestinationConfig extends DestinationConfig {
   readonly state?: DesiredDestinationState | undefined
   /** Why it is not on: kept apart, so that one who drains does not overrule one who checks health. */
@@ -35,6 +36,7 @@ export interface DesiredDestinationConfig extends DestinationConfig {
 
 export type DesiredDestination = DestinationKey & DesiredDestinationConfig
 
+/** What a service shall be, with all that it has. */
 export interface DesiredServiceConfig extends ServiceConfig {
   /** For people, and for labels of metrics; nothing of the kernel. */
   readonly name?: string | undefined

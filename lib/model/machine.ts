@@ -2,6 +2,7 @@
 
 import type { Endpoint } from './observed'
 
+/** An address of a network interface. */
 export interface InterfaceAddress {
   readonly address: string
   /** Length of the prefix of its network. */
@@ -10,6 +11,7 @@ export interface InterfaceAddress {
   readonly interface: string | undefined
 }
 
+/** A network interface of the machine. */
 export interface MachineInterface {
   readonly name: string
   /**

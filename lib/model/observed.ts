@@ -3,6 +3,7 @@
 import type { KnownExtendedCounter } from './extended-counter-names'
 import type { Protocol, Rates } from './types'
 
+/** An address and a port. */
 export interface Endpoint {
   readonly address: string
   readonly port: number

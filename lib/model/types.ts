@@ -1,5 +1,7 @@
 /** Public shapes: what callers pass in and what the library returns. Kernel facts are cited by file and function. */
 
+export * from './daemon-types'
+
 /** Transport protocol of an address service. A protocol without a name here stays a number. */
 export type Protocol = 'tcp' | 'udp' | 'sctp'
 
@@ -125,6 +127,7 @@ export interface Stats {
   readonly rates: Rates | undefined
 }
 
+/** Per second, by the kernel's own estimator; mainline only (ip_vs_est.c). */
 export interface Rates {
   readonly connections: bigint
   readonly inPackets: bigint
@@ -136,6 +139,7 @@ export interface Rates {
 /** A service as the kernel has it. It can be passed to `add` or `set` of another client as it is. */
 export type ServiceInfo = AddressServiceInfo | FwmarkServiceInfo
 
+/** A listed service of a protocol, an address and a port. */
 export interface AddressServiceInfo extends ServiceState {
   /** A number where the kernel holds a protocol that IPVS does not balance (netlink does not check it). */
   readonly protocol: Protocol | number
@@ -144,6 +148,7 @@ export interface AddressServiceInfo extends ServiceState {
   readonly fwmark?: undefined
 }
 
+/** A listed service of a firewall mark. */
 export interface FwmarkServiceInfo extends ServiceState {
   readonly fwmark: number
   readonly protocol?: undefined
@@ -151,6 +156,7 @@ export interface FwmarkServiceInfo extends ServiceState {
   readonly port?: undefined
 }
 
+/** What a listed service has whatever its key is. */
 export interface ServiceState {
   readonly family: Family
   readonly scheduler: Scheduler
@@ -186,6 +192,7 @@ export interface TunnelInfo {
   readonly checksum?: Tunnel['checksum'] | number
 }
 
+/** What a destination does. */
 export interface DestinationConfig {
   /** No default: the wrong method loses every connection. */
   readonly forwarding: Forwarding
@@ -258,6 +265,7 @@ export interface SnapshotService {
   readonly localAddresses: readonly LocalAddressInfo[]
 }
 
+/** The whole table at one time, as far as the kernel lets anybody see it: `SnapshotOptions.consistent`. */
 export interface Snapshot {
   readonly services: readonly SnapshotService[]
   /**
@@ -267,34 +275,6 @@ export interface Snapshot {
   readonly consistent: boolean | undefined
 }
 
-export type DaemonState = 'master' | 'backup'
-
-export interface DaemonInput {
-  readonly state: DaemonState
-  /** Network interface of the multicast, at most 15 bytes. */
-  readonly interface: string
-  /** 0–255; a backup with 0 accepts every id. Default 0. */
-  readonly syncId?: number | undefined
-  /** Mainline only: bytes of a sync message, 1–65535. */
-  readonly syncMaxLength?: number | undefined
-  /** Mainline only. */
-  readonly multicastGroup?: string | undefined
-  /** Mainline only, 1–65535. */
-  readonly multicastPort?: number | undefined
-  /** Mainline only, 1–255. */
-  readonly multicastTtl?: number | undefined
-}
-
-export interface DaemonInfo {
-  readonly state: DaemonState
-  readonly interface: string
-  readonly syncId: number
-  readonly syncMaxLength: number | undefined
-  readonly multicastGroup: string | undefined
-  readonly multicastPort: number | undefined
-  readonly multicastTtl: number | undefined
-}
-
 /** Seconds. */
 export interface Timeouts {
   readonly tcp: number
@@ -302,6 +282,7 @@ export interface Timeouts {
   readonly udp: number
 }
 
+/** What the kernel says of its IPVS. */
 export interface Info {
   /** `'1.2.1'` on all three kernels: it tells nothing about what they can do. */
   readonly version: string

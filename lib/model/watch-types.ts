@@ -33,6 +33,7 @@ export interface WatchOptions extends CallOptions {
  */
 export type WatchEvent = WatchState | WatchFailure
 
+/** The table as a poll saw it. */
 export interface WatchState {
   readonly error?: undefined
   /** When the table was read, as `Date.now()` says it. */
@@ -147,4 +148,5 @@ export type Changed = Exclude<Place, { readonly object: 'local-address' }> & {
   readonly to: unknown
 }
 
+/** What is different from the poll before, one for each object that appeared or vanished and each property that changed. */
 export type WatchChange = Appeared | Changed | Vanished

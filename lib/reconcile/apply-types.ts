@@ -8,6 +8,7 @@ import type { PlanStep } from './plan-types'
  */
 export type StepStatus = 'done' | 'already' | 'skipped' | 'failed' | 'unknown'
 
+/** Why a step was not tried. */
 export type SkipReason =
   /** It only tells. */
   | 'report'
@@ -18,6 +19,7 @@ export type SkipReason =
   /** `signal` was aborted before. */
   | 'aborted'
 
+/** What became of one step. */
 export interface StepOutcome {
   readonly step: PlanStep
   readonly status: StepStatus
@@ -25,6 +27,7 @@ export interface StepOutcome {
   readonly error?: unknown
 }
 
+/** What became of a plan. */
 export interface Applied {
   /** One for each step of the plan, in its order. */
   readonly outcomes: readonly StepOutcome[]

@@ -37,10 +37,12 @@ export interface ReconcileBatch {
   }
 }
 
+/** What a batch says of one operation. */
 export type StepResult =
   | { readonly status: 'fulfilled' }
   | { readonly status: 'rejected'; readonly error: unknown }
 
+/** What `plan` asks of a client; `Ipvs` satisfies it. */
 export interface ReconcileReader {
   readonly capabilities: Capabilities
   snapshot(options?: CallOptions & { readonly consistent?: boolean | undefined }): Promise<Snapshot>
@@ -51,11 +53,13 @@ export interface ReconcileReader {
   readonly localAddresses?: LocalAddressReader
 }
 
+/** What a plan asks about CPUs. */
 export interface LocalAddressReader {
   /** For warnings on fullnat-v3; undefined where it cannot be told. */
   cpus?(): Promise<{ readonly cpus: number; readonly reserveCore: number } | undefined>
 }
 
+/** What `apply` asks of a client; `Ipvs` satisfies it. */
 export interface ReconcileClient extends ReconcileReader {
   readonly services: { get(service: ServiceKey, options?: CallOptions): Promise<ServiceInfo | undefined> }
   readonly destinations: { list(service: ServiceKey, options?: CallOptions): Promise<DestinationInfo[]> }
@@ -79,14 +83,17 @@ export interface ReconcileClient extends ReconcileReader {
   readonly sysctl?: SysctlWriter | undefined
 }
 
+/** One sysctl by its name; `ipvs.sysctl` satisfies it. */
 export interface SysctlGetter {
   get(name: string, options?: CallOptions): Promise<{ readonly value: unknown }>
 }
 
+/** All sysctls; `ipvs.sysctl` satisfies it. */
 export interface SysctlReader extends SysctlGetter {
   list(options?: CallOptions): Promise<SysctlInfo[]>
 }
 
+/** Sysctls that can be set; `ipvs.sysctl` satisfies it. */
 export interface SysctlWriter extends SysctlReader {
   set(name: string, value: SysctlValue, options?: CallOptions): Promise<unknown>
 }

@@ -9,6 +9,7 @@ import type { OwnershipOptions } from './ownership'
 import type { PlanOptions } from './plan'
 import { plan } from './plan'
 
+/** Options of `destroy`. */
 export type DestroyOptions = Pick<PlanOptions, 'ignore' | 'remembered' | 'maxRemovals' | 'signal' | 'timeout'>
 
 const OPTIONS = new PropertyNames(['ignore', 'remembered', 'maxRemovals', 'signal', 'timeout'])

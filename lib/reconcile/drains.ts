@@ -8,6 +8,7 @@ import type { WantedDestination } from './wanted'
 /** Connections that keep a drained destination: `'active'`, or `'all'` with the inactive ones (closing, and UDP). */
 export type DrainWhile = 'active' | 'all'
 
+/** When what drains may go. */
 export interface DrainOptions {
   /** Which connections keep a drained destination, for all services or by protocol. Default `'active'`. */
   readonly drainWhile?:

@@ -1,6 +1,14 @@
 /** A director that is always what it should be: desired state → plan → apply. */
 
-export type { DesiredDestination, DesiredPool, DesiredService, DesiredState } from '../model/desired-state'
+export type {
+  DesiredDestination,
+  DesiredDestinationConfig,
+  DesiredDestinationState,
+  DesiredPool,
+  DesiredService,
+  DesiredServiceConfig,
+  DesiredState,
+} from '../model/desired-state'
 export type { ReconcilerActivity } from '../model/reconciler-activity'
 export type { ApplyOptions } from './apply'
 export { apply } from './apply'
@@ -10,6 +18,7 @@ export type {
   ReconcileBatch,
   ReconcileClient,
   ReconcileReader,
+  StepResult,
   SysctlGetter,
   SysctlReader,
   SysctlWriter,
@@ -21,7 +30,22 @@ export type { DrainOptions, DrainWhile } from './drains'
 export type { OwnershipOptions, Scope } from './ownership'
 export type { PlanOptions } from './plan'
 export { plan } from './plan'
-export type { Draining, Plan, PlanStep, PlanWarning, StepReason, StepVerb } from './plan-types'
+export type {
+  DaemonStep,
+  DestinationStep,
+  Draining,
+  DrainingDestination,
+  DrainingLocalAddress,
+  LocalAddressStep,
+  Plan,
+  PlanStep,
+  PlanWarning,
+  ServiceStep,
+  StepReason,
+  StepVerb,
+  SysctlStep,
+  TimeoutsStep,
+} from './plan-types'
 export type { PrintOptions } from './print-plan'
 export { formatPlan, summarizePlan } from './print-plan'
 export { Reconciler } from './reconciler'

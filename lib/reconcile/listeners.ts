@@ -7,6 +7,7 @@ type Listener = (...values: readonly unknown[]) => void
 export class Listeners<Events extends { readonly [E in keyof Events]: readonly unknown[] } = Arguments> {
   private readonly listeners = new Map<keyof Events, Set<Listener>>()
 
+  /** Adds a listener. What it throws is not the reconciler's failure. */
   on<E extends keyof Events>(event: E, listener: (...values: Events[E]) => void): this {
     let those = this.listeners.get(event)
     if (!those) {
@@ -17,6 +18,7 @@ export class Listeners<Events extends { readonly [E in keyof Events]: readonly u
     return this
   }
 
+  /** Removes a listener. */
   off<E extends keyof Events>(event: E, listener: (...values: Events[E]) => void): this {
     this.listeners.get(event)?.delete(listener as Listener)
     return this

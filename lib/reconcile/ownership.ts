@@ -17,6 +17,7 @@ export interface Scope {
   readonly ports?: readonly number[] | undefined
 }
 
+/** Which objects of the kernel are ours to change. */
 export interface OwnershipOptions {
   /** What is managed. Default `'all'`. */
   readonly manage?: 'all' | ((service: ServiceKey) => boolean) | Scope | undefined

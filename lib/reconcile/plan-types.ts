@@ -41,6 +41,7 @@ interface StepBase {
   readonly held?: true | undefined
 }
 
+/** About a service. */
 export interface ServiceStep extends StepBase {
   readonly kind: 'service'
   readonly service: ServiceKey
@@ -48,6 +49,7 @@ export interface ServiceStep extends StepBase {
   readonly after?: ServiceConfig | undefined
 }
 
+/** About a destination. */
 export interface DestinationStep extends StepBase {
   readonly kind: 'destination'
   readonly service: ServiceKey
@@ -56,18 +58,21 @@ export interface DestinationStep extends StepBase {
   readonly after?: DestinationConfig | undefined
 }
 
+/** About a local address. */
 export interface LocalAddressStep extends StepBase {
   readonly kind: 'localAddress'
   readonly service: ServiceKey
   readonly localAddress: string
 }
 
+/** About the timeouts of the kernel, seconds. */
 export interface TimeoutsStep extends StepBase {
   readonly kind: 'timeouts'
   readonly before: Timeouts
   readonly after: { readonly [name in keyof Timeouts]?: number | undefined }
 }
 
+/** About a sync daemon. */
 export interface DaemonStep extends StepBase {
   readonly kind: 'daemon'
   readonly before?: DaemonInput | undefined
@@ -82,6 +87,7 @@ export interface SysctlStep extends StepBase {
   readonly after: SysctlValue
 }
 
+/** One object, and what is done with it. */
 export type PlanStep =
   | ServiceStep
   | DestinationStep
@@ -90,6 +96,7 @@ export type PlanStep =
   | DaemonStep
   | SysctlStep
 
+/** What works badly, or not at all, when the plan is done: docs/reconcile.md has the codes. */
 export interface PlanWarning {
   /** `'fullnat-without-local-address'` */
   readonly code: string
@@ -120,8 +127,10 @@ export interface DrainingLocalAddress extends DrainingBase {
   readonly connections: number
 }
 
+/** What drains once a plan is done. */
 export type Draining = DrainingDestination | DrainingLocalAddress
 
+/** What would make the kernel a desired state; nothing was changed yet. */
 export interface Plan {
   readonly version: 1
   readonly dialect: Dialect

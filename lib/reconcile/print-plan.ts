@@ -3,6 +3,7 @@
 import type { Plan, PlanStep, StepVerb } from './plan-types'
 import { subjectOf } from './steps'
 
+/** Options of `formatPlan`. */
 export interface PrintOptions {
   /** ANSI colours. Default false. */
   readonly color?: boolean | undefined

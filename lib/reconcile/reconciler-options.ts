@@ -18,8 +18,10 @@ export interface ReconcilerClient extends ReconcileClient {
 /** Whole states, each in the place of the one before; they must not be changed afterwards. */
 export type DesiredStates = AsyncIterable<DesiredState>
 
+/** Options of every plan that a `Reconciler` makes. */
 export type ReconcilerPlanOptions = Omit<PlanOptions, 'signal' | 'timeout' | 'now' | 'remembered'>
 
+/** Options of a `Reconciler`, each with its default. */
 export interface ReconcilerOptions {
   /** Opens the client, again and again where the kernel was restarted: `() => Ipvs.open()`. It is closed by the Reconciler. */
   readonly open: () => Promise<ReconcilerClient>

@@ -34,6 +34,7 @@ export interface Round {
 /** What has failed. */
 export type FailurePhase = 'source' | 'state' | 'open' | 'plan' | 'remember' | 'apply'
 
+/** What somebody else has changed. */
 export interface Drift {
   readonly generation: number
   /** What is done about it, with what was there and what will be. */
@@ -52,6 +53,7 @@ export interface ReconcilerEvents {
   readonly error: readonly [error: unknown, phase: FailurePhase]
 }
 
+/** How a `Reconciler` stands. */
 export interface ReconcilerStatus {
   /** `'idle'` waits for what comes next; `'working'` is in a round. */
   readonly phase: 'new' | 'idle' | 'working' | 'paused' | 'stopped'

@@ -28,8 +28,18 @@ type Mutable<T> = { -readonly [name in keyof T]: T[name] }
  * somebody else changed, at the deadlines of drains, and after a failure with waits that grow. No method rejects, nothing is
  * thrown later, and it goes on until `stop()`.
  *
- *     const reconciler = new Reconciler({ open: () => Ipvs.open(), desired: states() })
- *     reconciler.on('error', (error, phase) => log(phase, error)).start()
+ * ```ts
+ * import { Ipvs } from 'ipvs-fullnat'
+ * import { type DesiredState, Reconciler } from 'ipvs-fullnat/reconcile'
+ *
+ * async function* states(): AsyncIterable<DesiredState> {
+ *   yield { services: [] }
+ * }
+ * const reconciler = new Reconciler({ open: () => Ipvs.open(), desired: states() })
+ * reconciler.on('error', (error, phase) => console.error(phase, error)).start()
+ * // …
+ * await reconciler.stop()
+ * ```
  */
 export class Reconciler extends Listeners<ReconcilerEvents> {
   private readonly options: CheckedReconcilerOptions
@@ -88,6 +98,7 @@ export class Reconciler extends Listeners<ReconcilerEvents> {
     await this.current
   }
 
+  /** Goes on after `pause`. */
   resume(): void {
     this.paused = false
     this.wake?.()
@@ -120,6 +131,7 @@ export class Reconciler extends Listeners<ReconcilerEvents> {
     for (const resolve of this.asked.splice(0)) resolve(undefined)
   }
 
+  /** How it stands, without a look at the kernel. */
   status(): ReconcilerStatus {
     const { schedule } = this
     const phase = this.phase === 'idle' && this.paused ? 'paused' : this.phase

@@ -37,6 +37,7 @@ export interface RestoreOptions extends CallOptions {
   readonly acceptLosses?: boolean | undefined
 }
 
+/** What `restore` did, or would do. */
 export interface Restored {
   /** What was done, or with `dryRun` would be. `formatPlan` prints it. */
   readonly plan: Plan

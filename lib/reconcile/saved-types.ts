@@ -17,6 +17,7 @@ import type {
 export const SAVED_FORMAT = 'ipvs-fullnat'
 export const SAVED_VERSION = 1
 
+/** Dialects that can be saved. */
 export type SavedDialect = Exclude<Dialect, 'unknown'>
 
 /** A destination as the kernel held it. */
@@ -35,6 +36,7 @@ export interface SavedDestination {
   readonly tunnel?: TunnelInfo | undefined
 }
 
+/** What a saved service does, with all that it has. */
 interface SavedServiceConfig {
   readonly scheduler: Scheduler
   readonly schedulerFlags: readonly SchedulerFlag[]
@@ -48,7 +50,9 @@ interface SavedServiceConfig {
   readonly localAddresses: readonly string[]
 }
 
+/** A saved service of a protocol, an address and a port. */
 export type SavedAddressService = Omit<AddressServiceKey, 'fwmark'> & SavedServiceConfig
+/** A saved service of a firewall mark. */
 export interface SavedFwmarkService extends SavedServiceConfig {
   readonly fwmark: number
   readonly family: Family
@@ -57,6 +61,7 @@ export interface SavedFwmarkService extends SavedServiceConfig {
 /** A service as the kernel held it, with all that it has. */
 export type SavedService = SavedAddressService | SavedFwmarkService
 
+/** A saved sync daemon. */
 export interface SavedDaemon {
   readonly state: DaemonState
   readonly interface: string
@@ -67,6 +72,7 @@ export interface SavedDaemon {
   readonly multicastTtl?: number | undefined
 }
 
+/** A director as one document; `savedStateSchema` is its JSON Schema. */
 export interface SavedState {
   readonly format: typeof SAVED_FORMAT
   readonly version: typeof SAVED_VERSION

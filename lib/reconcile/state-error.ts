@@ -2,6 +2,7 @@
 
 import type { ArgumentError } from '../errors/argument-errors'
 
+/** What is wrong with a desired state, and where. */
 export interface StateProblem {
   /** Where, `'services[3].destinations[0].weight'`. */
   readonly path: string

@@ -8,6 +8,7 @@ import { AF_INET, canonicalAddress, formatPacked, lastByte } from '../model/addr
 import type { AddressRange } from '../model/address-range'
 import { addressOfNumber, parseAddressRange, rangeSize } from '../model/address-range'
 
+/** Options of `suggestLocalAddresses`. */
 export interface SuggestOptions {
   /** CPUs that are online; `ipvs.localAddresses.cpus()` has both numbers. */
   readonly cpus: number
@@ -71,7 +72,11 @@ export function addressesByCpu(
  * One local address for each CPU from `reserveCore` on, in the order of the CPUs: on fullnat-v3 each lives on the CPU that its
  * last byte says, and a CPU without one loses every connection whose first packet arrives there (ip_vs_ctl.c:laddr_to_cpuid).
  *
- *     suggestLocalAddresses({ cpus: 4, network: '10.1.0.0/24' })   // ['10.1.0.4', '10.1.0.1', '10.1.0.2', '10.1.0.3']
+ * ```ts
+ * import { suggestLocalAddresses } from 'ipvs-fullnat/reconcile'
+ *
+ * suggestLocalAddresses({ cpus: 4, network: '10.1.0.0/24' })   // ['10.1.0.4', '10.1.0.1', '10.1.0.2', '10.1.0.3']
+ * ```
  *
  * Throws where `reserveCore` leaves no CPU, and where the network has no address for one of them.
  */

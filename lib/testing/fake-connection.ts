@@ -11,6 +11,7 @@ import { connectionTraffic } from './traffic/packets'
 
 const endpointOf = ({ address, port }: Endpoint): DestinationKey => ({ address: formatPacked(address), port })
 
+/** A client's connection on a `FakeKernel`. */
 export class FakeConnection {
   /** @internal */
   constructor(
@@ -19,14 +20,17 @@ export class FakeConnection {
     readonly object: ConnectionObject,
   ) {}
 
+  /** Different for each connection of a kernel. */
   get id(): number {
     return this.object.id
   }
 
+  /** That of its service. */
   get protocol(): Protocol {
     return PROTOCOL_NAMES[this.object.protocol] as Protocol
   }
 
+  /** Where it comes from. */
   get client(): DestinationKey {
     return endpointOf(this.object.client)
   }
@@ -48,6 +52,7 @@ export class FakeConnection {
     return local && formatPacked(local.object.address)
   }
 
+  /** The port of its local address; undefined without FULLNAT. */
   get localPort(): number | undefined {
     return this.object.local?.port
   }
@@ -57,6 +62,7 @@ export class FakeConnection {
     return this.object.cpu
   }
 
+  /** The state in the kernel's words. */
   get state(): ConnectionState {
     return this.object.state
   }
@@ -92,6 +98,7 @@ export class FakeConnection {
     return connectionTraffic(this.kernel, this.object, counts)
   }
 
+  /** Plain data of it. */
   toJSON(): object {
     const { id, protocol, client, virtual, destination, localAddress, localPort, cpu, state, expiresIn } =
       this

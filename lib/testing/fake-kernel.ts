@@ -38,8 +38,13 @@ const PROC_SYS = { writable: 'writable', 'read-only': 'read-only', missing: 'mis
  * Answers as the kernel of its dialect does, without privilege and on any system. Time stands still unless `advance`
  * moves it; nothing is left to chance.
  *
- *     const kernel = new FakeKernel({ dialect: 'fullnat-v3', cpus: 4 })
- *     const ipvs = await Ipvs.open({ transport: kernel.transport() })
+ * ```ts
+ * import { Ipvs } from 'ipvs-fullnat'
+ * import { FakeKernel } from 'ipvs-fullnat/testing'
+ *
+ * const kernel = new FakeKernel({ dialect: 'fullnat-v3', cpus: 4 })
+ * const ipvs = await Ipvs.open({ transport: kernel.transport() })
+ * ```
  */
 export class FakeKernel {
   /** What was sent, the oldest first. Empty it with `requests.length = 0`. */
@@ -53,6 +58,7 @@ export class FakeKernel {
     this.lastFamilyId = this.state.familyId
   }
 
+  /** Which kernel it is. */
   get dialect(): FakeDialect {
     return this.state.options.dialect
   }

@@ -19,6 +19,7 @@ import { fakeFiles } from './proc-files'
 import { fakeMachine } from './proc-files/machine'
 import type { KernelState } from './table/state'
 
+/** Which interfaces a client of the fake kernel has. */
 export interface FakeTransportOptions {
   /** `false`: there is no generic netlink, and the library falls back to sockopt. Default true. */
   readonly netlink?: boolean

@@ -11,6 +11,7 @@ import { readRule } from './read-rule'
 import type { Word } from './words'
 import { spanOfWords, wordsOfLine } from './words'
 
+/** A word that only some dialects have. */
 export interface DialectMark extends Position {
   /** The rule that tells something. */
   readonly text: string
@@ -18,6 +19,7 @@ export interface DialectMark extends Position {
   readonly dialects: readonly RulesDialect[]
 }
 
+/** Which ipvsadm wrote a text, as far as it shows. */
 export interface DetectedDialect {
   readonly dialect: RulesDialect | 'unsure'
   /** Those that all rules fit; none where they contradict each other. */

@@ -15,12 +15,14 @@ import type { RulesSource, SourceService } from './rules-source'
 import { readSource } from './rules-source'
 import { serviceLine, withValue } from './service-line'
 
+/** Options of `formatRules`. */
 export interface FormatRulesOptions {
   readonly dialect: RulesDialect
   /** dpvs only, whose -P wants to know: the interface that local addresses are on. Without it they are losses. */
   readonly localAddressInterface?: string | undefined
 }
 
+/** Rules, and what they cannot say. */
 export interface FormattedRules {
   /** A rule in each line, with a newline at the end; empty where there is nothing to say. Numbers only, no names. */
   readonly text: string

@@ -2,6 +2,7 @@
 
 import type { DaemonState, DestinationKey, ServiceKey } from '../../model/types'
 
+/** What a dialect has no word for. */
 export interface RulesLoss {
   /** Undefined where it is about a daemon, or a timeout. */
   readonly service?: ServiceKey | undefined

@@ -20,6 +20,7 @@ import { spanOfWords, wordsOfArguments, wordsOfLine } from './words'
 /** Rules of one text: a table of 10,000 services with 20 destinations and 20 local addresses each has 410,000. */
 export const MOST_RULES = 500_000
 
+/** Options of `parseCommand`. */
 export interface RulesOptions {
   /** Which program the rules are for: the same letters mean other things elsewhere. `detectDialect` may tell. */
   readonly dialect: RulesDialect
@@ -32,11 +33,13 @@ export interface RulesOptions {
   readonly resolver?: RulesResolver | undefined
 }
 
+/** Options of `parseRules`. */
 export interface ParseRulesOptions extends RulesOptions {
   /** Name of the file, for positions. */
   readonly file?: string | undefined
 }
 
+/** Rules, the state that they make of an empty table, and every problem. */
 export interface ParsedRules {
   /** The rules that have no error, in the order of the text. */
   readonly commands: readonly IpvsadmCommand[]
@@ -115,6 +118,7 @@ export function parseRules(text: string | Uint8Array, options: ParseRulesOptions
   return { commands, state: table.state(), errors, warnings, omitted }
 }
 
+/** One command line, and what is wrong with it. */
 export interface ParsedCommand {
   /** Undefined where there is an error. */
   readonly command: IpvsadmCommand | undefined

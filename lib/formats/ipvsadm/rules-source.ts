@@ -22,6 +22,7 @@ export interface RulesSnapshot {
   readonly daemons?: readonly DaemonInfo[] | undefined
 }
 
+/** What can be written as rules: a snapshot, or a desired state. */
 export type RulesSource = DesiredState | RulesSnapshot
 
 export interface SourceDestination {

@@ -12,12 +12,14 @@ import { formatService } from './format-services'
 import { Losses } from './losses'
 import type { KeepalivedLoss } from './types'
 
+/** Options of `formatKeepalived`. */
 export interface FormatKeepalivedOptions {
   readonly dialect: KeepalivedDialect
   /** dpvs only, which wants to know: the interface that local addresses are on. Without it they are losses. */
   readonly localAddressInterface?: string | undefined
 }
 
+/** A configuration, and what it cannot say. */
 export interface FormattedKeepalived {
   /** Blocks with an empty line between them and a newline at the end; empty where there is nothing to say. No checkers. */
   readonly text: string

@@ -7,12 +7,14 @@ import { MOST_INCLUDE_DEPTH, MOST_INCLUDES } from './limits'
 import type { LineText } from './line-text'
 import type { Report } from './report'
 
+/** A file that an `include` means. */
 export interface IncludedFile {
   /** Its name, which is another one for every other file: positions have it, and cycles are found by it. */
   readonly file: string
   readonly text: string | Uint8Array
 }
 
+/** An `include` that was read. */
 export interface IncludeRequest {
   /** As it stands: a path, relative to the folder of `from`, which may have `*`, `?`, `[…]` and, but for Alibaba's, `{a,b}`. */
   readonly path: string

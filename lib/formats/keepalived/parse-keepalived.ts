@@ -27,6 +27,7 @@ import type { Checker, ParsedKeepalived, ServiceDetails } from './types'
 import type { VirtualServer } from './virtual-server'
 import { readVirtualServer } from './virtual-server'
 
+/** Options of `parseKeepalived`. */
 export interface ParseKeepalivedOptions {
   /** Whose keepalived the text is for: the same text means other things elsewhere. */
   readonly dialect: KeepalivedDialect

@@ -4,6 +4,7 @@ import type { DesiredState } from '../../model/desired-state'
 import type { DestinationKey, Forwarding, ServiceKey, Tunnel } from '../../model/types'
 import type { IpvsTextError } from '../text/problems'
 
+/** Where in a text something stands. */
 export interface TextPlace {
   /** Name of the file, undefined where the caller gave none. */
   readonly file: string | undefined
@@ -101,6 +102,7 @@ export interface FollowingDaemon extends TextPlace {
   readonly multicastTtl: number | undefined
 }
 
+/** All that a configuration says. */
 export interface ParsedKeepalived {
   /**
    * What the configuration makes of an empty table while every real server lives. `pools` are its `local_address_group`s.

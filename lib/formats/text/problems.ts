@@ -58,6 +58,7 @@ export class IpvsTextError extends Error {
     this.frame = codeFrame(span)
   }
 
+  /** Every property, for `JSON.stringify`. */
   toJSON(): Record<string, unknown> {
     const { name, message, code, severity, file, line, column, hint } = this
     return { name, message, code, severity, file, line, column, hint }

@@ -27,11 +27,13 @@ export type FaultTarget =
     }
   | ((request: FakeRequest) => boolean)
 
+/** How often a fault happens. */
 export interface FaultOptions {
   /** How many requests it hits before it is used up; `Infinity` for all until it is removed. Default 1. */
   readonly times?: number | undefined
 }
 
+/** A fault that waits for its requests. */
 export interface Fault {
   /** How many requests it has hit. */
   readonly hits: number
@@ -41,6 +43,7 @@ export interface Fault {
   remove(): void
 }
 
+/** The list that a fault is for. */
 export type DumpKind = 'services' | 'destinations' | 'localAddresses'
 
 /** Where a dump stands when another writer comes in between two chunks. */

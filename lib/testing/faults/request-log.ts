@@ -14,6 +14,7 @@ import type { DestinationKey, ServiceKey } from '../../model/types'
  */
 export type FakeOperation = RequestName
 
+/** A request that reached the fake kernel. */
 export interface FakeRequest {
   readonly operation: FakeOperation
   readonly transport: TransportKind

@@ -7,6 +7,7 @@ import { AF_INET6, parseAddress } from '../../model/address'
 import type { Dialect } from '../../model/call-types'
 import type { MachineSocket } from '../../model/machine'
 
+/** Dialects that there is a fake kernel of. */
 export type FakeDialect = Exclude<Dialect, 'unknown'>
 
 /** Its interfaces and addresses are `interfaces` and `addresses` of the kernel. */
@@ -21,6 +22,7 @@ export interface FakeMachine {
   readonly sockets?: readonly MachineSocket[] | undefined
 }
 
+/** Options of a `FakeKernel`, each with its default. */
 export interface FakeKernelOptions {
   /** Which kernel. Default `'fullnat-v2'`. */
   readonly dialect?: FakeDialect | undefined

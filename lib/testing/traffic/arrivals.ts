@@ -15,6 +15,7 @@ import { UNSPECIFIED } from '../objects/table-objects'
 import { findService } from '../table/service-table'
 import type { KernelState } from '../table/state'
 
+/** A client that connects. */
 export interface ConnectOptions {
   /** `'198.51.100.7:40000'`, `'[2001:db8::7]:40000'`, or the two apart. */
   readonly client: string | DestinationKey

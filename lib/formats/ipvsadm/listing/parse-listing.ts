@@ -31,6 +31,7 @@ import type {
 /** Rows of one text. */
 export const MOST_ROWS = 1_000_000
 
+/** Options of `parseListing`. */
 export interface ParseListingOptions {
   /**
    * Only `'dpvs'` makes a difference: IPv4 local addresses of an IPv6 service are right there. Default: they are errors, as
@@ -41,6 +42,7 @@ export interface ParseListingOptions {
   readonly file?: string | undefined
 }
 
+/** A listing, and what could not be read of it. */
 export interface ParsedListing extends Listing {
   readonly errors: readonly IpvsTextError[]
   readonly warnings: readonly IpvsTextError[]

@@ -18,6 +18,7 @@ export interface ListedNumber {
   readonly approximate: boolean
 }
 
+/** Counters with --stats, rates per second with --rate. */
 export interface ListedCounters {
   readonly connections: ListedNumber
   readonly inPackets: ListedNumber
@@ -47,6 +48,7 @@ export interface ListedDestination extends DestinationKey, Row {
   readonly rates?: ListedCounters | undefined
 }
 
+/** A service of -L, with its destinations. */
 export interface ListedService extends Row {
   readonly key: ServiceKey
   /** Undefined with --stats and --rate. */
@@ -94,6 +96,7 @@ export interface ListedLocalAddresses extends Row {
   }[]
 }
 
+/** All that a text of listings shows, by kind. */
 export interface Listing {
   /** Undefined where there is no such list in the text; so are the others. */
   readonly services: readonly ListedService[] | undefined
