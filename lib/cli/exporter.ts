@@ -3,13 +3,14 @@
 import type { IncomingMessage, Server, ServerResponse } from 'http'
 import { createServer } from 'http'
 import type { Ipvs } from '../client/ipvs'
+import { INT_MAX } from '../input/values'
 import { collect } from '../metrics/collect'
 import { contentType } from '../metrics/exposition'
 import type { CollectOptions } from '../metrics/options'
 import { explain } from './report-error'
 
 const TEXT = 'text/plain; charset=utf-8'
-/** Milliseconds of Prometheus' patience that stay for the way back. */
+/** Milliseconds of Prometheus' patience that stay for the way back, or half of it where it is short. */
 const WAY_BACK = 500
 
 export interface ExporterOptions {
@@ -19,7 +20,9 @@ export interface ExporterOptions {
 /** Prometheus says how many seconds it waits; undefined where it does not. */
 function patience({ headers }: IncomingMessage): number | undefined {
   const seconds = Number(headers['x-prometheus-scrape-timeout-seconds'])
-  return seconds > 0 ? Math.max(1, Math.round(seconds * 1000) - WAY_BACK) : undefined
+  if (!(seconds > 0)) return undefined
+  const milliseconds = Math.min(seconds * 1000, INT_MAX)
+  return Math.max(1, Math.round(milliseconds - Math.min(WAY_BACK, milliseconds / 2)))
 }
 
 interface Page {

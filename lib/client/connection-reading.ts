@@ -1,7 +1,6 @@
 /** A list of connections while it is read: pieces of the file in, the rows that are asked for out. */
 
-import type { KernelFile, KernelFileName, KernelFiles } from '../border/transport'
-import type { CallLimits } from '../dispatch/call-deadlines'
+import type { KernelFile } from '../border/transport'
 import { FilePieces } from '../dispatch/file-pieces'
 import { withinLimits } from '../dispatch/within-limits'
 import { ownError } from '../errors/ipvs-error'
@@ -13,6 +12,7 @@ import type { ConnectionRow } from '../procfs/connection-row'
 import { ConnectionParser } from '../procfs/connections'
 import { SeenConnections } from '../procfs/seen-connections'
 import type { FileClient } from './file-call'
+import { openWithin } from './kernel-text'
 
 /** Milliseconds of work after which the event loop gets its turn, however fast the pieces come. */
 const STRETCH = 2
@@ -34,26 +34,6 @@ interface ReadingOptions {
   readonly aborted?: () => void
 }
 
-async function openWithin(
-  files: KernelFiles,
-  name: KernelFileName,
-  limits: CallLimits,
-  operation: string,
-): Promise<KernelFile> {
-  let late = false
-  const open = async () => {
-    const file = await files.open(name)
-    if (late) file.close()
-    return file
-  }
-  try {
-    return await withinLimits(open, limits, operation)
-  } catch (error) {
-    late = true
-    throw error
-  }
-}
-
 export class ConnectionReading {
   private readonly matches: ((row: ConnectionRow) => boolean) | undefined
   private readonly seen = new SeenConnections()
@@ -73,7 +53,7 @@ export class ConnectionReading {
     const explain = (cause: unknown) => fileProblem(cause, { operation, dialect, access: 'read', path })
     let file: KernelFile
     try {
-      file = await openWithin(source.transport.files, name, limits, operation)
+      file = await openWithin(source.transport.files, name, (open) => withinLimits(open, limits, operation))
     } catch (error) {
       throw explain(error)
     }

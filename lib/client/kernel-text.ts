@@ -11,7 +11,7 @@ type Wait = <T>(step: () => Promise<T>) => Promise<T>
 const asLongAsItTakes: Wait = (step) => step()
 
 /** A file that nobody waits for any more is closed, whether it is open by then or later. */
-function openWithin(files: KernelFiles, name: KernelFileName, wait: Wait): Promise<KernelFile> {
+export function openWithin(files: KernelFiles, name: KernelFileName, wait: Wait): Promise<KernelFile> {
   let file: KernelFile | undefined
   let givenUp = false
   const open = async () => {

@@ -131,6 +131,8 @@ class Collector implements RegisteredCollector {
       throw error
     }
     this.ready = options.groups.has('extended') ? this.gather().then(() => {}) : Promise.resolve()
+    // Who does not wait for it hears of the error from every scrape.
+    this.ready.catch(() => {})
   }
 
   /** A property, because it is taken out of the object as `ready` is. */

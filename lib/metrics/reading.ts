@@ -48,20 +48,28 @@ async function read(source: MetricsSource, timeout: number): Promise<Reading> {
   return { snapshot, info, statistics, extended, failures }
 }
 
+interface Running {
+  readonly reading: Promise<Reading>
+  /** Milliseconds that its calls wait for the kernel. */
+  readonly patience: number
+}
+
 /**
  * The reading under way of each client. Whoever scrapes meanwhile takes part in it: a kernel that answers slowly is not asked
  * more often for that.
  */
-const running = new WeakMap<MetricsSource, Promise<Reading>>()
+const running = new WeakMap<MetricsSource, Running>()
 
-/** `timeout` is that of the calls, for those who come first. */
+/** `timeout` is that of the calls. Who waits longer than a reading under way does not take part: it would be cut short. */
 export function sharedReading(source: MetricsSource, timeout: number): Promise<Reading> {
+  const patience = timeout === 0 ? Number.POSITIVE_INFINITY : timeout
   const known = running.get(source)
-  if (known) return known
+  if (known && known.patience >= patience) return known.reading
   const reading = read(source, timeout)
-  running.set(source, reading)
+  const mine: Running = { reading, patience }
+  running.set(source, mine)
   const over = () => {
-    running.delete(source)
+    if (running.get(source) === mine) running.delete(source)
   }
   reading.then(over, over)
   return reading

@@ -20,7 +20,8 @@ function nameOf(service: ServiceInfo, name: NameService | undefined): string {
   const given: unknown = name?.(keyOf(service))
   if (given === undefined) return ''
   if (typeof given !== 'string') throw invalidType('options.name()', 'string', given)
-  return given
+  // Halves of surrogate pairs become the same character in UTF-8: names that differ in them alone would collide there.
+  return Buffer.from(given).toString()
 }
 
 function serviceLabels(service: ServiceInfo, name: string): Labels {

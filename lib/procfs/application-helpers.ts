@@ -14,7 +14,7 @@ const PORT_MAX = 65535
 /** Names of the kernel that callers have another word for. */
 function protocolOf(name: string): ApplicationHelper['protocol'] {
   const lower = name.toLowerCase()
-  return lower in PROTOCOLS ? (lower as Protocol) : name
+  return Object.keys(PROTOCOLS).includes(lower) ? (lower as Protocol) : name
 }
 
 export function parseApplicationHelpers(text: string, source: TextSource): ApplicationHelper[] {

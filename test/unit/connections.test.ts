@@ -565,6 +565,44 @@ describe('time and aborts', () => {
     expect(file.closed).toBe(1)
   })
 
+  it('a file that opens just as the call is aborted is closed', async () => {
+    const kernel = new FakeKernel({ dialect: 'fullnat-v2' })
+    const transport = kernel.transport()
+    let open = 0
+    const files = new Proxy(transport.files, {
+      get: (target, name) =>
+        name !== 'open'
+          ? Reflect.get(target, name)
+          : async (file: KernelFileName) => {
+              if (file !== 'ip_vs_conn') return target.open(file)
+              open++
+              let closed = false
+              const close = () => {
+                if (!closed) open--
+                closed = true
+              }
+              return { read: () => new Promise(() => {}), close }
+            },
+    })
+    const watched = new Proxy(transport, {
+      get(target, name) {
+        const value = name === 'files' ? files : Reflect.get(target, name)
+        return typeof value === 'function' ? value.bind(target) : value
+      },
+    })
+    const ipvs = await Ipvs.open({ transport: watched })
+    for (let ticks = 0; ticks < 12; ticks++) {
+      const controller = new AbortController()
+      const call = ipvs.connections.list({ signal: controller.signal })
+      for (let i = 0; i < ticks; i++) await undefined
+      controller.abort()
+      await expect(call).rejects.toMatchObject({ code: 'ABORT_ERR' })
+    }
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(open).toBe(0)
+    await ipvs.close()
+  })
+
   it('a signal has no listener left when the reading is over', async () => {
     const ipvs = await clientOf(new ScriptedFile({ pieces: [HEADER + lines(1, 3)] }))
     const controller = new AbortController()

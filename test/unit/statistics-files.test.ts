@@ -444,11 +444,12 @@ describe('ip_vs_status', () => {
 describe('ip_vs_app', () => {
   it('protocols have the names of the API where it has one', () => {
     const text =
-      'prot port    usecnt name\nTCP  21      3      ftp              \nSCTP  65535   -1     a_name_longer_than_17\nIP_50  0       0      x                \n'
+      'prot port    usecnt name\nTCP  21      3      ftp              \nSCTP  65535   -1     a_name_longer_than_17\nIP_50  0       0      x                \nCONSTRUCTOR  1       0      y                \n'
     expect(parseApplicationHelpers(text, SOURCE)).toEqual([
       { protocol: 'tcp', port: 21, uses: 3, name: 'ftp' },
       { protocol: 'sctp', port: 65535, uses: -1, name: 'a_name_longer_than_17' },
       { protocol: 'IP_50', port: 0, uses: 0, name: 'x' },
+      { protocol: 'CONSTRUCTOR', port: 1, uses: 0, name: 'y' },
     ])
   })
 

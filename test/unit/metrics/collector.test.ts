@@ -206,6 +206,23 @@ describe('registering', () => {
     expect(source.asked).toHaveLength(4)
   })
 
+  it('what a function for names throws is no unhandled rejection where nobody waits', async () => {
+    const unhandled: unknown[] = []
+    const hear = (error: unknown) => unhandled.push(error)
+    process.on('unhandledRejection', hear)
+    const name = () => {
+      throw new Error('mine')
+    }
+    const source = sourceOf({
+      services: [entry(service({ protocol: 'tcp', address: '192.0.2.1', port: 80 }))],
+    })
+    const { ready } = collector(source, { client, registry: new client.Registry(), name })
+    await new Promise((resolve) => setTimeout(resolve))
+    process.removeListener('unhandledRejection', hear)
+    expect(unhandled).toEqual([])
+    await expect(ready).rejects.toThrow('mine')
+  })
+
   it('the numbers of the kernel are not reset with the others', async () => {
     const registry = new client.Registry()
     await collector(sourceOf(), { client, registry }).ready

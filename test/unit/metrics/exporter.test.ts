@@ -80,9 +80,27 @@ it('answers before Prometheus gives up', async () => {
   const headers = { 'x-prometheus-scrape-timeout-seconds': '0.55' }
   const { status, text } = await ask('/metrics', { headers })
   expect(status).toBe(503)
-  expect(text).toMatch(/^ERR_IPVS_TIMEOUT: the scrape was not over after 50 ms, metrics.collect\n/)
+  expect(text).toMatch(/^ERR_IPVS_TIMEOUT: the scrape was not over after 275 ms, metrics.collect\n/)
   fault.remove()
 })
+
+it.each([
+  ['0.3', 150],
+  ['1e-9', 1],
+])('leaves itself half of a short patience of %s s', async (seconds, milliseconds) => {
+  const fault = kernel.neverAnswer('snapshot')
+  const { text } = await ask('/metrics', { headers: { 'x-prometheus-scrape-timeout-seconds': seconds } })
+  expect(text).toContain(`the scrape was not over after ${milliseconds} ms`)
+  fault.remove()
+})
+
+it.each(['1e300', 'Infinity', 'NaN', '-1', '', 'soon'])(
+  'serves one whose patience is %s',
+  async (seconds) => {
+    const { status } = await ask('/metrics', { headers: { 'x-prometheus-scrape-timeout-seconds': seconds } })
+    expect(status).toBe(200)
+  },
+)
 
 it.each(['/', '/metric', '//', '/toString', '/metrics/', '/%', '/constructor?x'])(
   'has nothing at %s',
