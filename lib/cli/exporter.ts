@@ -3,11 +3,13 @@
 import type { IncomingMessage, Server, ServerResponse } from 'http'
 import { createServer } from 'http'
 import type { Ipvs } from '../client/ipvs'
-import { INT_MAX } from '../input/values'
 import { collect } from '../metrics/collect'
 import { contentType } from '../metrics/exposition'
 import type { CollectOptions } from '../metrics/options'
 import { explain } from './report-error'
+
+/** The longest `timeout` of a scrape. */
+const LONGEST_MS = 2_147_483_647
 
 const TEXT = 'text/plain; charset=utf-8'
 /** Milliseconds of Prometheus' patience that stay for the way back, or half of it where it is short. */
@@ -21,7 +23,7 @@ export interface ExporterOptions {
 function patience({ headers }: IncomingMessage): number | undefined {
   const seconds = Number(headers['x-prometheus-scrape-timeout-seconds'])
   if (!(seconds > 0)) return undefined
-  const milliseconds = Math.min(seconds * 1000, INT_MAX)
+  const milliseconds = Math.min(seconds * 1000, LONGEST_MS)
   return Math.max(1, Math.round(milliseconds - Math.min(WAY_BACK, milliseconds / 2)))
 }
 
