@@ -1,6 +1,7 @@
 import { channel } from 'node:diagnostics_channel'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { Ipvs } from '../../lib/client/ipvs'
 import { collect } from '../../lib/metrics'
 import type { DesiredDestination, DesiredService, DesiredState } from '../../lib/model/desired-state'
 import type { Round } from '../../lib/reconcile'
@@ -49,6 +50,27 @@ describe('a Reconciler', () => {
     })
     expect(lab.opened()).toBe(1)
     await lab.reconciler.stop()
+  })
+
+  it('is not kept from its work, nor from its end, by an iterable that always has another state', async () => {
+    const kernel = new FakeKernel({ dialect: 'fullnat-v2' })
+    let taken = 0
+    const desired = async function* () {
+      for (;;) yield web(at(1, { weight: (++taken % 100) + 1 }))
+    }
+    const reconciler = new Reconciler({
+      open: () => Ipvs.open({ transport: kernel.transport() }),
+      desired,
+      debounce: 0,
+    })
+    const reached = new Promise((resolve) => reconciler.on('reached', resolve))
+    reconciler.start()
+    await reached
+    await reconciler.stop()
+    await turns(3)
+    const then = taken
+    await turns(20)
+    expect(taken).toBe(then)
   })
 
   it('takes the newest of the states that come within the debounce, however many they are', async () => {

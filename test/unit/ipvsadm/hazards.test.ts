@@ -394,6 +394,24 @@ describe('what rules make of an empty table', () => {
     )
   })
 
+  it('what no rule has added may be there where the table is not known', () => {
+    const lines = [
+      '-D -f 3',
+      '-a -f 3 -r 10.0.0.1:0',
+      '--stop-daemon master',
+      '-A -f 2',
+      '-d -f 2 -r 10.0.0.9:0',
+    ]
+    const parse = (more: readonly string[]) =>
+      parseRules([...lines, ...more].join('\n'), { dialect: 'mainline', table: 'unknown' })
+    expect(parse([]).errors).toEqual([])
+    expect(parse([]).commands).toHaveLength(lines.length)
+    expect(codesOf(parse(['-A -f 2']).errors)).toEqual(['exists'])
+    expect(() => parseRules('', { dialect: 'mainline', table: 'full' as never })).toThrow(
+      expect.objectContaining({ field: 'options.table' }),
+    )
+  })
+
   it('daemons are there once, and go', () => {
     const start = '--start-daemon master --syncid 5'
     expect(table([start, '--start-daemon backup'], 'mainline').state.daemons).toEqual([
