@@ -5,8 +5,10 @@ import { Ipvs } from '../../lib/client/ipvs'
 import { collect } from '../../lib/metrics'
 import type { DesiredDestination, DesiredService, DesiredState } from '../../lib/model/desired-state'
 import type { Round } from '../../lib/reconcile'
-import { plan, Reconciler } from '../../lib/reconcile'
+import { apply, plan, Reconciler } from '../../lib/reconcile'
 import { ReconcileSchedule } from '../../lib/reconcile/reconcile-schedule'
+import { ReconcilerProgress } from '../../lib/reconcile/reconciler-progress'
+import { checkDesiredState } from '../../lib/reconcile/wanted'
 import { FakeKernel } from '../../lib/testing'
 import { ManualClock, quiet, START, States, startReconciler, turns } from './support/reconciler-lab'
 
@@ -50,6 +52,29 @@ describe('a Reconciler', () => {
     })
     expect(lab.opened()).toBe(1)
     await lab.reconciler.stop()
+  })
+
+  it('calls what a failed round left undone no drift', () => {
+    const progress = new ReconcilerProgress(() => 0)
+    progress.came()
+    progress.accept(ONE, checkDesiredState(ONE))
+    expect(progress.wasReached).toBe(false)
+    progress.succeeded(1)
+    expect(progress.wasReached).toBe(true)
+    progress.failed()
+    expect(progress.wasReached).toBe(false)
+  })
+
+  it('skips a change of what is gone meanwhile', async () => {
+    const kernel = new FakeKernel({ dialect: 'fullnat-v2' })
+    const ipvs = await Ipvs.open({ transport: kernel.transport() })
+    await apply(ipvs, await plan(ipvs, ONE))
+    const todo = await plan(ipvs, web(at(1, { weight: 7 })))
+    await ipvs.destinations.remove(WEB, at(1))
+    const { outcomes, complete } = await apply(ipvs, todo)
+    expect(outcomes).toMatchObject([{ status: 'skipped', why: 'changed-meanwhile' }])
+    expect(complete).toBe(false)
+    await ipvs.close()
   })
 
   it('is not kept from its work, nor from its end, by an iterable that always has another state', async () => {

@@ -394,6 +394,13 @@ describe('what rules make of an empty table', () => {
     )
   })
 
+  it('a merging -E keeps the mask that an -E before it named', () => {
+    const lines = ['-A -f 2 -s rr', '-E -f 2 -M 255.255.255.0', '-E -f 2 -p 90']
+    expect(table(lines, 'alibaba-v2').state.services).toMatchObject([
+      { persistence: { timeout: 90, netmask: '255.255.255.0' } },
+    ])
+  })
+
   it('what no rule has added may be there where the table is not known', () => {
     const lines = [
       '-D -f 3',
