@@ -77,6 +77,17 @@ describe('a Reconciler', () => {
     await ipvs.close()
   })
 
+  it.each([
+    [{ ports: ['80'] }, 'options.manage.ports[0]'],
+    [{ ports: [80, 65536] }, 'options.manage.ports[1]'],
+    [{ fwmarks: [0] }, 'options.manage.fwmarks[0]'],
+    [{ fwmarks: [1.5] }, 'options.manage.fwmarks[0]'],
+  ])('refuses a scope that can be of no service: %j', async (manage, field) => {
+    const ipvs = await Ipvs.open({ transport: new FakeKernel({ dialect: 'mainline' }).transport() })
+    await expect(plan(ipvs, {}, { manage: manage as never })).rejects.toMatchObject({ field })
+    await ipvs.close()
+  })
+
   it('is not kept from its work, nor from its end, by an iterable that always has another state', async () => {
     const kernel = new FakeKernel({ dialect: 'fullnat-v2' })
     let taken = 0
