@@ -36,9 +36,10 @@ function readDump(path: string, text: string): KernelDump {
   return dump as KernelDump
 }
 
-function loaded(path: string, kernel: FakeKernel, dump: KernelDump): void {
+/** What a kernel says of a dump is said of the file. */
+function orRefuse<T>(path: string, make: () => T): T {
   try {
-    kernel.load(dump)
+    return make()
   } catch (error) {
     throw new CliError(
       `${path} is no FakeKernel: ${(error as Error).message}`,
@@ -46,6 +47,9 @@ function loaded(path: string, kernel: FakeKernel, dump: KernelDump): void {
     )
   }
 }
+
+const loaded = (path: string, kernel: FakeKernel, dump: KernelDump): void =>
+  orRefuse(path, () => kernel.load(dump))
 
 const dumpText = (kernel: FakeKernel): string => `${JSON.stringify(kernel.dump(), null, 1)}\n`
 
@@ -58,7 +62,8 @@ export async function openFakeFile(path: string, dialect: FakeDialect | undefine
     const hint = 'Leave --fake-dialect out, or give the name of another file.'
     throw new UsageError(`${path} is ${dump.dialect}, --fake-dialect ${dialect} makes no other of it`, hint)
   }
-  const kernel = new FakeKernel(dump ? { dialect: dump.dialect, cpus: dump.cpus } : { dialect })
+  const make = () => new FakeKernel(dump ? { dialect: dump.dialect, cpus: dump.cpus } : { dialect })
+  const kernel = orRefuse(path, make)
   if (dump) loaded(path, kernel, dump)
   let before = dumpText(kernel)
 

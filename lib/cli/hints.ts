@@ -13,6 +13,7 @@ const IN_OPTIONS: readonly (readonly [string, string])[] = [
   ],
   ['List them with localAddresses.list().', 'List them with -G.'],
   ['Stop it first with daemons.stop().', 'Stop it first with --stop-daemon.'],
+  ['sysctl.list() has those', 'ipvs-fullnat sysctl has those'],
   ['See daemons.list()', 'See -L --daemon'],
   ['Set the global one with timeouts.set({ tcp }).', 'Set the global one with --set.'],
   [

@@ -46,6 +46,12 @@ export class Output {
     })
   }
 
+  /** Rejects where something was not written. A file tells of it when the event loop turns, not when it is written to. */
+  async settle(): Promise<void> {
+    await new Promise((resolve) => setImmediate(resolve))
+    if (this.broken) throw this.broken
+  }
+
   private readonly failed = (error: NodeJS.ErrnoException): void => {
     if (GONE.includes(error.code ?? '')) this.isGone = true
     else this.broken = error

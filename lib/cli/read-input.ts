@@ -16,7 +16,11 @@ type ReadContext = Pick<Invocation, 'io' | 'call'>
 const MOST_BYTES = 64 * 1024 * 1024
 
 const tooLong = (name: string) =>
-  new CliError(`${name}: more than ${MOST_BYTES} bytes, which is no table of a director`)
+  new CliError(
+    `${name}: more than ${MOST_BYTES} bytes, which is no table of a director`,
+    undefined,
+    EXIT.usage,
+  )
 
 /** Whoever interrupts waits for no input. */
 export const interrupted = (): CliError => new CliError('interrupted.', undefined, EXIT.interrupted)

@@ -178,5 +178,7 @@ export async function run(argv: readonly string[], io: CliIo): Promise<number> {
   }
   const code = await perform(one, argv).catch(failed)
   // What is kept in a file is written whatever has become of the command.
-  return one.close().then(() => code, failed)
+  const closed = await one.close().then(() => code, failed)
+  // What could not be written has been told already where that was why the command failed.
+  return closed === EXIT.failed ? closed : one.out.settle().then(() => closed, failed)
 }

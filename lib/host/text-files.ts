@@ -12,13 +12,24 @@ import {
 } from 'fs'
 import { basename, dirname, join } from 'path'
 
+/** What the system says when it reads (a folder, for instance) does not name the file, unlike what it says of opening one. */
+function read(path: string): Buffer {
+  try {
+    return readFileSync(path)
+  } catch (error) {
+    const { message, path: named } = error as NodeJS.ErrnoException
+    if (named !== undefined) throw error
+    throw Object.assign(error as Error, { message: `${message} '${path}'`, path })
+  }
+}
+
 /** The bytes of a file. Throws what the system says. */
-export const readFileBytes = (path: string): Uint8Array => readFileSync(path)
+export const readFileBytes = (path: string): Uint8Array => read(path)
 
 /** The text of a file, undefined where there is none. */
 export function readTextIfThere(path: string): string | undefined {
   try {
-    return readFileSync(path, 'utf8')
+    return read(path).toString('utf8')
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
     throw error

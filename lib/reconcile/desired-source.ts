@@ -2,6 +2,7 @@
 
 import type { DesiredState } from '../model/desired-state'
 import type { DesiredStates } from './reconciler-options'
+import { Turns } from './turns'
 
 export interface SourceOptions {
   readonly source: () => DesiredStates
@@ -15,6 +16,7 @@ export interface SourceOptions {
 export class DesiredSource {
   private iterator: AsyncIterator<DesiredState> | undefined
   private stopped = false
+  private readonly turns = new Turns()
 
   constructor(private readonly options: SourceOptions) {}
 
@@ -57,6 +59,9 @@ export class DesiredSource {
       if (done || this.stopped) return
       worked()
       this.options.take(value)
+      // An iterable that has always another one must not keep everything else from happening, `stop()` included.
+      await this.turns.next()
+      if (this.stopped) return
     }
   }
 }

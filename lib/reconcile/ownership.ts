@@ -2,6 +2,7 @@
 
 import { invalidType, invalidValue } from '../errors/argument-errors'
 import { checkProperties, checkServiceKey, PropertyNames } from '../input'
+import { checkInteger } from '../input/values'
 import type { AddressRange } from '../model/address-range'
 import { parseAddressRange, rangeContains } from '../model/address-range'
 import { formatServiceKey, serviceKeyId } from '../model/keys'
@@ -58,10 +59,14 @@ function rangesOf(value: unknown, field: string, shape = /^/, otherwise = ''): A
   })
 }
 
+/** One that cannot be, `'80'` for instance, would leave out what it means in silence. */
+const numbersOf = (value: unknown, field: string, least: number, most: number): ReadonlySet<number> =>
+  new Set(arrayOf(value, field).map((item, i) => checkInteger(item, `${field}[${i}]`, least, most)))
+
 function scopeTest(value: unknown, field: string): Test {
   const scope = checkProperties(value, field, SCOPE)
-  const fwmarks = new Set(arrayOf(scope.fwmarks, `${field}.fwmarks`))
-  const ports = new Set(arrayOf(scope.ports, `${field}.ports`))
+  const fwmarks = numbersOf(scope.fwmarks, `${field}.fwmarks`, 1, 0xffffffff)
+  const ports = numbersOf(scope.ports, `${field}.ports`, 0, 65535)
   const ranges = [
     ...rangesOf(scope.addresses, `${field}.addresses`),
     ...rangesOf(scope.networks, `${field}.networks`, /\//, "must be a network such as '192.0.2.0/24'"),

@@ -1,11 +1,14 @@
 import { channel } from 'node:diagnostics_channel'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { Ipvs } from '../../lib/client/ipvs'
 import { collect } from '../../lib/metrics'
 import type { DesiredDestination, DesiredService, DesiredState } from '../../lib/model/desired-state'
 import type { Round } from '../../lib/reconcile'
-import { plan, Reconciler } from '../../lib/reconcile'
+import { apply, plan, Reconciler } from '../../lib/reconcile'
 import { ReconcileSchedule } from '../../lib/reconcile/reconcile-schedule'
+import { ReconcilerProgress } from '../../lib/reconcile/reconciler-progress'
+import { checkDesiredState } from '../../lib/reconcile/wanted'
 import { FakeKernel } from '../../lib/testing'
 import { ManualClock, quiet, START, States, startReconciler, turns } from './support/reconciler-lab'
 
@@ -49,6 +52,61 @@ describe('a Reconciler', () => {
     })
     expect(lab.opened()).toBe(1)
     await lab.reconciler.stop()
+  })
+
+  it('calls what a failed round left undone no drift', () => {
+    const progress = new ReconcilerProgress(() => 0)
+    progress.came()
+    progress.accept(ONE, checkDesiredState(ONE))
+    expect(progress.wasReached).toBe(false)
+    progress.succeeded(1)
+    expect(progress.wasReached).toBe(true)
+    progress.failed()
+    expect(progress.wasReached).toBe(false)
+  })
+
+  it('skips a change of what is gone meanwhile', async () => {
+    const kernel = new FakeKernel({ dialect: 'fullnat-v2' })
+    const ipvs = await Ipvs.open({ transport: kernel.transport() })
+    await apply(ipvs, await plan(ipvs, ONE))
+    const todo = await plan(ipvs, web(at(1, { weight: 7 })))
+    await ipvs.destinations.remove(WEB, at(1))
+    const { outcomes, complete } = await apply(ipvs, todo)
+    expect(outcomes).toMatchObject([{ status: 'skipped', why: 'changed-meanwhile' }])
+    expect(complete).toBe(false)
+    await ipvs.close()
+  })
+
+  it.each([
+    [{ ports: ['80'] }, 'options.manage.ports[0]'],
+    [{ ports: [80, 65536] }, 'options.manage.ports[1]'],
+    [{ fwmarks: [0] }, 'options.manage.fwmarks[0]'],
+    [{ fwmarks: [1.5] }, 'options.manage.fwmarks[0]'],
+  ])('refuses a scope that can be of no service: %j', async (manage, field) => {
+    const ipvs = await Ipvs.open({ transport: new FakeKernel({ dialect: 'mainline' }).transport() })
+    await expect(plan(ipvs, {}, { manage: manage as never })).rejects.toMatchObject({ field })
+    await ipvs.close()
+  })
+
+  it('is not kept from its work, nor from its end, by an iterable that always has another state', async () => {
+    const kernel = new FakeKernel({ dialect: 'fullnat-v2' })
+    let taken = 0
+    const desired = async function* () {
+      for (;;) yield web(at(1, { weight: (++taken % 100) + 1 }))
+    }
+    const reconciler = new Reconciler({
+      open: () => Ipvs.open({ transport: kernel.transport() }),
+      desired,
+      debounce: 0,
+    })
+    const reached = new Promise((resolve) => reconciler.on('reached', resolve))
+    reconciler.start()
+    await reached
+    await reconciler.stop()
+    await turns(3)
+    const then = taken
+    await turns(20)
+    expect(taken).toBe(then)
   })
 
   it('takes the newest of the states that come within the debounce, however many they are', async () => {

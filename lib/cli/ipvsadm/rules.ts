@@ -25,8 +25,6 @@ export async function saveRules(
   return EXIT.done
 }
 
-/** Whether something is there is the kernel's to say: the parser only knows what the rules made of an empty table. */
-const OF_THE_TABLE = 'not-there'
 /** Between two looks at whether somebody has interrupted. */
 const PIECE = 2000
 
@@ -78,14 +76,15 @@ export async function restoreRules(
   const { commands, errors, warnings, omitted } = parseRules(bytes, {
     dialect,
     file: name,
+    table: 'unknown',
     nullMeans: globals.oneOf('null-means', ['fullnat']),
   })
-  const wrong = errors.filter(({ code }) => code !== OF_THE_TABLE)
-  for (const problem of [...wrong, ...warnings]) await tell(formatProblem(problem))
-  if (wrong.length > 0 || omitted > 0) {
-    const more = omitted > 0 ? `, and ${omitted} more problems` : ''
+  for (const problem of [...errors, ...warnings]) await tell(formatProblem(problem))
+  if (omitted > 0) await tell(`${omitted} more problems are not shown`)
+  // There is none among those that are not shown where none is shown.
+  if (errors.length > 0) {
     throw new CliError(
-      `nothing was changed: ${wrong.length} of the rules cannot be${more}`,
+      `nothing was changed: ${errors.length} of the rules cannot be`,
       'Mend them and load the text again; it is read whole before anything is done.',
       EXIT.usage,
     )

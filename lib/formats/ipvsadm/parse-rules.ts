@@ -37,6 +37,11 @@ export interface RulesOptions {
 export interface ParseRulesOptions extends RulesOptions {
   /** Name of the file, for positions. */
   readonly file?: string | undefined
+  /**
+   * What the rules are for. Default `'empty'`, as after `ipvsadm -C`: a rule about what no rule before it has added is an error
+   * (`not-there`). `'unknown'`: it may be there, which only the kernel can say.
+   */
+  readonly table?: 'empty' | 'unknown' | undefined
 }
 
 /** Rules, the state that they make of an empty table, and every problem. */
@@ -88,9 +93,13 @@ export function forEachLine(text: string, visit: (start: number, end: number) =>
  */
 export function parseRules(text: string | Uint8Array, options: ParseRulesOptions): ParsedRules {
   const dialect = checkDialect(options?.dialect)
+  const { table: before = 'empty' } = options
+  if (before !== 'empty' && before !== 'unknown') {
+    throw invalidValue('options.table', "must be one of: 'empty', 'unknown'", before)
+  }
   const source = readText(text, options.file)
   const problems = new Problems()
-  const table = new RuleTable(dialect)
+  const table = new RuleTable(dialect, before === 'empty')
   const commands: IpvsadmCommand[] = []
   let count = 0
   forEachLine(source.text, (start, end) => {

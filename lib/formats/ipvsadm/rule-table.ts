@@ -1,4 +1,4 @@
-/** What rules make of an empty table, as the kernel and the dialect's program would. */
+/** What rules make of a table, as the kernel and the dialect's program would. */
 
 import { checkServiceInput } from '../../input'
 import type { DesiredDestination, DesiredService, DesiredState } from '../../model/desired-state'
@@ -41,7 +41,11 @@ export class RuleTable {
   private readonly daemons = new Map<string, DaemonInput>()
   private readonly facts: DialectFacts
 
-  constructor(private readonly dialect: RulesDialect) {
+  /** `isKnown`: the table was empty; else only a kernel knows whether what no rule has added is there. */
+  constructor(
+    private readonly dialect: RulesDialect,
+    private readonly isKnown: boolean,
+  ) {
     this.facts = DIALECT_FACTS[dialect]
   }
 
@@ -82,8 +86,7 @@ export class RuleTable {
         break
       }
       case 'stop-daemon':
-        if (!this.daemons.delete(rule.state))
-          complaints.error('not-there', `no ${rule.state} daemon runs`, rule.span)
+        if (!this.daemons.delete(rule.state)) this.missing(`no ${rule.state} daemon runs`, rule, complaints)
         break
       case 'restore':
       case 'help':
@@ -95,11 +98,14 @@ export class RuleTable {
     }
   }
 
-  private find(key: ServiceKey, { span }: IpvsadmCommand, complaints: Complaints): TableService | undefined {
+  private missing(description: string, { span }: IpvsadmCommand, complaints: Complaints): void {
+    if (this.isKnown) complaints.error('not-there', description, span)
+  }
+
+  private find(key: ServiceKey, rule: IpvsadmCommand, complaints: Complaints): TableService | undefined {
     const found = this.services.get(serviceKeyId(key))
-    return (
-      found ?? complaints.error('not-there', `there is no service ${formatServiceKey(key)} by then`, span)
-    )
+    if (!found) this.missing(`there is no service ${formatServiceKey(key)} by then`, rule, complaints)
+    return found
   }
 
   private addService({ service, config, netmask, span }: ServiceRule, complaints: Complaints): void {
@@ -181,7 +187,7 @@ export class RuleTable {
       if (destinations.has(id)) complaints.error('exists', `${name} is there already`, span)
       else destinations.set(id, { ...destination, ...this.withDefaults(rule.config) })
     } else if (!destinations.has(id)) {
-      complaints.error('not-there', `there is no ${name} by then`, span)
+      this.missing(`there is no ${name} by then`, rule, complaints)
     } else if (rule.command === 'edit-destination') {
       // Everything is replaced, in every dialect.
       const thresholds = { upperThreshold: 0, lowerThreshold: 0 }
@@ -212,7 +218,7 @@ export class RuleTable {
     } else if (there) {
       localAddresses.delete(localAddress)
     } else {
-      complaints.error('not-there', `there is no ${name} by then`, span)
+      this.missing(`there is no ${name} by then`, rule, complaints)
     }
     found.namesLocalAddresses = true
   }

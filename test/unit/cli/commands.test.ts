@@ -18,6 +18,42 @@ class Closed extends Sink {
   }
 }
 
+/** The disk is full, of which a file tells later. */
+class Full extends Sink {
+  override write(): boolean {
+    const error = Object.assign(new Error('ENOSPC: no space left on device, write'), {
+      code: 'ENOSPC',
+      syscall: 'write',
+    })
+    process.nextTick(() => this.emit('error', error))
+    return true
+  }
+}
+
+it.each(['-S', '-L -n', '-G', 'save', 'stats', '--help', '--version'])(
+  '%s fails where its output cannot be written, and says so once',
+  async (line) => {
+    const director = new Director('fullnat-v2')
+    await director.works('-A -f 7 -s rr')
+    const { code, err } = await director.type(line, { stdout: new Full() })
+    expect(code).toBe(1)
+    expect(err).toBe('ipvs-fullnat: ENOSPC: no space left on device, write\n')
+  },
+)
+
+it('names the file that cannot be read', async () => {
+  const folder = dirname(freshFile())
+  const director = new Director('fullnat-v2')
+  for (const line of [`plan ${folder}`, `restore ${folder} --merge`, `doctor --state ${folder}`]) {
+    const { code, err } = await director.type(line)
+    expect([code, err]).toEqual([
+      1,
+      expect.stringContaining(`EISDIR: illegal operation on a directory, read '${folder}'`),
+    ])
+  }
+  expect((await cli(['--fake', folder, '-L'])).err).toContain(`'${folder}'`)
+})
+
 const STATE = {
   pools: { web: { addresses: ['10.1.0.1-10.1.0.2'] } },
   services: [

@@ -37,6 +37,7 @@ it.each([
   ['null', /not what dump\(\) writes/],
   ['{"format":2}', /not what dump\(\) writes/],
   ['{"format":1,"dialect":"windows","cpus":1}', /does not say which kernel/],
+  ['{"format":1,"dialect":"mainline","cpus":-1}', /is no FakeKernel: .*options\.cpus/],
   ['{"format":1,"dialect":"mainline","cpus":1}', /is no FakeKernel: [\s\S]*Part of it is missing/],
   ['{"format":1,"dialect":"mainline","cpus":1000000}', /cpus/],
 ])('a file with %j is refused and stays', async (text, said) => {

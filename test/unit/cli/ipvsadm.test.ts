@@ -305,6 +305,21 @@ describe('rules out and in', () => {
     expect(err).toMatch(/^standard input:1: ESRCH: /)
   })
 
+  it('takes more rules about what only the kernel knows, and more warnings, than problems are listed', async () => {
+    const director = await set(new Director('fullnat-v2'), ['-A -t 192.0.2.1:80 -s rr'])
+    const many = (rule: (i: number) => string) =>
+      Array.from({ length: 1200 }, (_, i) => `${rule(i)}\n`).join('')
+    const address = (i: number) => `10.0.${i >> 8}.${i & 255}`
+    await director.works('-R', { input: many((i) => `-a -t 192.0.2.1:80 -r ${address(i)}:80 -m`) })
+    expect((await director.works('-Ln')).match(/ Masq /g)).toHaveLength(1200)
+    const { code, err } = await director.type('-R', {
+      input: many((i) => `-e -t 192.0.2.1:80 -r ${address(i)}:81 -g`),
+    })
+    expect(code).toBe(0)
+    expect(err).toMatch(/\n200 more problems are not shown\n$/)
+    expect((await director.works('-Ln')).match(/ Route /g)).toHaveLength(1200)
+  })
+
   it('shows how far it is on a terminal alone', async () => {
     const input = Array.from({ length: 9000 }, (_, i) => `-A -f ${i + 1} -s rr\n`).join('')
     const stderr = new Sink(true, 80)
@@ -312,12 +327,13 @@ describe('rules out and in', () => {
     let time = 0
     Date.now = () => (time += 1000)
     try {
-      await new Director('mainline').type('-R', { input, stderr })
+      await new Director('mainline').type('-R', { input: `${input}-D -f 9999\n`, stderr })
     } finally {
       Date.now = now
     }
-    expect(stderr.text).toMatch(/4000 of 9000 rules/)
-    expect(stderr.text.endsWith('\r\u001b[K')).toBe(true)
+    expect(stderr.text).toMatch(/4000 of 9001 rules/)
+    // A message takes the place of it, and is no part of it.
+    expect(stderr.text).toContain('\r\u001b[Kstandard input:9001: ESRCH')
   })
 })
 

@@ -1,7 +1,8 @@
 // watch: a Reconciler on a file that is written, broken, replaced and removed, beside others who change the same kernel.
 import { EventEmitter } from 'node:events'
-import { mkdirSync, renameSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
+import { StateFile } from '../../../lib/cli/watch/state-file'
 import { type CliResult, cli, Director, freshFile, Sink } from './support'
 
 /** Tells whoever waits for a text that it was written. */
@@ -263,4 +264,27 @@ virtual_server 192.0.2.1 80 {
   const newer = imported.out.replace('"weight": 10', '"weight": 30')
   const grown = await director.type('plan -', { input: newer })
   expect([grown.code, grown.out.split('\n')[0]]).toEqual([2, expect.stringContaining('weight 10 -> 30')])
+})
+
+it('reads no file that changes from one look to the next', async () => {
+  const path = freshFile()
+  writeFileSync(path, '{}')
+  let looks = 0
+  const readAt: number[] = []
+  const read = async () => {
+    readAt.push(looks)
+    return { name: path, bytes: readFileSync(path) }
+  }
+  const file = await StateFile.open({
+    ...{ path, poll: 1, read, changed: () => {}, broken: () => {} },
+    parse: async () => ({ services: [] }),
+    looked: () => {
+      if (++looks <= 5) writeFileSync(path, `{}${' '.repeat(looks)}`)
+    },
+  })
+  const states = file[Symbol.asyncIterator]()
+  await states.next()
+  await states.next()
+  // The fifth look finds the last change, the sixth that it rests.
+  expect(readAt).toEqual([0, 6])
 })

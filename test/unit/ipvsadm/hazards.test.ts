@@ -394,6 +394,31 @@ describe('what rules make of an empty table', () => {
     )
   })
 
+  it('a merging -E keeps the mask that an -E before it named', () => {
+    const lines = ['-A -f 2 -s rr', '-E -f 2 -M 255.255.255.0', '-E -f 2 -p 90']
+    expect(table(lines, 'alibaba-v2').state.services).toMatchObject([
+      { persistence: { timeout: 90, netmask: '255.255.255.0' } },
+    ])
+  })
+
+  it('what no rule has added may be there where the table is not known', () => {
+    const lines = [
+      '-D -f 3',
+      '-a -f 3 -r 10.0.0.1:0',
+      '--stop-daemon master',
+      '-A -f 2',
+      '-d -f 2 -r 10.0.0.9:0',
+    ]
+    const parse = (more: readonly string[]) =>
+      parseRules([...lines, ...more].join('\n'), { dialect: 'mainline', table: 'unknown' })
+    expect(parse([]).errors).toEqual([])
+    expect(parse([]).commands).toHaveLength(lines.length)
+    expect(codesOf(parse(['-A -f 2']).errors)).toEqual(['exists'])
+    expect(() => parseRules('', { dialect: 'mainline', table: 'full' as never })).toThrow(
+      expect.objectContaining({ field: 'options.table' }),
+    )
+  })
+
   it('daemons are there once, and go', () => {
     const start = '--start-daemon master --syncid 5'
     expect(table([start, '--start-daemon backup'], 'mainline').state.daemons).toEqual([
