@@ -7,6 +7,7 @@ import { ownError } from '../errors/ipvs-error'
 import type { NormalizedConnectionOptions } from '../input/connection-options'
 import { fileProblem, PROC_NET } from '../kernel/file-error'
 import { now } from '../model/clock'
+import { nextTurn } from '../model/turn'
 import { matcherOf } from '../procfs/connection-matcher'
 import type { ConnectionRow } from '../procfs/connection-row'
 import { ConnectionParser } from '../procfs/connections'
@@ -20,10 +21,6 @@ const STRETCH = 2
 const SHORTEST_LINE = 64
 /** Few are longer where addresses are IPv4. */
 const USUAL_LINE = 80
-
-// Not that of a test that mocks timers.
-const immediately = setImmediate
-const nextTurn = (): Promise<void> => new Promise((resolve) => immediately(resolve))
 
 interface ReadingOptions {
   readonly source: FileClient

@@ -4,6 +4,7 @@ import { DestinationLayout, LocalAddressLayout, Operation } from '../border/layo
 import type { RecordSink, Reply } from '../border/reply'
 import type { CallPlan } from '../dispatch/call-plan'
 import { now } from '../model/clock'
+import { nextTurn } from '../model/turn'
 import type {
   DestinationInfo,
   LocalAddressInfo,
@@ -41,9 +42,6 @@ export interface TableNews {
 
 /** As many as the engine hands over at once (native/engine/job_runner.h: kRecordsPerStep). */
 const ROWS_PER_TURN = 1000
-/** Not the one of a test that mocks timers: no time is waited for. */
-const immediately = setImmediate
-const nextTurn = (): Promise<void> => new Promise((resolve) => immediately(resolve))
 
 /** When a table was read, by both clocks. */
 interface Moment {

@@ -10,6 +10,7 @@ import { unpackRequests } from '../border/unpack-request'
 import { ERRNO, errnoName } from '../kernel/errno'
 import { AF_INET, AF_INET6 } from '../model/address'
 import { now } from '../model/clock'
+import { nextTurn } from '../model/turn'
 import type { Faults } from './faults/faults'
 import type { FakeRequest } from './faults/request-log'
 import { requestInWords } from './faults/request-log'
@@ -64,9 +65,6 @@ function describeResult({ error, flags }: Result): string | undefined {
   if (error === 0) return undefined
   return (flags & outcomeFlags.unknown) !== 0 ? 'lost' : errnoName(error)
 }
-
-const immediately = setImmediate
-const nextTurn = (): Promise<void> => new Promise((resolve) => immediately(resolve))
 
 export function fakeTransport(
   kernel: KernelState,

@@ -2,7 +2,6 @@
 // it is what is held here. A packet that was dropped is seen by the kernel's counter, never by the time that passes.
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
 import { createConnection, createServer, type Server } from 'node:net'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { endLab } from './net/end-lab'
@@ -17,6 +16,7 @@ import {
   // @ts-expect-error: a script without types
 } from './net/lab.mjs'
 import { until } from './net/until'
+import { extStat } from './support/ext-stat'
 import { library, PATIENT } from './support/library'
 
 const ipvs = await library.Ipvs.open(PATIENT)
@@ -33,17 +33,6 @@ const DNS = 3333
 const CLIENT_PORT = 7777
 const families = ['ipv4', 'ipv6'] as const
 
-/** A row of /proc/net/ip_vs_ext_stats, summed over the CPUs. */
-function counted(row: string): number {
-  const text = readFileSync('/proc/net/ip_vs_ext_stats', 'utf8')
-  const values = new RegExp(`^${row}\\s*:(.*)$`, 'm').exec(text)?.[1]
-  if (values === undefined) throw new Error(`no row ${row}`)
-  return values
-    .trim()
-    .split(/\s+/)
-    .reduce((sum, value) => sum + Number(value), 0)
-}
-
 /** What a peer of the lab saw. */
 interface Seen {
   readonly answer?: unknown
@@ -52,11 +41,11 @@ interface Seen {
 
 /** Starts something whose packets the kernel drops, and counts in this row. */
 async function dropped<T>(row: string, start: () => Promise<T>): Promise<{ later: Promise<T> }> {
-  const before = counted(row)
+  const before = extStat(row)
   const later = start()
   await until(
     `${row} has grown`,
-    () => counted(row),
+    () => extStat(row),
     (now) => now > before,
   )
   return { later }
@@ -267,9 +256,9 @@ describe.skipIf(!canFlow)(`packets for the director itself${skipped}`, () => {
     // have connection tracking built in.
     it('defence_frag_drop 1 sees no fragment where connection tracking has put them together', async () => {
       drops('frag', 1)
-      const before = counted('defence_ip_frag_drop')
+      const before = extStat('defence_ip_frag_drop')
       await lab.client.sh(`ping -s 4000 -c 1 -W 60 ${localAddresses.ipv4[1]}`)
-      expect(counted('defence_ip_frag_drop')).toBe(before)
+      expect(extStat('defence_ip_frag_drop')).toBe(before)
     })
   })
 })

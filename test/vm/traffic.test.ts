@@ -19,6 +19,7 @@ import {
   // @ts-expect-error: a script without types
 } from './net/lab.mjs'
 import { until } from './net/until'
+import { extStat } from './support/ext-stat'
 import { library, PATIENT } from './support/library'
 
 const ipvs = await library.Ipvs.open(PATIENT)
@@ -42,17 +43,6 @@ function freshService(protocol: 'tcp' | 'udp' = 'tcp', family: keyof typeof vip 
 
 const sumOf = (list: readonly LocalAddressInfo[]) =>
   list.reduce((sum, { connections }) => sum + connections, 0)
-
-/** A row of /proc/net/ip_vs_ext_stats, summed over the CPUs. */
-function extStat(row: string): number {
-  const text = readFileSync('/proc/net/ip_vs_ext_stats', 'utf8')
-  const values = new RegExp(`^${row}\\s*:(.*)$`, 'm').exec(text)?.[1]
-  if (values === undefined) throw new Error(`no row ${row}`)
-  return values
-    .trim()
-    .split(/\s+/)
-    .reduce((sum, value) => sum + Number(value), 0)
-}
 
 async function statsOf(service: AddressServiceKey): Promise<Stats> {
   const info = await ipvs.services.get(service)
