@@ -122,6 +122,11 @@ function checkWaits(options: ReconcilerOptions): Waits {
   }
 }
 
+function checkPlan(plan: ReconcilerPlanOptions, field: string, expected: string): ReconcilerPlanOptions {
+  if (typeof plan !== 'object' || plan === null) throw invalidType(field, expected, plan)
+  return plan
+}
+
 export function checkReconcilerOptions(options: ReconcilerOptions): CheckedReconcilerOptions {
   checkProperties(options, 'options', OPTIONS)
   const { open, desired, plan = {}, remembered, remember, timeout, clock = CLOCK } = options
@@ -130,9 +135,7 @@ export function checkReconcilerOptions(options: ReconcilerOptions): CheckedRecon
   if (!restarts && typeof Object(desired)[Symbol.asyncIterator] !== 'function') {
     throw invalidType('options.desired', 'AsyncIterable or function', desired)
   }
-  if (typeof plan !== 'function' && (typeof plan !== 'object' || plan === null)) {
-    throw invalidType('options.plan', 'object or function', plan)
-  }
+  if (typeof plan !== 'function') checkPlan(plan, 'options.plan', 'object or function')
   if (remembered !== undefined && !Array.isArray(remembered)) {
     throw invalidType('options.remembered', 'Array', remembered)
   }
@@ -146,7 +149,8 @@ export function checkReconcilerOptions(options: ReconcilerOptions): CheckedRecon
     open,
     source: restarts ? (desired as () => DesiredStates) : () => desired as DesiredStates,
     restarts,
-    planOptions: typeof plan === 'function' ? plan : () => plan,
+    planOptions:
+      typeof plan === 'function' ? (state) => checkPlan(plan(state), 'options.plan()', 'object') : () => plan,
     remembered,
     remember,
     waits: checkWaits(options),

@@ -404,6 +404,16 @@ describe('a Reconciler', () => {
     await lab.reconciler.stop()
   })
 
+  it('says which function it was that returned no options', async () => {
+    const lab = await startReconciler({ plan: () => undefined as never })
+    const errors: unknown[] = []
+    lab.reconciler.on('error', (error) => errors.push(error))
+    await lab.apply(ONE)
+    expect(errors).toMatchObject([{ code: 'ERR_INVALID_ARG_TYPE', field: 'options.plan()' }])
+    expect(await lab.other.services.list()).toEqual([])
+    await lab.reconciler.stop()
+  })
+
   it('asks a source that failed again for the whole state (lesson 41)', async () => {
     const sources: States[] = []
     const desired = () => {
