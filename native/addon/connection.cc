@@ -180,7 +180,7 @@ Connection::Connection(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Connec
   std::string path;
   if (info.Length() > 0 && info[0].IsString()) path = info[0].As<Napi::String>().Utf8Value();
   const auto& environment = *static_cast<std::shared_ptr<Environment>*>(info.Data());
-  // Not make_shared: without RTTI it asks for GLIBCXX_3.4.26.
+  // Not make_shared: without RTTI it asks for a function of libstdc++.
   // NOLINTNEXTLINE(modernize-make-shared)
   state_ = std::shared_ptr<State>(new State(environment, sys::Namespace(std::move(path), sys::run_on_fresh_thread)));
   environment->add(*state_);

@@ -5,7 +5,7 @@
 namespace ipvs::addon {
 
 std::shared_ptr<Environment>* Environment::create(Napi::Env env) {
-  // Not make_shared: without RTTI it asks for GLIBCXX_3.4.26.
+  // Not make_shared: without RTTI it asks for a function of libstdc++.
   auto environment = std::shared_ptr<Environment>(new Environment(env));
   uv_loop_t* loop = nullptr;
   napi_value function = nullptr;
