@@ -1,9 +1,9 @@
 /** Everything that the kernel holds, as it was at one time. */
 
 import { checkBoolean, checkProperties, PropertyNames } from '../input'
+import { readUntilAgreed } from '../model/agreeing-reads'
 import type { CallOptions } from '../model/call-types'
 import type { Snapshot, SnapshotService } from '../model/types'
-import { snapshotIdentity } from './whole-table'
 
 const SNAPSHOT_OPTIONS = new PropertyNames(['consistent', 'signal', 'timeout'])
 
@@ -14,9 +14,6 @@ export interface SnapshotOptions extends CallOptions {
    */
   readonly consistent?: boolean | undefined
 }
-
-/** Snapshots that are compared before `consistent` is given up. */
-const CONSISTENT_TRIES = 10
 
 /** `take` is one trip. */
 export async function readSnapshot(
@@ -29,13 +26,7 @@ export async function readSnapshot(
       : (checkProperties(options, 'options', SNAPSHOT_OPTIONS) as SnapshotOptions)
   if (consistent !== undefined) checkBoolean(consistent, 'options.consistent')
   const call = { signal, timeout }
-  let services = await take(call)
+  const services = await take(call)
   if (consistent !== true) return { services, consistent: undefined }
-  for (let i = 1; i < CONSISTENT_TRIES; i++) {
-    const again = await take(call)
-    const same = snapshotIdentity(services) === snapshotIdentity(again)
-    services = again
-    if (same) return { services, consistent: true }
-  }
-  return { services, consistent: false }
+  return readUntilAgreed(services, () => take(call))
 }

@@ -8,7 +8,6 @@ import { FollowUp, nothing } from '../dispatch/call-plan'
 import { lockOfService } from '../dispatch/object-locks'
 import { checkServiceKey } from '../input'
 import { expressibleBySockopt, removesDestinationsFirst, ruleWrites, ruleZero } from '../kernel/rules'
-import { serviceKeyId } from '../model/keys'
 import type {
   DestinationInfo,
   Info,
@@ -114,17 +113,4 @@ export function readInfo(): CallPlan<Info> {
     request: { fields: { operation: Operation.info }, sinks: [collect('infos', decodeInfo, found)] },
     done: () => found[0] as Info,
   }
-}
-
-/** The identities of everything in a snapshot, in a fixed order: what `consistent` compares. */
-export function snapshotIdentity(services: readonly SnapshotService[]): string {
-  return services
-    .map(({ service, destinations, localAddresses }) => {
-      const key = serviceKeyId(service)
-      const targets = destinations.map(({ address, port }) => `${address} ${port}`).sort()
-      const locals = localAddresses.map(({ address }) => address).sort()
-      return [key, ...targets, '|', ...locals].join(',')
-    })
-    .sort()
-    .join('\n')
 }

@@ -70,14 +70,15 @@ function present({ service, destinations, localAddresses }: SnapshotService): Se
 export const presentServices = ({ services }: Snapshot): ServiceView[] => services.map(present)
 
 function wantedDestination(
-  { key, config, state }: WantedDestination,
+  { address, port, forwarding, weight, state }: WantedDestination,
   before: ReadonlyMap<string, DestinationView>,
 ): DestinationView {
+  const key = { address, port }
   return {
     key,
-    family: familyOf(key.address),
-    forwarding: config.forwarding,
-    weight: state === 'drain' ? 0 : config.weight,
+    family: familyOf(address),
+    forwarding,
+    weight: state === 'drain' ? 0 : weight,
     connections: before.get(destinationKeyId(key))?.connections ?? 0,
   }
 }
@@ -98,7 +99,7 @@ function wanted(service: WantedService, before: ServiceView | undefined): Servic
     destinations:
       destinations === undefined
         ? there
-        : Array.from(destinations.values())
+        : destinations
             .filter(({ state }) => state !== 'off')
             .map((destination) => wantedDestination(destination, byKey)),
     localAddresses:

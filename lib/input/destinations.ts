@@ -148,7 +148,6 @@ const READ_ONLY = [
   'persistentConnections',
   'stats',
 ] as const
-const DESTINATION_INPUT = new PropertyNames([...KEY, ...CONFIG_NAMES], READ_ONLY)
 const DESTINATION_CHANGE = new PropertyNames(CONFIG_NAMES, [...KEY, ...READ_ONLY])
 
 type Paths = { readonly [name in keyof Required<DestinationInput>]: string }
@@ -188,13 +187,19 @@ function nameProperties(
   }
 }
 
+/** Those of a destination to add or to set, and of what has `more`. */
+export const destinationNames = (...more: readonly string[]): PropertyNames =>
+  new PropertyNames([...KEY, ...CONFIG_NAMES, ...more], READ_ONLY)
+const DESTINATION_INPUT = destinationNames()
+
 /** A destination to add or to set; what is left out has its default, `forwarding` has none. */
 export function checkDestinationInput(
   value: unknown,
   service: NormalizedServiceKey,
   field = DESTINATION,
+  names = DESTINATION_INPUT,
 ): { readonly destination: NormalizedDestinationKey; readonly config: NormalizedDestinationConfig } {
-  const properties = checkProperties(value, field, DESTINATION_INPUT)
+  const properties = checkProperties(value, field, names)
   const destination = checkDestinationKey(properties, field)
   const paths = pathsOf(field)
   if (properties.forwarding === undefined) {

@@ -7,6 +7,7 @@ export {
   checkDestinationChange,
   checkDestinationInput,
   checkDestinationKey,
+  destinationNames,
   mergeDestination,
 } from './destinations'
 export {

@@ -4,6 +4,7 @@ import { invalidValue } from '../errors/argument-errors'
 import { asListed, checkBoolean, checkProperties, PropertyNames } from '../input'
 import type { CallOptions } from '../model/call-types'
 import { serviceKeyId } from '../model/keys'
+import { nextTurn, Pieces } from '../model/turn'
 import type { DestinationInput, ServiceInput } from '../model/types'
 import type { Applied, SkipReason, StepOutcome, StepStatus } from './apply-types'
 import type { ReconcileBatch, ReconcileClient, StepResult } from './client'
@@ -12,7 +13,6 @@ import { isFirst, isOpening, turnsFullnat } from './order'
 import type { DaemonStep, Plan, PlanStep, SysctlStep, TimeoutsStep } from './plan-types'
 import { isAsWanted } from './step-result'
 import type { TableView } from './table-view'
-import { Turns } from './turns'
 
 export interface ApplyOptions extends CallOptions {
   /** Steps whose object is not what it was when the plan was made are left out; needs one more read. Default true. */
@@ -52,75 +52,85 @@ function put(batch: ReconcileBatch, step: TableStep): void {
   }
 }
 
+/** Some of the steps of a plan, by where they stand in it. */
+type Places = readonly number[]
+
+const isWrong = ({ status, why }: StepOutcome): boolean =>
+  status === 'failed' || status === 'unknown' || (status === 'skipped' && why !== 'report')
+
 /** The steps that are under way, and what became of each. */
 class Run {
-  private readonly outcomes = new Map<PlanStep, StepOutcome>()
+  private readonly outcomes: (StepOutcome | undefined)[]
   /** Services of which something that had to come first has failed. */
   private readonly broken = new Set<string>()
   /** What the kernel did not simply do. */
-  private readonly open: { readonly step: PlanStep; readonly error: unknown }[] = []
-  private readonly turns = new Turns()
+  private readonly open: { readonly place: number; readonly error: unknown }[] = []
+  private readonly pieces = new Pieces()
 
   constructor(
     private readonly ipvs: ReconcileClient,
+    private readonly steps: readonly PlanStep[],
     private readonly call: CallOptions,
-  ) {}
+  ) {
+    this.outcomes = new Array(steps.length).fill(undefined)
+  }
 
-  settle(step: PlanStep, status: StepStatus, more: { why?: SkipReason; error?: unknown } = {}): void {
-    const outcome = { step, status, ...more }
-    this.outcomes.set(step, outcome)
+  /** Those of all steps, in pieces. */
+  async select(matches: (step: PlanStep) => boolean): Promise<Places> {
+    const found: number[] = []
+    for (const [place, step] of this.steps.entries()) {
+      if (this.pieces.isDue()) await this.pieces.next()
+      if (matches(step)) found.push(place)
+    }
+    return found
+  }
+
+  settle(place: number, status: StepStatus, more: { why?: SkipReason; error?: unknown } = {}): void {
+    const outcome = { step: this.step(place), status, ...more }
+    this.outcomes[place] = outcome
     this.breaks(outcome)
   }
 
-  has(step: PlanStep): boolean {
-    return this.outcomes.has(step)
-  }
-
   /** Leaves out what is not as it was. */
-  async checkUnchanged(steps: readonly PlanStep[], view: TableView): Promise<void> {
-    for (const step of steps) {
-      if (this.turns.isDue()) await this.turns.next()
-      if (step.expect === undefined) continue
+  async checkUnchanged(places: Places): Promise<void> {
+    if (places.length === 0) return
+    const view = await this.lookAt(places, this.call)
+    for (const place of places) {
+      if (this.pieces.isDue()) await this.pieces.next()
+      const step = this.step(place)
       const now = view.fingerprint(step)
       if (now === step.expect) continue
-      if (now === undefined && step.verb === 'remove') this.settle(step, 'already')
-      else this.settle(step, 'skipped', { why: 'changed-meanwhile' })
+      if (now === undefined && step.verb === 'remove') this.settle(place, 'already')
+      else this.settle(place, 'skipped', { why: 'changed-meanwhile' })
     }
   }
 
   /** Steps of services that something went wrong with are left out: what they have keeps working. */
-  leaveBroken(steps: readonly PlanStep[]): void {
+  async leaveBroken(places: Places): Promise<void> {
     if (this.broken.size === 0) return
-    for (const step of steps) {
-      if (!isTableStep(step) || this.has(step) || !this.broken.has(serviceKeyId(step.service))) continue
-      this.settle(step, 'skipped', { why: 'depends-on-failed' })
+    for (const place of places) {
+      if (this.pieces.isDue()) await this.pieces.next()
+      const step = this.step(place)
+      if (!isTableStep(step) || this.has(place) || !this.broken.has(serviceKeyId(step.service))) continue
+      this.settle(place, 'skipped', { why: 'depends-on-failed' })
     }
   }
 
-  async perform(steps: readonly PlanStep[]): Promise<void> {
-    for (const step of steps) {
-      if (!isTableStep(step) && isFirst(step) && !this.has(step)) await this.alone(step)
+  async perform(places: Places): Promise<void> {
+    const first: number[] = []
+    const table: number[] = []
+    const last: number[] = []
+    for (const place of places) {
+      if (this.pieces.isDue()) await this.pieces.next()
+      const step = this.step(place)
+      if (this.has(place)) continue
+      if (isTableStep(step)) table.push(place)
+      else if (isFirst(step)) first.push(place)
+      else last.push(place)
     }
-    const table = steps.filter((step): step is TableStep => isTableStep(step) && !this.has(step))
-    if (table.length > 0) {
-      const results = await this.putAll(table)
-      for (const [i, step] of table.entries()) this.take(step, results[i] as StepResult)
-    }
-    for (const step of steps) if (step.kind === 'daemon' && !this.has(step)) await this.alone(step)
-  }
-
-  /** In pieces: a batch is filled in one go. What each piece is rejected with, every step of it is. */
-  private async putAll(steps: readonly TableStep[]): Promise<StepResult[]> {
-    const pieces: Promise<readonly StepResult[]>[] = []
-    for (let from = 0; from < steps.length; from += STEPS_PER_BATCH) {
-      if (from > 0) await this.turns.next()
-      const piece = steps.slice(from, from + STEPS_PER_BATCH)
-      const results = this.ipvs.batch((batch) => {
-        for (const step of piece) put(batch, step)
-      }, this.call)
-      pieces.push(results.catch((error) => piece.map((): StepResult => ({ status: 'rejected', error }))))
-    }
-    return ([] as StepResult[]).concat(...(await Promise.all(pieces)))
+    for (const place of first) await this.alone(place)
+    await this.putAll(table)
+    for (const place of last) await this.alone(place)
   }
 
   /** Looks again at what the kernel refused, and at what nobody knows the end of. */
@@ -133,31 +143,85 @@ class Run {
     try {
       // Whoever aborts wants to know what is where.
       const { timeout } = this.call
-      const steps = open.map(({ step }) => step)
-      if (!silent) view = await lookAt(this.ipvs, steps, { timeout })
+      const places = open.map(({ place }) => place)
+      if (!silent) view = await this.lookAt(places, { timeout })
     } catch {
       // Then nobody knows more than the first errors say.
     }
-    for (const { step, error } of open) this.resolve(step, error, view)
+    for (const { place, error } of open) {
+      if (this.pieces.isDue()) await this.pieces.next()
+      this.resolve(place, error, view)
+    }
   }
 
   /** In the order of the plan. */
-  result(plan: Plan): Applied {
+  async result(): Promise<Applied> {
     const counts = { done: 0, already: 0, skipped: 0, failed: 0, unknown: 0 }
     let complete = true
-    const outcomes = plan.steps.map((step) => {
-      const outcome = this.outcomes.get(step) as StepOutcome
+    for (const outcome of this.outcomes as readonly StepOutcome[]) {
+      if (this.pieces.isDue()) await this.pieces.next()
       counts[outcome.status]++
-      const { status, why } = outcome
-      if (status === 'failed' || status === 'unknown' || (status === 'skipped' && why !== 'report'))
-        complete = false
-      return outcome
-    })
-    return { outcomes, counts, complete }
+      if (isWrong(outcome)) complete = false
+    }
+    return { outcomes: this.outcomes as readonly StepOutcome[], counts, complete }
   }
 
-  private async alone(step: SettingStep): Promise<void> {
+  /** What was refused, and was as it should be all the same, stands in nobody's way. */
+  async mend(): Promise<void> {
+    if (this.broken.size === 0) return
+    this.broken.clear()
+    for (const outcome of this.outcomes) {
+      if (this.pieces.isDue()) await this.pieces.next()
+      if (outcome) this.breaks(outcome)
+    }
+  }
+
+  private step(place: number): PlanStep {
+    return this.steps[place] as PlanStep
+  }
+
+  private has(place: number): boolean {
+    return this.outcomes[place] !== undefined
+  }
+
+  private lookAt(places: Places, call: CallOptions): Promise<TableView> {
+    const { ipvs, steps } = this
+    return lookAt(
+      ipvs,
+      places.map((place) => steps[place] as PlanStep),
+      call,
+    )
+  }
+
+  /** In pieces: a batch is filled in one go. What each piece is rejected with, every step of it is. */
+  private async putAll(places: Places): Promise<void> {
+    const pieces: Promise<void>[] = []
+    for (let from = 0; from < places.length; from += STEPS_PER_BATCH) {
+      if (from > 0) await nextTurn()
+      pieces.push(this.putSome(places.slice(from, from + STEPS_PER_BATCH)))
+    }
+    await Promise.all(pieces)
+  }
+
+  private async putSome(places: Places): Promise<void> {
+    const build = (batch: ReconcileBatch): void => {
+      for (const place of places) put(batch, this.step(place) as TableStep)
+    }
+    let results: readonly StepResult[] | undefined
+    let failure: unknown
+    try {
+      results = await this.ipvs.batch(build, this.call)
+    } catch (error) {
+      failure = error
+    }
+    for (const [i, place] of places.entries()) {
+      this.take(place, results ? (results[i] as StepResult) : { status: 'rejected', error: failure })
+    }
+  }
+
+  private async alone(place: number): Promise<void> {
     const { ipvs, call } = this
+    const step = this.step(place) as SettingStep
     try {
       if (step.kind === 'timeouts') {
         await ipvs.timeouts.set(step.after, call)
@@ -167,50 +231,46 @@ class Run {
         if (step.before) await ipvs.daemons.stop(step.before.state, call)
         if (step.after) await ipvs.daemons.start(step.after, call)
       }
-      this.settle(step, 'done')
+      this.settle(place, 'done')
     } catch (error) {
-      this.take(step, { status: 'rejected', error })
+      this.take(place, { status: 'rejected', error })
     }
   }
 
-  private take(step: PlanStep, result: StepResult): void {
+  private take(place: number, result: StepResult): void {
     if (result.status === 'fulfilled') {
-      this.settle(step, 'done')
+      this.settle(place, 'done')
       return
     }
+    const step = this.step(place)
     const { error } = result
     const { code, sent } = error as { code?: string; sent?: boolean }
-    if (code === 'ABORT_ERR' && !sent) this.settle(step, 'skipped', { why: 'aborted', error })
-    else if (!isTableStep(step)) this.settle(step, sent && isLost(code) ? 'unknown' : 'failed', { error })
-    else this.open.push({ step, error })
+    if (code === 'ABORT_ERR' && !sent) this.settle(place, 'skipped', { why: 'aborted', error })
+    else if (!isTableStep(step)) this.settle(place, sent && isLost(code) ? 'unknown' : 'failed', { error })
+    else this.open.push({ place, error })
     if (isTableStep(step) && isOpening(step)) this.broken.add(serviceKeyId(step.service))
   }
 
-  private resolve(step: PlanStep, error: unknown, view: TableView | undefined): void {
+  private resolve(place: number, error: unknown, view: TableView | undefined): void {
+    const step = this.step(place)
     const { code, sent } = error as { code?: string; sent?: boolean }
     const lost = sent === true && isLost(code)
     if (!view) {
-      this.settle(step, lost ? 'unknown' : 'failed', { error })
+      this.settle(place, lost ? 'unknown' : 'failed', { error })
       return
     }
     if (isAsWanted(this.ipvs.capabilities, step, view)) {
-      this.settle(step, lost ? 'done' : 'already')
+      this.settle(place, lost ? 'done' : 'already')
       return
     }
     const missing = step.verb === 'add' && step.kind !== 'service' && view.service(step) === undefined
-    if (missing && code === 'ESRCH') this.settle(step, 'skipped', { why: 'depends-on-failed', error })
-    else this.settle(step, 'failed', { error })
+    if (missing && code === 'ESRCH') this.settle(place, 'skipped', { why: 'depends-on-failed', error })
+    else this.settle(place, 'failed', { error })
   }
 
-  /** What was refused, and was as it should be all the same, stands in nobody's way. */
-  mend(): void {
-    this.broken.clear()
-    for (const outcome of this.outcomes.values()) this.breaks(outcome)
-  }
-
-  private breaks({ step, status, why }: StepOutcome): void {
-    const wrong = status === 'failed' || status === 'unknown' || (status === 'skipped' && why !== 'report')
-    if (wrong && isTableStep(step) && isOpening(step)) this.broken.add(serviceKeyId(step.service))
+  private breaks(outcome: StepOutcome): void {
+    const { step } = outcome
+    if (isWrong(outcome) && isTableStep(step) && isOpening(step)) this.broken.add(serviceKeyId(step.service))
   }
 }
 
@@ -219,6 +279,13 @@ const isLost = (code: string | undefined): boolean =>
   code === 'ERR_IPVS_TIMEOUT' ||
   code === 'ABORT_ERR' ||
   code === 'ERR_IPVS_CLOSED'
+
+/** Each is over before the next begins. */
+const PARTS: readonly { readonly dependsOnOpening: boolean; has(step: PlanStep): boolean }[] = [
+  { dependsOnOpening: false, has: (step) => isOpening(step) && !turnsFullnat(step) },
+  { dependsOnOpening: true, has: (step) => isOpening(step) && turnsFullnat(step) },
+  { dependsOnOpening: true, has: (step) => !isOpening(step) },
+]
 
 /**
  * Does the steps of a plan, what is new before what goes. What fails stops nothing but the rest of its own service. Rejects only
@@ -235,22 +302,17 @@ export async function apply(ipvs: ReconcileClient, plan: Plan, options: ApplyOpt
     throw invalidValue('plan', `is for ${plan.dialect}, this kernel is ${dialect}`, plan)
   if (!ipvs.sysctl && plan.steps.some(({ kind }) => kind === 'sysctl'))
     throw invalidValue('plan', 'has sysctls, which this client does not know', plan)
-  const call = { signal, timeout }
-  const run = new Run(ipvs, call)
-  const steps = plan.steps.filter((step) => step.verb !== 'report')
-  for (const step of plan.steps) if (step.verb === 'report') run.settle(step, 'skipped', { why: 'report' })
-  const guarded = expect ? steps.filter((step) => step.expect !== undefined) : []
-  if (guarded.length > 0) await run.checkUnchanged(guarded, await lookAt(ipvs, guarded, call))
-  const parts = [
-    steps.filter((step) => isOpening(step) && !turnsFullnat(step)),
-    steps.filter((step) => isOpening(step) && turnsFullnat(step)),
-    steps.filter((step) => !isOpening(step)),
-  ]
-  for (const part of parts) {
-    run.leaveBroken(part.filter((step) => !isOpening(step) || turnsFullnat(step)))
-    await run.perform(part)
+  const run = new Run(ipvs, plan.steps, { signal, timeout })
+  const reports = await run.select(({ verb }) => verb === 'report')
+  for (const place of reports) run.settle(place, 'skipped', { why: 'report' })
+  if (expect)
+    await run.checkUnchanged(await run.select((step) => step.verb !== 'report' && step.expect !== undefined))
+  for (const part of PARTS) {
+    const places = await run.select((step) => step.verb !== 'report' && part.has(step))
+    if (part.dependsOnOpening) await run.leaveBroken(places)
+    await run.perform(places)
     await run.resolveOpen()
-    run.mend()
+    await run.mend()
   }
-  return run.result(plan)
+  return run.result()
 }

@@ -4,6 +4,7 @@ import { invalidType, invalidValue, outOfRange } from '../errors/argument-errors
 import { asListed, checkBoolean, checkObject, checkProperties, PropertyNames } from '../input'
 import { sysctlFacts } from '../kernel/sysctls'
 import type { DesiredService, DesiredState } from '../model/desired-state'
+import { inOneGo } from '../model/turn'
 import type { Timeouts } from '../model/types'
 import { SavedStateError } from './saved-errors'
 import type {
@@ -224,7 +225,7 @@ export function parseSavedState(given: unknown): SavedState {
   const started = Array.isArray(daemons)
     ? daemons.map((daemon: unknown, i) => shaped(daemon, `daemons[${i}]`, DAEMON, problems))
     : daemons
-  collectDesiredState({ services: held, daemons: started } as DesiredState, problems)
+  inOneGo(collectDesiredState({ services: held, daemons: started } as DesiredState, problems))
   problems.end()
   return document as unknown as SavedState
 }

@@ -6,6 +6,7 @@ import { lastByte, parseAddress } from '../model/address'
 import type { AddressRange } from '../model/address-range'
 import { addressNumber } from '../model/address-range'
 import { formatServiceKey } from '../model/keys'
+import { Pieces } from '../model/turn'
 import type { ReconcileReader } from './client'
 import type { PlanWarning } from './plan-types'
 import { addressesByCpu } from './suggest-local-addresses'
@@ -21,9 +22,7 @@ function neighbours(address: PackedAddress): AddressRange {
 }
 
 const isFullnat = ({ destinations }: WantedService): boolean =>
-  Array.from(destinations?.values() ?? []).some(
-    ({ state, config }) => state !== 'off' && config.forwarding === 'fullnat',
-  )
+  (destinations ?? []).some(({ state, forwarding }) => state !== 'off' && forwarding === 'fullnat')
 
 export async function coverageWarnings(
   { localAddresses: reader }: ReconcileReader,
@@ -33,12 +32,19 @@ export async function coverageWarnings(
   if (!machine || machine.reserveCore >= machine.cpus) return []
   const { cpus, reserveCore } = machine
   const taken = new Set<string>()
+  const pieces = new Pieces()
+  const pools = new Set<ReadonlySet<string>>()
   for (const { localAddresses } of wanted) {
-    for (const address of localAddresses ?? []) taken.add(address)
+    // Services share the addresses of their pool.
+    if (!localAddresses || pools.has(localAddresses)) continue
+    pools.add(localAddresses)
+    if (pieces.isDue(localAddresses.size)) await pieces.next()
+    for (const address of localAddresses) taken.add(address)
   }
   const found: PlanWarning[] = []
   for (const service of wanted) {
     const { key, localAddresses } = service
+    if (pieces.isDue(1 + (localAddresses?.size ?? 0))) await pieces.next()
     if (!localAddresses || localAddresses.size === 0 || !isFullnat(service)) continue
     const packed = Array.from(localAddresses, parseAddress) as PackedAddress[]
     const covered = new Set(packed.map((address) => localAddressCpu(lastByte(address), cpus, reserveCore)))

@@ -1,13 +1,14 @@
 /** Takes desired states from an async iterable. */
 
 import type { DesiredState } from '../model/desired-state'
+import { nextTurn } from '../model/turn'
 import type { DesiredStates } from './reconciler-options'
-import { Turns } from './turns'
 
 export interface SourceOptions {
   readonly source: () => DesiredStates
   readonly restarts: boolean
-  take(state: DesiredState): void
+  /** Never rejects. */
+  take(state: DesiredState): Promise<void>
   failed(error: unknown): void
   /** Resolves before the iterable is asked for again; `failures` in a row. */
   wait(failures: number): Promise<void>
@@ -16,7 +17,6 @@ export interface SourceOptions {
 export class DesiredSource {
   private iterator: AsyncIterator<DesiredState> | undefined
   private stopped = false
-  private readonly turns = new Turns()
 
   constructor(private readonly options: SourceOptions) {}
 
@@ -58,9 +58,9 @@ export class DesiredSource {
       const { done, value } = await iterator.next()
       if (done || this.stopped) return
       worked()
-      this.options.take(value)
+      await this.options.take(value)
       // An iterable that has always another one must not keep everything else from happening, `stop()` included.
-      await this.turns.next()
+      await nextTurn()
       if (this.stopped) return
     }
   }

@@ -156,14 +156,15 @@ export function serviceDifferences(
   return found
 }
 
-/** The configuration of what is listed, without what is only counted. */
+/** The configuration alone, of what is listed or wanted. */
 export const destinationConfigOf = ({
   forwarding,
   weight,
   upperThreshold,
   lowerThreshold,
   tunnel,
-}: DestinationInfo) => ({ forwarding, weight, upperThreshold, lowerThreshold, tunnel }) as DestinationConfig
+}: Pick<DestinationInfo, keyof DestinationConfig>) =>
+  ({ forwarding, weight, upperThreshold, lowerThreshold, tunnel }) as DestinationConfig
 
 export function serviceConfigOf(info: ServiceInfo): ServiceConfig {
   const { scheduler, schedulerFlags, persistence, onePacket, synproxy, establishedTimeout } = info

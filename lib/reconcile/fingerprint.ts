@@ -1,7 +1,7 @@
 /** What an object was when a plan was made, as a short text: a step whose object has changed since is not done. */
 
 import type { DestinationInfo, ServiceInfo } from '../model/types'
-import { destinationConfigOf, serviceConfigOf } from './difference'
+import { serviceConfigOf } from './difference'
 
 /** JSON with the names in order: what is equal has the same text. */
 function canonical(value: unknown): string {
@@ -24,5 +24,12 @@ function hash(text: string): string {
 
 export const serviceFingerprint = (info: ServiceInfo): string => hash(canonical(serviceConfigOf(info)))
 
-export const destinationFingerprint = (info: DestinationInfo): string =>
-  hash(canonical(destinationConfigOf(info)))
+/** Written out: a plan can be about hundreds of thousands. */
+export const destinationFingerprint = ({
+  forwarding,
+  weight,
+  upperThreshold,
+  lowerThreshold,
+  tunnel,
+}: DestinationInfo): string =>
+  hash(`${forwarding} ${weight} ${upperThreshold} ${lowerThreshold} ${tunnel ? canonical(tunnel) : ''}`)

@@ -1,6 +1,7 @@
 /** What a plan may do: steps that may not be done become reports. */
 
 import { invalidType, invalidValue, outOfRange } from '../errors/argument-errors'
+import { Pieces } from '../model/turn'
 import type { PlanStep, StepReason } from './plan-types'
 
 export type Permission = 'add' | 'edit' | 'remove'
@@ -56,27 +57,36 @@ const asReport = (step: PlanStep, reason: StepReason, why: string): PlanStep => 
  * `present`: services and destinations of the scope. While the table is in motion nothing is removed: what was read may be half
  * of what somebody else is about to do.
  */
-export function withinLimits(
+export async function withinLimits(
   steps: readonly PlanStep[],
   limits: Limits,
   present: number,
   inMotion: boolean,
-): PlanStep[] {
-  const removals = steps.filter(
-    ({ verb, kind }) => verb === 'remove' && (kind === 'service' || kind === 'destination'),
-  )
-  const braked = removals.length > limits.mostRemovals(present)
-  return steps.map((step) => {
+): Promise<PlanStep[]> {
+  const pieces = new Pieces()
+  let removals = 0
+  for (const { verb, kind } of steps) {
+    if (pieces.isDue()) await pieces.next()
+    if (verb === 'remove' && (kind === 'service' || kind === 'destination')) removals++
+  }
+  const braked = removals > limits.mostRemovals(present)
+  const limited = (step: PlanStep): PlanStep => {
     const permission = permissionOf(step)
     if (permission !== undefined && !limits.allow.includes(permission)) {
       return asReport(step, 'not-allowed', 'not allowed')
     }
     if (braked && step.verb === 'remove') {
-      return asReport(step, 'too-many-removals', `${removals.length} removals are more than maxRemovals`)
+      return asReport(step, 'too-many-removals', `${removals} removals are more than maxRemovals`)
     }
     if (inMotion && step.verb === 'remove') {
       return asReport(step, 'table-in-motion', 'two reads of the table never agreed')
     }
     return step
-  })
+  }
+  const found: PlanStep[] = []
+  for (const step of steps) {
+    if (pieces.isDue()) await pieces.next()
+    found.push(limited(step))
+  }
+  return found
 }

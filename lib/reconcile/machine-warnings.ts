@@ -2,14 +2,16 @@
 
 import type { CallOptions } from '../model/call-types'
 import { formatServiceKey, keyOf, serviceKeyId } from '../model/keys'
-import type { SnapshotService } from '../model/types'
+import { Pieces } from '../model/turn'
+import type { ServiceInfo, SnapshotService } from '../model/types'
 import type { ReconcileReader } from './client'
 import { coverageWarnings } from './coverage-warnings'
 import type { Draining, PlanStep, PlanWarning } from './plan-types'
 import type { WantedService } from './wanted'
 
 export interface PlannedTable {
-  readonly wanted: readonly WantedService[]
+  /** By `serviceKeyId`. */
+  readonly wanted: ReadonlyMap<string, WantedService>
   readonly services: readonly SnapshotService[]
   readonly steps: readonly PlanStep[]
   readonly draining: readonly Draining[]
@@ -43,7 +45,9 @@ async function cutWarnings(
 ): Promise<PlanWarning[]> {
   const going = new Set<string>()
   const whole = new Set<string>()
+  const pieces = new Pieces()
   for (const step of table.steps) {
+    if (pieces.isDue()) await pieces.next()
     if (step.verb !== 'remove') continue
     if (step.kind === 'service') whole.add(serviceKeyId(step.service))
     else if (step.kind === 'destination') {
@@ -53,6 +57,7 @@ async function cutWarnings(
   if (going.size + whole.size === 0) return []
   let [destinations, connections] = [0, 0]
   for (const { service, destinations: list } of table.services) {
+    if (pieces.isDue(1 + list.length)) await pieces.next()
     const id = serviceKeyId(service)
     for (const { address, port, activeConnections } of list) {
       if (activeConnections === 0 || !(whole.has(id) || going.has(`${id} ${address} ${port}`))) continue
@@ -115,12 +120,16 @@ async function capacityWarnings(
   { wanted, services }: PlannedTable,
   call: CallOptions,
 ): Promise<PlanWarning[]> {
-  const byId = new Map(wanted.map((service) => [serviceKeyId(service.key), service] as const))
-  const busy = services.filter(({ destinations }) =>
-    destinations.some(
-      ({ forwarding, activeConnections }) => forwarding === 'fullnat' && activeConnections > 0,
-    ),
-  )
+  const pieces = new Pieces()
+  const busy: { readonly service: ServiceInfo; readonly most: number }[] = []
+  for (const { service, destinations } of services) {
+    if (pieces.isDue(1 + destinations.length)) await pieces.next()
+    let most = 0
+    for (const { forwarding, activeConnections, inactiveConnections } of destinations) {
+      if (forwarding === 'fullnat') most = Math.max(most, activeConnections + inactiveConnections)
+    }
+    if (most > 0) busy.push({ service, most })
+  }
   if (busy.length === 0) return []
   const [min, max] = await Promise.all([
     setting(ipvs, 'fullnat_lport_min', LOCAL_PORTS.min, call),
@@ -128,12 +137,10 @@ async function capacityWarnings(
   ])
   const ports = Math.max(1, max - min + 1)
   const found: PlanWarning[] = []
-  for (const { service, destinations } of busy) {
-    const planned = byId.get(serviceKeyId(service))?.localAddresses
+  for (const { service, most } of busy) {
+    if (pieces.isDue()) await pieces.next()
+    const planned = wanted.get(serviceKeyId(service))?.localAddresses
     if (!planned || planned.size === 0) continue
-    const most = destinations
-      .filter(({ forwarding }) => forwarding === 'fullnat')
-      .reduce((sum, one) => Math.max(sum, one.activeConnections + one.inactiveConnections), 0)
     if (most <= planned.size * ports * FULL) continue
     found.push({
       code: 'local-address-capacity',
@@ -153,7 +160,7 @@ export async function machineWarnings(
   const { localAddresses, perCpuLocalAddresses } = ipvs.capabilities
   const found = await Promise.all([
     localAddresses ? capacityWarnings(ipvs, table, call) : [],
-    perCpuLocalAddresses ? coverageWarnings(ipvs, table.wanted) : [],
+    perCpuLocalAddresses ? coverageWarnings(ipvs, Array.from(table.wanted.values())) : [],
     cutWarnings(ipvs, table, call),
     drainWarnings(ipvs, table, call),
   ])

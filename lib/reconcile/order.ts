@@ -1,6 +1,7 @@
 /** The order of steps: what worked before never has a moment without a destination or a local address. */
 
 import { serviceKeyId } from '../model/keys'
+import { Pieces } from '../model/turn'
 import type { PlanStep } from './plan-types'
 
 /**
@@ -41,27 +42,48 @@ export const turnsFullnat = (step: PlanStep): boolean =>
   step.before?.forwarding !== 'fullnat'
 
 /** Stable: within a rank as they were made, which is the order of the desired state and of the kernel. */
-export function inOrder(steps: readonly PlanStep[]): PlanStep[] {
-  return steps
-    .map((step, index) => ({ step, index, rank: rank(step) }))
-    .sort((one, other) => one.rank - other.rank || one.index - other.index)
-    .map(({ step }) => step)
+export async function inOrder(steps: readonly PlanStep[]): Promise<PlanStep[]> {
+  const byRank = new Map<number, PlanStep[]>()
+  const pieces = new Pieces()
+  for (const step of steps) {
+    if (pieces.isDue()) await pieces.next()
+    const at = rank(step)
+    const others = byRank.get(at)
+    if (others) others.push(step)
+    else byRank.set(at, [step])
+  }
+  const ranks = Array.from(byRank.keys()).sort((one, other) => one - other)
+  return ([] as PlanStep[]).concat(...ranks.map((at) => byRank.get(at) as PlanStep[]))
 }
 
 /**
  * What this kernel cannot have never comes in the place of what a service has: that stays, and is reported. What the desired
  * state itself takes away (`'off'`, `'drain'`) goes all the same.
  */
-export function keepWhatWorks(steps: readonly PlanStep[]): PlanStep[] {
+export async function keepWhatWorks(steps: readonly PlanStep[]): Promise<readonly PlanStep[]> {
   const refused = new Set<string>()
+  const pieces = new Pieces()
   for (const step of steps) {
+    if (pieces.isDue()) await pieces.next()
     if (step.reason === 'unsupported' && 'service' in step) refused.add(serviceKeyId(step.service))
   }
-  if (refused.size === 0) return Array.from(steps)
-  return steps.map((step): PlanStep => {
-    if (step.verb !== 'remove' || step.reason !== 'not-wanted' || !('service' in step)) return step
-    if (step.kind === 'service' || !refused.has(serviceKeyId(step.service))) return step
-    const message = 'stays: this kernel cannot have all that its service should have'
-    return { ...step, verb: 'report', reason: 'waits', message }
-  })
+  if (refused.size === 0) return steps
+  const kept: PlanStep[] = []
+  for (const step of steps) {
+    if (pieces.isDue()) await pieces.next()
+    kept.push(replacesWhatWorks(step, refused) ? stays(step) : step)
+  }
+  return kept
+}
+
+/** `refused`: ids of the services that this kernel cannot have whole. */
+const replacesWhatWorks = (step: PlanStep, refused: ReadonlySet<string>): boolean =>
+  step.verb === 'remove' &&
+  step.reason === 'not-wanted' &&
+  (step.kind === 'destination' || step.kind === 'localAddress') &&
+  refused.has(serviceKeyId(step.service))
+
+const stays = (step: PlanStep): PlanStep => {
+  const message = 'stays: this kernel cannot have all that its service should have'
+  return { ...step, verb: 'report', reason: 'waits', message }
 }

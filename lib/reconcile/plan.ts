@@ -2,9 +2,12 @@
 
 import { outOfRange } from '../errors/argument-errors'
 import { checkBoolean, checkProperties, PropertyNames } from '../input'
+import type { Capabilities } from '../kernel/capabilities'
+import { readUntilAgreed } from '../model/agreeing-reads'
 import type { CallOptions } from '../model/call-types'
 import type { DesiredState } from '../model/desired-state'
 import { keyOf, serviceKeyId } from '../model/keys'
+import { Pieces } from '../model/turn'
 import type { SnapshotService } from '../model/types'
 import type { ReconcileReader } from './client'
 import type { DrainOptions, Drains } from './drains'
@@ -19,9 +22,8 @@ import type { Draining, Plan, PlanStep } from './plan-types'
 import { settingSteps } from './settings'
 import type { StepList } from './steps'
 import { removalStep, wantedSteps } from './steps'
-import { Turns } from './turns'
-import type { WantedState } from './wanted'
-import { checkDesiredState } from './wanted'
+import type { WantedService, WantedState } from './wanted'
+import { checkInPieces } from './wanted'
 import { warningsOf } from './warnings'
 
 export interface PlanOptions extends CallOptions, OwnershipOptions, LimitOptions, DrainOptions {
@@ -52,44 +54,87 @@ const OPTIONS = new PropertyNames([
   'now',
 ])
 
-async function serviceSteps(
-  list: StepList,
-  wanted: WantedState['services'],
-  ownership: Ownership,
-  services: readonly SnapshotService[],
-): Promise<void> {
-  if (!wanted) return
-  const seen = new Set<string>()
-  const turns = new Turns()
-  for (const found of services) {
-    if (turns.isDue(1 + found.destinations.length)) await turns.next()
-    const key = keyOf(found.service)
-    const id = serviceKeyId(key)
-    const desired = wanted.get(id)
-    seen.add(id)
-    if (!ownership.manages(key)) continue
-    if (ownership.isForeign(key) && !(desired && ownership.adopt)) {
-      if (desired) {
-        const message = 'was made by somebody else; adopt takes it over'
-        list.add({ verb: 'report', reason: 'not-ours', kind: 'service', service: key, message })
-      }
-      continue
-    }
-    if (desired) wantedSteps(list, desired, found)
-    else removalStep(list, key, found)
+/** What a plan is made of, from one read of the table. */
+class Draft implements StepList {
+  readonly steps: PlanStep[] = []
+  readonly drains: Draining[] = []
+  /** Something has to be done, not only told. */
+  changes = false
+  same = 0
+  /** Services and destinations of the scope, for shares. */
+  present = 0
+  readonly keepWeights: boolean
+  readonly keepLastWorking: boolean
+  readonly drained: Drains['drained']
+  readonly staysForConnections: Drains['staysForConnections']
+  readonly localAddressesUntil: string | undefined
+
+  constructor(
+    readonly capabilities: Capabilities,
+    { keepWeights, keepLastWorking, drains }: CheckedPlanOptions,
+  ) {
+    this.keepWeights = keepWeights
+    this.keepLastWorking = keepLastWorking
+    this.drained = drains.drained
+    this.staysForConnections = drains.staysForConnections
+    this.localAddressesUntil = drains.localAddressesUntil
   }
-  for (const [id, desired] of wanted) {
-    if (seen.has(id)) continue
-    if (turns.isDue(1 + (desired.destinations?.size ?? 0))) await turns.next()
-    wantedSteps(list, desired, undefined)
+
+  add(step: PlanStep): void {
+    if (step.verb !== 'report') this.changes = true
+    this.steps.push(step)
+  }
+
+  draining(what: Draining): void {
+    this.drains.push(what)
+  }
+
+  unchanged(): void {
+    this.same++
   }
 }
 
-/** What is there and within the scope, for shares. */
-function countPresent(services: readonly SnapshotService[], ownership: Ownership): number {
-  return services
-    .filter(({ service }) => ownership.manages(keyOf(service)))
-    .reduce((sum, { destinations }) => sum + 1 + destinations.length, 0)
+/** What one that is there needs. */
+function presentSteps(
+  draft: Draft,
+  desired: WantedService | undefined,
+  ownership: Ownership,
+  found: SnapshotService,
+): void {
+  const key = keyOf(found.service)
+  if (!ownership.manages(key)) return
+  draft.present += 1 + found.destinations.length
+  if (ownership.isForeign(key) && !(desired && ownership.adopt)) {
+    if (!desired) return
+    const message = 'was made by somebody else; adopt takes it over'
+    draft.add({ verb: 'report', reason: 'not-ours', kind: 'service', service: key, message })
+  } else if (desired) wantedSteps(draft, desired, found)
+  else removalStep(draft, key, found)
+}
+
+/** `isEnough`: looked at behind each service; whoever wants all of it never says so. */
+async function serviceSteps(
+  draft: Draft,
+  wanted: NonNullable<WantedState['services']>,
+  ownership: Ownership,
+  services: readonly SnapshotService[],
+  isEnough: () => boolean,
+): Promise<void> {
+  const seen = new Set<string>()
+  const pieces = new Pieces()
+  for (const found of services) {
+    if (pieces.isDue(1 + found.destinations.length)) await pieces.next()
+    const id = serviceKeyId(found.service)
+    seen.add(id)
+    presentSteps(draft, wanted.get(id), ownership, found)
+    if (isEnough()) return
+  }
+  for (const [id, desired] of wanted) {
+    if (seen.has(id)) continue
+    if (pieces.isDue(1 + (desired.destinations?.length ?? 0))) await pieces.next()
+    wantedSteps(draft, desired, undefined)
+    if (isEnough()) return
+  }
 }
 
 export interface CheckedPlanOptions {
@@ -117,9 +162,42 @@ export function checkPlanOptions(options: PlanOptions): CheckedPlanOptions {
   }
 }
 
+interface Drafted {
+  readonly draft: Draft
+  readonly services: readonly SnapshotService[]
+  readonly inMotion: boolean
+}
+
 /**
- * Reads the director, and says what has to be done. Throws a `DesiredStateError` with everything that is wrong in `desired`
- * before anything is read. Nothing is changed.
+ * What the table needs. One read is enough where it shows everything as it is wanted: what is missing in a dump is missing for
+ * those alone who change the table meanwhile. Where something is to be done two reads must agree.
+ */
+async function draftTable(
+  ipvs: ReconcileReader,
+  wanted: WantedState['services'],
+  checked: CheckedPlanOptions,
+): Promise<Drafted> {
+  const { ownership, call } = checked
+  let doubtful = false
+  const read = async (): Promise<readonly SnapshotService[]> => {
+    const { services, consistent } = await ipvs.snapshot(call)
+    doubtful = consistent === false
+    return services
+  }
+  const first = await read()
+  if (!wanted) return { draft: new Draft(ipvs.capabilities, checked), services: first, inMotion: false }
+  const glance = new Draft(ipvs.capabilities, checked)
+  await serviceSteps(glance, wanted, ownership, first, () => glance.changes)
+  if (!glance.changes) return { draft: glance, services: first, inMotion: false }
+  const { services, consistent } = await readUntilAgreed(first, read)
+  const draft = new Draft(ipvs.capabilities, checked)
+  await serviceSteps(draft, wanted, ownership, services, () => false)
+  return { draft, services, inMotion: !consistent || doubtful }
+}
+
+/**
+ * Reads the director, and says what has to be done. Rejects with a `DesiredStateError` that has everything that is wrong in
+ * `desired` before anything is read. Nothing is changed. A large state is checked in pieces: leave it as it is until then.
  */
 export async function plan(
   ipvs: ReconcileReader,
@@ -127,43 +205,31 @@ export async function plan(
   options: PlanOptions = {},
 ): Promise<Plan> {
   const checked = checkPlanOptions(options)
-  return planWanted(ipvs, checkDesiredState(desired), checked)
+  return planWanted(ipvs, await checkInPieces(desired), checked)
 }
 
 /** The same for a state that was checked before. */
 export async function planWanted(
   ipvs: ReconcileReader,
   wanted: WantedState,
-  { keepWeights, keepLastWorking, ownership, limits, drains, call }: CheckedPlanOptions,
+  checked: CheckedPlanOptions,
 ): Promise<Plan> {
-  const desiredServices = Array.from(wanted.services?.values() ?? [])
+  const { ownership, limits, call } = checked
+  const wantedServices = wanted.services ?? new Map<string, WantedService>()
+  const desiredServices = Array.from(wantedServices.values())
   refuseUnmanaged(
     ownership,
     desiredServices.map(({ key }) => key),
   )
-  const { services, consistent } = await ipvs.snapshot({ ...call, consistent: true })
   const { capabilities } = ipvs
-  const steps: PlanStep[] = []
-  const draining: Draining[] = []
-  let unchanged = 0
-  const list: StepList = {
-    capabilities,
-    keepWeights,
-    keepLastWorking,
-    ...drains,
-    add: (step) => steps.push(step),
-    draining: (what) => draining.push(what),
-    unchanged: () => {
-      unchanged++
-    },
-  }
-  await serviceSteps(list, wanted.services, ownership, services)
-  await settingSteps(list, ipvs, wanted, call)
-  const inMotion = consistent !== true
-  const limited = withinLimits(keepWhatWorks(steps), limits, countPresent(services, ownership), inMotion)
+  const { draft, services, inMotion } = await draftTable(ipvs, wanted.services, checked)
+  await settingSteps(draft, ipvs, wanted, call)
+  const { drains: draining, same: unchanged } = draft
+  const steps = await withinLimits(await keepWhatWorks(draft.steps), limits, draft.present, inMotion)
+  const table = { wanted: wantedServices, services, steps, draining }
   const warnings = [
-    ...warningsOf(capabilities, desiredServices),
-    ...(await machineWarnings(ipvs, { wanted: desiredServices, services, steps: limited, draining }, call)),
+    ...(await warningsOf(capabilities, desiredServices)),
+    ...(await machineWarnings(ipvs, table, call)),
   ]
   if (inMotion) {
     warnings.push({
@@ -172,5 +238,12 @@ export async function planWanted(
       hint: 'What is planned may be done already; nothing is removed. Plan again.',
     })
   }
-  return { version: 1, dialect: capabilities.dialect, steps: inOrder(limited), warnings, draining, unchanged }
+  return {
+    version: 1,
+    dialect: capabilities.dialect,
+    steps: await inOrder(steps),
+    warnings,
+    draining,
+    unchanged,
+  }
 }

@@ -6,14 +6,14 @@ import { addressesOf, parseAddressRange, rangeSize } from '../model/address-rang
 import type { StateProblems } from './state-error'
 
 /** Addresses by the name of the pool, canonical, in the order in which they were named. */
-export type Pools = ReadonlyMap<string, readonly string[]>
+export type Pools = ReadonlyMap<string, ReadonlySet<string>>
 
 /** Addresses of one pool: a director with more has a typo in a prefix length. */
 export const MOST_POOL_ADDRESSES = 4096
 
 const POOL = new PropertyNames(['addresses'])
 
-function expand(value: unknown, field: string): string[] {
+function expand(value: unknown, field: string): Set<string> {
   const { addresses } = checkProperties(value, field, POOL)
   const path = `${field}.addresses`
   if (!Array.isArray(addresses)) throw invalidType(path, 'Array', addresses)
@@ -31,16 +31,16 @@ function expand(value: unknown, field: string): string[] {
       found.add(text)
     }
   }
-  return Array.from(found)
+  return found
 }
 
 export function checkPools(value: unknown, problems: StateProblems): Pools {
-  const pools = new Map<string, readonly string[]>()
+  const pools = new Map<string, ReadonlySet<string>>()
   if (value === undefined) return pools
   const named = problems.try(() => checkObject(value, 'pools')) ?? {}
   for (const name of Object.keys(named)) {
     // A pool that is wrong is known all the same: whoever names it did nothing wrong.
-    pools.set(name, problems.try(() => expand(named[name], `pools.${name}`)) ?? [])
+    pools.set(name, problems.try(() => expand(named[name], `pools.${name}`)) ?? new Set())
   }
   return pools
 }

@@ -16,7 +16,7 @@ import { checkReconcilerOptions } from './reconciler-options'
 import { ReconcilerProgress } from './reconciler-progress'
 import type { FailurePhase, ReconcilerEvents, ReconcilerStatus, Round, RoundCause } from './reconciler-types'
 import { RememberedServices } from './remembered-services'
-import { checkDesiredState } from './wanted'
+import { checkInPieces } from './wanted'
 
 /** `tracingChannel('ipvs-fullnat:reconcile')`: a `Round` as it stands, whole at `asyncEnd`. */
 const trace = new TraceChannel('ipvs-fullnat:reconcile')
@@ -157,10 +157,10 @@ export class Reconciler extends Listeners<ReconcilerEvents> {
     return this.remembers.list
   }
 
-  private take(state: DesiredState): void {
+  private async take(state: DesiredState): Promise<void> {
     this.progress.came()
     try {
-      const wanted = checkDesiredState(state)
+      const wanted = await checkInPieces(state)
       const keys = Array.from(wanted.services?.values() ?? [], ({ key }) => key)
       refuseUnmanaged(checkOwnership(this.options.planOptions(state)), keys)
       this.progress.accept(state, wanted)

@@ -18,7 +18,7 @@ import { settableTimeouts, sysctlSteps } from './restore-settings'
 import type { RestoreLoss } from './saved-errors'
 import { RestoreLossError } from './saved-errors'
 import type { SavedState } from './saved-types'
-import { checkDesiredState } from './wanted'
+import { checkInPieces } from './wanted'
 
 /** What of a client a restore needs: `Ipvs` has it. */
 export interface RestoreClient extends ReconcileClient {
@@ -117,7 +117,7 @@ async function planRestore(
     .reverse()
   const { daemons } = carried
   const desired: DesiredState = { services: heldServices(services), timeouts, daemons }
-  const planned = await planWanted(ipvs, checkDesiredState(desired), checkPlanOptions(call))
+  const planned = await planWanted(ipvs, await checkInPieces(desired), checkPlanOptions(call))
   const kept = planned.steps.filter(
     ({ verb, reason }) => mode === 'replace' || (verb !== 'remove' && reason !== 'waits'),
   )
@@ -126,7 +126,7 @@ async function planRestore(
     : { steps: [], unchanged: 0 }
   const plan: Plan = {
     ...planned,
-    steps: inOrder([...sysctls.steps, ...kept]),
+    steps: await inOrder([...sysctls.steps, ...kept]),
     warnings: [...(saved.consistent ? [] : [IN_MOTION]), ...carried.warnings, ...planned.warnings],
     unchanged: planned.unchanged + sysctls.unchanged,
   }

@@ -1,6 +1,7 @@
 /** What is wrong in a desired state: all of it at once. */
 
 import type { ArgumentError } from '../errors/argument-errors'
+import type { InPieces } from '../model/turn'
 
 /** What is wrong with a desired state, and where. */
 export interface StateProblem {
@@ -37,10 +38,17 @@ export class StateProblems {
     try {
       return check()
     } catch (error) {
-      const { field, code, message } = error as ArgumentError
-      // A defect is no problem of the state.
-      if (field === undefined) throw error
-      this.found.push({ path: field, code, message })
+      this.note(error as ArgumentError)
+      return undefined
+    }
+  }
+
+  /** The same for a check in pieces. */
+  *tryInPieces<T>(check: () => InPieces<T>): InPieces<T | undefined> {
+    try {
+      return yield* check()
+    } catch (error) {
+      this.note(error as ArgumentError)
       return undefined
     }
   }
@@ -48,5 +56,12 @@ export class StateProblems {
   /** Throws where there was one. */
   end(): void {
     if (this.found.length > 0) throw this.makeError(this.found)
+  }
+
+  private note(error: ArgumentError): void {
+    const { field, code, message } = error
+    // A defect is no problem of the state.
+    if (field === undefined) throw error
+    this.found.push({ path: field, code, message })
   }
 }

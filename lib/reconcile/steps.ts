@@ -1,8 +1,9 @@
 /** The steps of one service: what is there against what is wanted. */
 
+import { asListed, checkDestinationInput } from '../input'
 import type { Capabilities } from '../kernel/capabilities'
 import { ruleDestination, ruleLocalAddress, ruleService } from '../kernel/rules'
-import { destinationKeyId, formatDestinationKey, formatServiceKey } from '../model/keys'
+import { formatDestinationKey, formatServiceKey } from '../model/keys'
 import type { DestinationConfig, DestinationInfo, ServiceKey, SnapshotService } from '../model/types'
 import type { Difference } from './difference'
 import {
@@ -16,6 +17,7 @@ import { destinationFingerprint, serviceFingerprint } from './fingerprint'
 import { lastWorking } from './last-working'
 import type { Draining, PlanStep, StepReason } from './plan-types'
 import type { WantedDestination, WantedService } from './wanted'
+import { WantedIndex } from './wanted-index'
 
 /** What a plan is filled with. */
 export interface StepList {
@@ -49,22 +51,36 @@ export function allowed(rule: () => void, refuse: (message: string) => void): bo
   }
 }
 
+const baseOf = (service: WantedService, { address, port }: WantedDestination) =>
+  ({ kind: 'destination', service: service.key, destination: { address, port } }) as const
+
+/** False where this kernel cannot have it, which is told. */
+function isPossible(list: StepList, service: WantedService, wanted: WantedDestination): boolean {
+  const key = service.checked.service
+  const plain = { ...destinationConfigOf(wanted), address: wanted.address, port: wanted.port }
+  const { destination, config } = checkDestinationInput(wanted.held ? asListed(plain) : plain, key)
+  return allowed(
+    () => ruleDestination(list.capabilities, key, destination, config),
+    (message) => list.add({ ...baseOf(service, wanted), verb: 'report', reason: 'unsupported', message }),
+  )
+}
+
 function addDestination(list: StepList, service: WantedService, wanted: WantedDestination): void {
   if (wanted.state === 'off') return
-  const { key: destination, config, checked } = wanted
-  const base = { kind: 'destination', service: service.key, destination } as const
-  const { capabilities } = list
-  const rule = () =>
-    ruleDestination(capabilities, service.checked.service, checked.destination, checked.config)
-  if (!allowed(rule, (message) => list.add({ ...base, verb: 'report', reason: 'unsupported', message })))
-    return
+  if (!isPossible(list, service, wanted)) return
   // One that drains and is not there has nothing left to drain.
   if (wanted.state === 'drain') {
     list.unchanged()
     return
   }
-  const message = `${config.forwarding}, weight ${config.weight}`
-  list.add({ ...base, verb: 'add', reason: 'missing', after: config, message, ...heldOf(wanted) })
+  list.add({
+    ...baseOf(service, wanted),
+    verb: 'add',
+    reason: 'missing',
+    after: destinationConfigOf(wanted),
+    message: `${wanted.forwarding}, weight ${wanted.weight}`,
+    ...heldOf(wanted),
+  })
 }
 
 function removeDestination(
@@ -88,9 +104,10 @@ function removeDestination(
 
 function drainingDestination(
   service: ServiceKey,
-  { key: destination, until }: WantedDestination,
+  { address, port, until }: WantedDestination,
   { activeConnections, inactiveConnections }: DestinationInfo,
 ): Draining {
+  const destination = { address, port }
   const time = until === undefined ? undefined : new Date(until).toISOString()
   return { kind: 'destination', service, destination, until: time, activeConnections, inactiveConnections }
 }
@@ -108,21 +125,16 @@ function changeDestination(
     return
   }
   if (draining) list.draining(drainingDestination(service.key, wanted, current))
-  const weight = draining ? 0 : keepWeights ? current.weight : wanted.config.weight
-  if (sameDestination(capabilities, wanted.config, weight, current, wanted.held)) {
+  const weight = draining ? 0 : keepWeights ? current.weight : wanted.weight
+  if (sameDestination(capabilities, wanted, weight, current, wanted.held)) {
     list.unchanged()
     return
   }
-  const { key: destination, checked } = wanted
-  const base = { kind: 'destination', service: service.key, destination } as const
-  const rule = () =>
-    ruleDestination(capabilities, service.checked.service, checked.destination, checked.config)
-  if (!allowed(rule, (message) => list.add({ ...base, verb: 'report', reason: 'unsupported', message })))
-    return
-  const after: DestinationConfig = { ...wanted.config, weight }
-  const differences = destinationDifferences(capabilities, wanted.config, weight, current, wanted.held)
+  if (!isPossible(list, service, wanted)) return
+  const after: DestinationConfig = { ...destinationConfigOf(wanted), weight }
+  const differences = destinationDifferences(capabilities, wanted, weight, current, wanted.held)
   list.add({
-    ...base,
+    ...baseOf(service, wanted),
     verb: draining && current.weight !== 0 ? 'drain' : 'change',
     reason: draining ? 'drain' : 'differs',
     before: destinationConfigOf(current),
@@ -133,30 +145,24 @@ function changeDestination(
   })
 }
 
-const NONE: ReadonlySet<string> = new Set()
+const NONE: ReadonlySet<WantedDestination> = new Set()
 
 function destinationSteps(list: StepList, service: WantedService, found: SnapshotService | undefined): void {
   const { destinations } = service
   if (!destinations) return
   const current = found?.destinations ?? []
-  const seen = new Set<string>()
+  const index = new WantedIndex(destinations)
   const kept = list.keepLastWorking ? lastWorking(destinations, current) : NONE
   for (const info of current) {
-    const id = destinationKeyId(info)
-    seen.add(id)
-    const wanted = destinations.get(id)
-    if (wanted && kept.has(id)) {
+    const wanted = index.find(info)
+    if (wanted && kept.has(wanted)) {
       const message = 'stays: health says that every destination is down'
-      const { key: destination } = wanted
-      const base = { kind: 'destination', service: service.key, destination } as const
-      list.add({ ...base, verb: 'report', reason: 'all-down', message })
+      list.add({ ...baseOf(service, wanted), verb: 'report', reason: 'all-down', message })
     } else if (!wanted) removeDestination(list, service.key, info, 'not-wanted')
     else if (wanted.state === 'off') removeDestination(list, service.key, info, 'off')
     else changeDestination(list, service, wanted, info)
   }
-  for (const [id, wanted] of destinations) {
-    if (!seen.has(id)) addDestination(list, service, wanted)
-  }
+  index.forEachMissing((wanted) => addDestination(list, service, wanted))
 }
 
 function localAddressSteps(list: StepList, service: WantedService, found: SnapshotService | undefined): void {

@@ -1,7 +1,7 @@
 /** A snapshot by identity. */
 
 import { destinationKeyId, serviceKeyId } from '../model/keys'
-import type { DestinationInfo, ServiceInfo, Snapshot, SnapshotService } from '../model/types'
+import type { DestinationInfo, ServiceInfo, ServiceKey, Snapshot, SnapshotService } from '../model/types'
 import { destinationFingerprint, serviceFingerprint } from './fingerprint'
 import type { PlanStep } from './plan-types'
 
@@ -29,6 +29,8 @@ class Entry {
 
 export class TableView {
   private readonly entries: ReadonlyMap<string, Entry>
+  /** Plans have many steps of one service behind each other. */
+  private last: { readonly key: ServiceKey; readonly entry: Entry | undefined } | undefined
 
   /** `only`: ids of the services that are asked for. */
   constructor({ services }: Snapshot, only: ReadonlySet<string>) {
@@ -51,16 +53,21 @@ export class TableView {
   }
 
   service(step: PlanStep): ServiceInfo | undefined {
-    return 'service' in step ? this.entries.get(serviceKeyId(step.service))?.service : undefined
+    return 'service' in step ? this.entryOf(step.service)?.service : undefined
   }
 
   destination(step: PlanStep): DestinationInfo | undefined {
     if (step.kind !== 'destination') return undefined
-    return this.entries.get(serviceKeyId(step.service))?.destinations.get(destinationKeyId(step.destination))
+    return this.entryOf(step.service)?.destinations.get(destinationKeyId(step.destination))
   }
 
   hasLocalAddress(step: PlanStep): boolean {
     if (step.kind !== 'localAddress') return false
-    return this.entries.get(serviceKeyId(step.service))?.localAddresses.has(step.localAddress) ?? false
+    return this.entryOf(step.service)?.localAddresses.has(step.localAddress) ?? false
+  }
+
+  private entryOf(key: ServiceKey): Entry | undefined {
+    if (this.last?.key !== key) this.last = { key, entry: this.entries.get(serviceKeyId(key)) }
+    return this.last.entry
   }
 }

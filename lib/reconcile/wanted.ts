@@ -10,18 +10,16 @@ import {
   checkProperties,
   checkServiceInput,
   checkTimeouts,
+  destinationNames,
   isListed,
   PropertyNames,
 } from '../input'
 import type { DesiredDestination, DesiredDestinationState, DesiredState } from '../model/desired-state'
 import { destinationKeyId, serviceKeyId } from '../model/keys'
-import type {
-  NormalizedDestinationConfig,
-  NormalizedDestinationKey,
-  NormalizedServiceChange,
-  NormalizedServiceKey,
-} from '../model/normalized'
+import type { NormalizedServiceChange, NormalizedServiceKey } from '../model/normalized'
 import { PROTOCOLS } from '../model/numbers'
+import type { InPieces } from '../model/turn'
+import { inOneGo, inPieces, Pieces } from '../model/turn'
 import type {
   DaemonInput,
   DestinationConfig,
@@ -29,28 +27,25 @@ import type {
   ServiceConfig,
   ServiceKey,
   Timeouts,
+  Tunnel,
 } from '../model/types'
 import type { Pools } from './pools'
 import { checkPools } from './pools'
 import { StateProblems } from './state-error'
 
-export interface WantedDestination {
-  readonly key: DestinationKey
-  readonly config: Required<
-    Pick<DestinationConfig, 'forwarding' | 'weight' | 'upperThreshold' | 'lowerThreshold'>
-  > &
-    Pick<DestinationConfig, 'tunnel'>
+/** One object each: a state can have hundreds of thousands. */
+export interface WantedDestination extends DestinationKey {
+  readonly forwarding: DestinationConfig['forwarding']
+  readonly weight: number
+  readonly upperThreshold: number
+  readonly lowerThreshold: number
+  readonly tunnel: Tunnel | undefined
   readonly state: DesiredDestinationState
   readonly reason: string | undefined
   /** Milliseconds since 1970; when it goes whatever connections it has. */
   readonly until: number | undefined
   /** It has been listed: its values are what a kernel held. */
   readonly held: boolean
-  /** For the rules of kernels. */
-  readonly checked: {
-    readonly destination: NormalizedDestinationKey
-    readonly config: NormalizedDestinationConfig
-  }
 }
 
 export interface WantedService {
@@ -60,8 +55,8 @@ export interface WantedService {
   readonly held: boolean
   /** What the caller named; what is left out has its default. */
   readonly config: ServiceConfig
-  /** Undefined: no opinion. By `destinationKeyId`. */
-  readonly destinations: ReadonlyMap<string, WantedDestination> | undefined
+  /** Undefined: no opinion. In the order in which they were named. */
+  readonly destinations: readonly WantedDestination[] | undefined
   /** Undefined: no opinion. Canonical. */
   readonly localAddresses: ReadonlySet<string> | undefined
   readonly checked: { readonly service: NormalizedServiceKey; readonly change: NormalizedServiceChange }
@@ -83,9 +78,11 @@ export function checkArray(value: unknown, field: string): readonly unknown[] {
   return value
 }
 
-function checkWord(value: unknown, words: readonly string[], field: string): void {
+/** `name` is the property's, and joined to its object's where it is wrong only. */
+function checkWord(value: unknown, words: readonly string[], field: string, name: string): void {
   if (words.includes(value as string)) return
-  throw invalidValue(field, `must be one of: ${words.map((word) => `'${word}'`).join(', ')}`, value)
+  const named = words.map((word) => `'${word}'`).join(', ')
+  throw invalidValue(`${field}.${name}`, `must be one of: ${named}`, value)
 }
 
 const TIME = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2})$/
@@ -96,10 +93,13 @@ export function checkTime(value: unknown, field: string): number {
   return time
 }
 
+const DESTINATION = destinationNames('state', 'reason', 'until')
+
 function wantedDestination(value: unknown, service: NormalizedServiceKey, field: string): WantedDestination {
-  const { state = 'on', reason, until, ...input } = checkObject(value, field)
-  checkWord(state, STATES, `${field}.state`)
-  if (reason !== undefined) checkWord(reason, REASONS, `${field}.reason`)
+  const properties = checkObject(value, field)
+  const { state = 'on', reason, until } = properties
+  checkWord(state, STATES, field, 'state')
+  if (reason !== undefined) checkWord(reason, REASONS, field, 'reason')
   const time = until === undefined ? undefined : checkTime(until, `${field}.until`)
   if (
     state === 'drain' &&
@@ -109,42 +109,57 @@ function wantedDestination(value: unknown, service: NormalizedServiceKey, field:
   ) {
     throw invalidValue(`${field}.until`, 'must be named: UDP connections do not end by themselves', until)
   }
-  const desired = input as unknown as DesiredDestination
-  const { destination, config } = checkDestinationInput(desired, service, field)
+  const { destination, config } = checkDestinationInput(value, service, field, DESTINATION)
+  const { forwarding, tunnel } = value as DesiredDestination
+  const { address, port } = destination.key
+  const { weight, upperThreshold, lowerThreshold } = config
   return {
-    key: destination.key,
-    config: {
-      forwarding: desired.forwarding,
-      weight: config.weight,
-      upperThreshold: config.upperThreshold,
-      lowerThreshold: config.lowerThreshold,
-      tunnel: desired.tunnel ?? undefined,
-    },
+    ...{ address, port, forwarding, weight, upperThreshold, lowerThreshold },
+    tunnel: tunnel ? { ...tunnel } : undefined,
     state: state as DesiredDestinationState,
     reason: reason as string | undefined,
     until: time,
-    held: isListed(input),
-    checked: { destination, config },
+    held: isListed(properties),
   }
 }
 
-/** By identity; a second of the same is refused. */
-function collect<T>(
-  values: readonly unknown[],
+/** What the checks of one state have in common. */
+interface Checking {
+  readonly problems: StateProblems
+  readonly pieces: Pieces
+  readonly pools: Pools
+  /** Pools all of whose addresses a service of this family can have, as `'10 front'`. */
+  readonly fitting: Set<string>
+}
+
+const twice = (field: string, id: string, value: unknown): Error =>
+  invalidValue(field, `is there twice: '${id}'`, value)
+
+/** A name for what is right: paths are made for what is wrong. */
+const SOME = 'destination'
+
+function* wantedDestinations(
+  list: readonly unknown[],
+  service: NormalizedServiceKey,
   field: string,
-  problems: StateProblems,
-  read: (value: unknown, field: string) => T,
-  idOf: (item: T) => string,
-): Map<string, T> {
-  const found = new Map<string, T>()
-  for (const [i, value] of values.entries()) {
-    const path = `${field}[${i}]`
-    problems.try(() => {
-      const item = read(value, path)
-      const id = idOf(item)
-      if (found.has(id)) throw invalidValue(path, `is there twice: '${id}'`, value)
-      found.set(id, item)
-    })
+  { problems, pieces }: Checking,
+): InPieces<WantedDestination[]> {
+  const found: WantedDestination[] = []
+  const ids = new Set<string>()
+  const take = (value: unknown, path: string): void => {
+    const destination = wantedDestination(value, service, path)
+    const id = `${destination.address} ${destination.port}`
+    if (ids.has(id)) throw twice(path, destinationKeyId(destination), value)
+    ids.add(id)
+    found.push(destination)
+  }
+  for (const [i, value] of list.entries()) {
+    if (pieces.isDue()) yield
+    try {
+      take(value, SOME)
+    } catch {
+      problems.try(() => take(value, `${field}[${i}]`))
+    }
   }
   return found
 }
@@ -152,30 +167,38 @@ function collect<T>(
 function wantedLocalAddresses(
   value: unknown,
   service: NormalizedServiceKey,
-  pools: Pools,
   field: string,
-  problems: StateProblems,
+  { problems, pools, fitting }: Checking,
   held: boolean,
-): Set<string> {
+): ReadonlySet<string> {
   if (!Array.isArray(value)) {
     const { pool } = checkProperties(value, field, new PropertyNames(['pool']))
     const addresses = typeof pool === 'string' ? pools.get(pool) : undefined
     if (!addresses) throw invalidValue(`${field}.pool`, 'must be the name of a pool in pools', pool)
-    for (const address of addresses) problems.try(() => checkLocalAddress(address, service, `${field}.pool`))
-    return new Set(addresses)
+    const known = `${service.family} ${pool}`
+    if (fitting.has(known)) return addresses
+    let fits = true
+    for (const address of addresses) {
+      const right = problems.try(() => checkLocalAddress(address, service, `${field}.pool`))
+      if (!right) fits = false
+    }
+    if (fits) fitting.add(known)
+    return addresses
   }
   const checkAddress = held ? checkLocalAddressKey : checkLocalAddress
-  const found = collect(
-    value,
-    field,
-    problems,
-    (item, path) => checkAddress(item, service, path).text,
-    (text) => text,
-  )
-  return new Set(found.keys())
+  const found = new Set<string>()
+  for (const [i, item] of value.entries()) {
+    const path = `${field}[${i}]`
+    problems.try(() => {
+      const { text } = checkAddress(item, service, path)
+      if (found.has(text)) throw twice(path, text, item)
+      found.add(text)
+    })
+  }
+  return found
 }
 
-function wantedService(value: unknown, field: string, pools: Pools, problems: StateProblems): WantedService {
+function* wantedService(value: unknown, field: string, checking: Checking): InPieces<WantedService> {
   const { name, destinations, localAddresses, ...input } = checkObject(value, field)
   if (name !== undefined && typeof name !== 'string') throw invalidType(`${field}.name`, 'string', name)
   const { service, change } = checkServiceInput(input, field)
@@ -190,63 +213,80 @@ function wantedService(value: unknown, field: string, pools: Pools, problems: St
     stats: _s,
     ...config
   } = input
+  const { persistence, schedulerFlags } = config as ServiceConfig
+  const path = `${field}.destinations`
   return {
     key: service.key,
     name: name as string | undefined,
     held,
-    config: config as ServiceConfig,
+    // A state that is kept is not what its caller makes of it later.
+    config: {
+      ...(config as ServiceConfig),
+      ...(persistence ? { persistence: { ...persistence } } : {}),
+      ...(schedulerFlags ? { schedulerFlags: Array.from(schedulerFlags) } : {}),
+    },
     destinations:
       destinations === undefined
         ? undefined
-        : collect(
-            checkArray(destinations, `${field}.destinations`),
-            `${field}.destinations`,
-            problems,
-            (item, path) => wantedDestination(item, service, path),
-            ({ key }) => destinationKeyId(key),
-          ),
+        : yield* wantedDestinations(checkArray(destinations, path), service, path, checking),
     localAddresses:
       localAddresses === undefined
         ? undefined
-        : wantedLocalAddresses(localAddresses, service, pools, `${field}.localAddresses`, problems, held),
+        : wantedLocalAddresses(localAddresses, service, `${field}.localAddresses`, checking, held),
     checked: { service, change },
   }
 }
 
-/** Throws a `DesiredStateError` with everything that is wrong, before anything is read. */
-export function checkDesiredState(desired: DesiredState): WantedState {
+function* wantedServices(value: unknown, checking: Checking): InPieces<Map<string, WantedService>> {
+  const { problems, pieces } = checking
+  const found = new Map<string, WantedService>()
+  for (const [i, item] of checkArray(value, 'services').entries()) {
+    if (pieces.isDue()) yield
+    const path = `services[${i}]`
+    yield* problems.tryInPieces(function* () {
+      const service = yield* wantedService(item, path, checking)
+      const id = serviceKeyId(service.key)
+      if (found.has(id)) throw twice(path, id, item)
+      found.set(id, service)
+    })
+  }
+  return found
+}
+
+function* wantedOrProblems(desired: DesiredState): InPieces<WantedState> {
   const problems = new StateProblems()
-  const wanted = collectDesiredState(desired, problems)
+  const wanted = yield* collectDesiredState(desired, problems)
   problems.end()
   return wanted
 }
 
+/** Throws a `DesiredStateError` with everything that is wrong, before anything is read. */
+export const checkDesiredState = (desired: DesiredState): WantedState => inOneGo(wantedOrProblems(desired))
+
+/** The same for states that take long: rejects then. */
+export const checkInPieces = (desired: DesiredState): Promise<WantedState> =>
+  inPieces(wantedOrProblems(desired))
+
 /** What is wrong is among the problems then, and missing in what is returned. */
-export function collectDesiredState(desired: DesiredState, problems: StateProblems): WantedState {
+export function* collectDesiredState(desired: DesiredState, problems: StateProblems): InPieces<WantedState> {
   const state = problems.try(() => checkObject(desired, 'state')) ?? {}
   problems.try(() => checkProperties(state, 'state', STATE))
   const pools = checkPools(state.pools, problems)
+  const checking: Checking = { problems, pieces: new Pieces(), pools, fitting: new Set() }
   const services =
     state.services === undefined
       ? undefined
-      : problems.try(() =>
-          collect(
-            checkArray(state.services, 'services'),
-            'services',
-            problems,
-            (value, path) => wantedService(value, path, pools, problems),
-            ({ key }) => serviceKeyId(key),
-          ),
-        )
+      : yield* problems.tryInPieces(() => wantedServices(state.services, checking))
   const timeouts = problems.try(() => {
-    if (state.timeouts !== undefined) checkTimeouts(state.timeouts, 'timeouts')
-    return state.timeouts as WantedState['timeouts']
+    if (state.timeouts === undefined) return undefined
+    checkTimeouts(state.timeouts, 'timeouts')
+    return { ...(state.timeouts as WantedState['timeouts']) }
   })
   const daemons = problems.try(() => {
     if (state.daemons === undefined) return undefined
     return checkArray(state.daemons, 'daemons').map((value, i) => {
       checkDaemonInput(value, `daemons[${i}]`)
-      return value as DaemonInput
+      return { ...(value as DaemonInput) }
     })
   })
   return { services, timeouts, daemons }

@@ -2,6 +2,7 @@
 
 import type { Capabilities } from '../kernel/capabilities'
 import { formatServiceKey } from '../model/keys'
+import { Pieces } from '../model/turn'
 import type { PlanWarning } from './plan-types'
 import type { WantedDestination, WantedService } from './wanted'
 
@@ -24,7 +25,7 @@ const TRAPS: readonly Trap[] = [
     code: 'fullnat-without-local-address',
     hint: 'Name localAddresses: without one no connection can be made, and clients time out.',
     find: ({ localAddresses }, destinations) =>
-      localAddresses?.size === 0 && destinations.some(({ config }) => config.forwarding === 'fullnat')
+      localAddresses?.size === 0 && destinations.some(({ forwarding }) => forwarding === 'fullnat')
         ? 'has FULLNAT destinations and no local address'
         : undefined,
   },
@@ -32,8 +33,7 @@ const TRAPS: readonly Trap[] = [
     code: 'no-weight',
     hint: 'Give one a weight: new connections are refused until then.',
     find: (_, destinations) =>
-      destinations.length > 0 &&
-      destinations.every(({ config, state }) => state !== 'on' || config.weight === 0)
+      destinations.length > 0 && destinations.every(({ weight, state }) => state !== 'on' || weight === 0)
         ? 'has no destination that takes new connections'
         : undefined,
   },
@@ -42,9 +42,7 @@ const TRAPS: readonly Trap[] = [
     hint: 'Use fullnat or masquerade: the answers of the destination must come back through the director.',
     find: ({ config }, destinations) =>
       config.synproxy &&
-      destinations.some(
-        ({ config: { forwarding } }) => forwarding === 'direct-route' || forwarding === 'tunnel',
-      )
+      destinations.some(({ forwarding }) => forwarding === 'direct-route' || forwarding === 'tunnel')
         ? 'has a SYN proxy and destinations that answer the client directly'
         : undefined,
   },
@@ -58,12 +56,15 @@ const TRAPS: readonly Trap[] = [
   },
 ]
 
-export function warningsOf(capabilities: Capabilities, services: Iterable<WantedService>): PlanWarning[] {
+export async function warningsOf(
+  capabilities: Capabilities,
+  services: Iterable<WantedService>,
+): Promise<PlanWarning[]> {
   const found: PlanWarning[] = []
+  const pieces = new Pieces()
   for (const service of services) {
-    const destinations = Array.from(service.destinations?.values() ?? []).filter(
-      ({ state }) => state !== 'off',
-    )
+    const destinations = (service.destinations ?? []).filter(({ state }) => state !== 'off')
+    if (pieces.isDue(1 + destinations.length)) await pieces.next()
     for (const { code, hint, find } of TRAPS) {
       const message = find(service, destinations, capabilities)
       if (message !== undefined) {

@@ -18,12 +18,12 @@ const POLL = 500
 async function stateParser(planOptions: PlanOptions): Promise<(input: InputText) => Promise<DesiredState>> {
   const { checkOwnership, refuseUnmanaged } = await import('../../reconcile/ownership')
   const { checkPlanOptions } = await import('../../reconcile/plan')
-  const { checkDesiredState } = await import('../../reconcile/wanted')
+  const { checkInPieces } = await import('../../reconcile/wanted')
   checkPlanOptions(planOptions)
   const ownership = checkOwnership(planOptions)
   return async (input) => {
     const state = parseStateText(input)
-    const { services } = checkDesiredState(state)
+    const { services } = await checkInPieces(state)
     refuseUnmanaged(
       ownership,
       Array.from(services?.values() ?? [], ({ key }) => key),
