@@ -73,7 +73,8 @@ export function isListed(properties: Properties): boolean {
 const NO_COUNTERS = Object.freeze({})
 
 /** As if it had been listed: a state that was saved has what a kernel held. */
-export const asListed = <T extends object>(object: T): T => ({ ...object, [LISTED]: NO_COUNTERS })
+export const asListed = <T extends object>(object: T): T =>
+  Object.assign({}, object, { [LISTED]: NO_COUNTERS })
 
 /** Names that an object may have. */
 export class PropertyNames {

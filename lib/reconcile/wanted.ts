@@ -14,6 +14,7 @@ import {
   isListed,
   PropertyNames,
 } from '../input'
+import { canonicalText } from '../model/address'
 import type { DesiredDestination, DesiredDestinationState, DesiredState } from '../model/desired-state'
 import { destinationKeyId, serviceKeyId } from '../model/keys'
 import type { NormalizedServiceChange, NormalizedServiceKey } from '../model/normalized'
@@ -111,10 +112,15 @@ function wantedDestination(value: unknown, service: NormalizedServiceKey, field:
   }
   const { destination, config } = checkDestinationInput(value, service, field, DESTINATION)
   const { forwarding, tunnel } = value as DesiredDestination
-  const { address, port } = destination.key
+  const { port } = destination
   const { weight, upperThreshold, lowerThreshold } = config
   return {
-    ...{ address, port, forwarding, weight, upperThreshold, lowerThreshold },
+    address: canonicalText(destination.address, properties.address as string),
+    port,
+    forwarding,
+    weight,
+    upperThreshold,
+    lowerThreshold,
     tunnel: tunnel ? { ...tunnel } : undefined,
     state: state as DesiredDestinationState,
     reason: reason as string | undefined,
