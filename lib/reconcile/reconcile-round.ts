@@ -65,6 +65,9 @@ const stillHangs = (): Error =>
     code: 'ERR_IPVS_TIMEOUT',
   })
 
+const wasStopped = (): Error =>
+  Object.assign(new Error('ERR_IPVS_CLOSED: the Reconciler was stopped'), { code: 'ERR_IPVS_CLOSED' })
+
 /** What it rejects with is about a client that nobody uses any more. */
 async function closed(client: ReconcilerClient): Promise<void> {
   try {
@@ -76,11 +79,18 @@ export class Rounds {
   private client: ReconcilerClient | undefined
   /** One that is not used any more, and still has a call with the kernel. */
   private closing: Promise<unknown> | undefined
+  private stop: () => void = () => {}
+  /** `open` is the caller's, and has no deadline: the wait for it ends with this. */
+  private readonly stopped = new Promise<never>((_, reject) => {
+    this.stop = () => reject(wasStopped())
+  })
 
   constructor(
     private readonly options: CheckedReconcilerOptions,
     private readonly remembered: RememberedServices,
-  ) {}
+  ) {
+    this.stopped.catch(() => {})
+  }
 
   /** Never rejects. */
   async make(task: RoundTask): Promise<RoundResult> {
@@ -97,7 +107,7 @@ export class Rounds {
     }
     try {
       if (this.closing) throw stillHangs()
-      this.client ??= await this.options.open()
+      this.client ??= await this.opened()
       found.failedIn = 'plan'
       const own = planOptions(desired)
       const remembered = this.remembered.list
@@ -125,6 +135,11 @@ export class Rounds {
     return found
   }
 
+  /** A round that waits for a client ends; one that has a client comes to its end. */
+  end(): void {
+    this.stop()
+  }
+
   /** Waits no longer than for a short back-off: a kernel that hangs lets no call end. */
   async close(): Promise<void> {
     const { client } = this
@@ -141,6 +156,17 @@ export class Rounds {
     })
     await Promise.race([closing, enough])
     cancel()
+  }
+
+  /** One that comes when nobody waits for it any more is closed. */
+  private async opened(): Promise<ReconcilerClient> {
+    const opening = this.options.open()
+    try {
+      return await Promise.race([opening, this.stopped])
+    } catch (error) {
+      Promise.resolve(opening).then(closed, () => {})
+      throw error
+    }
   }
 
   /**

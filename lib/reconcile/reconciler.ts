@@ -118,12 +118,13 @@ export class Reconciler extends Listeners<ReconcilerEvents> {
   }
 
   /**
-   * Takes no more states, lets the round that runs come to its end, and closes the client. What was done stays: every step leaves
-   * a kernel that works, and another Reconciler goes on from there. Idempotent.
+   * Takes no more states, lets the round that runs come to its end, and closes the client; `open` is not waited for, `remember` is.
+   * What was done stays: every step leaves a kernel that works, and another Reconciler goes on from there. Idempotent.
    */
   async stop(): Promise<void> {
     this.phase = 'stopped'
     this.source.stop()
+    this.rounds.end()
     for (const end of Array.from(this.ends)) end()
     this.wake?.()
     await this.loop

@@ -4,7 +4,8 @@ import { describe, expect, it } from 'vitest'
 import { Ipvs } from '../../lib/client/ipvs'
 import { collect } from '../../lib/metrics'
 import type { DesiredDestination, DesiredService, DesiredState } from '../../lib/model/desired-state'
-import type { Round } from '../../lib/reconcile'
+import { nextTurn } from '../../lib/model/turn'
+import type { ReconcilerClient, Round } from '../../lib/reconcile'
 import { apply, plan, Reconciler } from '../../lib/reconcile'
 import { ReconcileSchedule } from '../../lib/reconcile/reconcile-schedule'
 import { ReconcilerProgress } from '../../lib/reconcile/reconciler-progress'
@@ -442,6 +443,33 @@ describe('a Reconciler', () => {
     expect(await lab.other.destinations.list(WEB)).toHaveLength(2)
     expect(sources).toHaveLength(2)
     await lab.reconciler.stop()
+  })
+
+  it('stop() does not wait for an open() that hangs, and closes what comes of it', async () => {
+    let arrive: (client: ReconcilerClient) => void = () => {}
+    const opening = new Promise<ReconcilerClient>((resolve) => {
+      arrive = resolve
+    })
+    let opened = 0
+    const reconciler = new Reconciler({
+      open: () => {
+        opened++
+        return opening
+      },
+      desired: (async function* () {
+        yield ONE
+      })(),
+    })
+    const errors: unknown[] = []
+    reconciler.on('error', (error) => errors.push(error)).start()
+    while (opened === 0) await nextTurn()
+    await reconciler.stop()
+    expect(errors).toMatchObject([{ code: 'ERR_IPVS_CLOSED' }])
+    expect(reconciler.status().phase).toBe('stopped')
+    const ipvs = await Ipvs.open({ transport: new FakeKernel({ dialect: 'fullnat-v2' }).transport() })
+    arrive(ipvs)
+    await nextTurn()
+    await expect(ipvs.info()).rejects.toMatchObject({ code: 'ERR_IPVS_CLOSED' })
   })
 
   it('a watch that is cut while it waits again wakes nobody after stop()', async () => {
