@@ -3,6 +3,7 @@
 import type { DesiredState } from '../model/desired-state'
 import type { ReconcilerActivity } from '../model/reconciler-activity'
 import { TraceChannel } from '../model/trace-channel'
+import { nextTurn } from '../model/turn'
 import type { ServiceKey } from '../model/types'
 import { DesiredSource } from './desired-source'
 import { Listeners } from './listeners'
@@ -16,7 +17,7 @@ import { checkReconcilerOptions } from './reconciler-options'
 import { ReconcilerProgress } from './reconciler-progress'
 import type { FailurePhase, ReconcilerEvents, ReconcilerStatus, Round, RoundCause } from './reconciler-types'
 import { RememberedServices } from './remembered-services'
-import { checkInPieces } from './wanted'
+import { wantedOrProblems } from './wanted'
 
 /** `tracingChannel('ipvs-fullnat:reconcile')`: a `Round` as it stands, whole at `asyncEnd`. */
 const trace = new TraceChannel('ipvs-fullnat:reconcile')
@@ -161,7 +162,11 @@ export class Reconciler extends Listeners<ReconcilerEvents> {
   private async take(state: DesiredState): Promise<void> {
     this.progress.came()
     try {
-      const wanted = await checkInPieces(state)
+      const check = wantedOrProblems(state)
+      let step = check.next()
+      // Whoever calls now() when a small state has come gets a round of it.
+      for (; !step.done; step = check.next()) await nextTurn()
+      const wanted = step.value
       const keys = Array.from(wanted.services?.values() ?? [], ({ key }) => key)
       refuseUnmanaged(checkOwnership(this.options.planOptions(state)), keys)
       this.progress.accept(state, wanted)

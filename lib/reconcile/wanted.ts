@@ -259,7 +259,8 @@ function* wantedServices(value: unknown, checking: Checking): InPieces<Map<strin
   return found
 }
 
-function* wantedOrProblems(desired: DesiredState): InPieces<WantedState> {
+/** Throws a `DesiredStateError` with everything that is wrong. */
+export function* wantedOrProblems(desired: DesiredState): InPieces<WantedState> {
   const problems = new StateProblems()
   const wanted = yield* collectDesiredState(desired, problems)
   problems.end()
