@@ -5,7 +5,7 @@ import { explain } from './report-error'
 
 /** A line for each step that was not done. */
 export async function outcomeLines({ outcomes }: Applied): Promise<string[]> {
-  const { subjectOf } = await import('../reconcile/steps')
+  const { subjectOf } = await import('../reconcile/step-subject')
   const lines: string[] = []
   for (const { step, status, why, error } of outcomes) {
     if (status === 'done' || status === 'already' || why === 'report') continue

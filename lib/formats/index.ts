@@ -1,6 +1,12 @@
 /** `ipvs-fullnat/formats`: the text of other tools ↔ states. docs/ipvsadm.md and docs/keepalived.md are the guides. */
 
-export type { DesiredDestination, DesiredPool, DesiredService, DesiredState } from '../model/desired-state'
+export type {
+  DesiredDestination,
+  DesiredLocalAddressDrain,
+  DesiredPool,
+  DesiredService,
+  DesiredState,
+} from '../model/desired-state'
 export type * from './ipvsadm/command-types'
 export type { DetectedDialect, DialectMark } from './ipvsadm/detect-dialect'
 export { detectDialect } from './ipvsadm/detect-dialect'

@@ -3,11 +3,11 @@
 export type { NormalizedCallOptions } from './call-options'
 export { checkCallOptions } from './call-options'
 export { checkDaemonInput, checkDaemonState } from './daemons'
+export { checkDesiredDestination, checkDesiredService, checkTime } from './desired'
 export {
   checkDestinationChange,
   checkDestinationInput,
   checkDestinationKey,
-  destinationNames,
   mergeDestination,
 } from './destinations'
 export {

@@ -36,6 +36,16 @@ export interface DesiredDestinationConfig extends DestinationConfig {
 
 export type DesiredDestination = DestinationKey & DesiredDestinationConfig
 
+/** A local address that goes when its connections are gone; it is never added. */
+export interface DesiredLocalAddressDrain {
+  readonly address: string
+  /**
+   * When it goes whatever connections it still has, an ISO 8601 time. As long as it is in the list of a kernel it takes new ones
+   * (ip_vs_conn.c:ip_vs_get_laddr): a busy service needs it.
+   */
+  readonly until?: string | undefined
+}
+
 /** What a service shall be, with all that it has. */
 export interface DesiredServiceConfig extends ServiceConfig {
   /** For people, and for labels of metrics; nothing of the kernel. */
@@ -44,6 +54,8 @@ export interface DesiredServiceConfig extends ServiceConfig {
   readonly destinations?: readonly DesiredDestination[] | undefined
   /** Absent: no opinion, what is there stays. Empty: there are none. */
   readonly localAddresses?: readonly string[] | { readonly pool: string } | undefined
+  /** Those that go without haste. One that is named in neither goes at once, where `localAddresses` is not absent. */
+  readonly drainLocalAddresses?: readonly DesiredLocalAddressDrain[] | undefined
 }
 
 export type DesiredService = (AddressServiceKey | FwmarkServiceKey) & DesiredServiceConfig

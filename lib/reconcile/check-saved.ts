@@ -1,7 +1,7 @@
 /** What is given as a saved state, checked as a whole before anything is read or sent. */
 
 import { invalidType, invalidValue, outOfRange } from '../errors/argument-errors'
-import { asListed, checkBoolean, checkObject, checkProperties, PropertyNames } from '../input'
+import { asListed, checkBoolean, checkObject, checkProperties, checkTime, PropertyNames } from '../input'
 import { sysctlFacts } from '../kernel/sysctls'
 import type { DesiredService, DesiredState } from '../model/desired-state'
 import { inOneGo } from '../model/turn'
@@ -17,7 +17,7 @@ import type {
 } from './saved-types'
 import { SAVED_FORMAT, SAVED_VERSION } from './saved-types'
 import { StateProblems } from './state-error'
-import { checkArray, checkTime, collectDesiredState } from './wanted'
+import { checkArray, collectDesiredState } from './wanted'
 
 type Properties = Readonly<Record<string, unknown>>
 

@@ -4,6 +4,7 @@ import type {
   DesiredDestination,
   DesiredDestinationConfig,
   DesiredDestinationState,
+  DesiredLocalAddressDrain,
   DesiredPool,
   DesiredServiceConfig,
   DesiredState,
@@ -108,6 +109,16 @@ const config = {
     objectOf<{ readonly pool: string }>('Those of a pool')(
       { pool: text('Its name in pools') },
       { pool: true },
+    ),
+  ),
+  drainLocalAddresses: listOf(
+    'Those that go when their connections are gone',
+    objectOf<DesiredLocalAddressDrain>('A local address that is not wanted any more')(
+      {
+        address: address('Of the family of the service, and not in localAddresses'),
+        until: time('When it goes whatever it still has'),
+      },
+      { address: true },
     ),
   ),
 } as const

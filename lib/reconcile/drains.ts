@@ -1,9 +1,9 @@
 /** When something that drains may go. */
 
 import { invalidType, invalidValue } from '../errors/argument-errors'
-import { checkProperties, PropertyNames } from '../input'
+import { checkProperties, checkTime, PropertyNames } from '../input'
 import type { DestinationInfo, ServiceKey } from '../model/types'
-import type { WantedDestination } from './wanted'
+import type { WantedDestination, WantedService } from './wanted'
 
 /** Connections that keep a drained destination: `'active'`, or `'all'` with the inactive ones (closing, and UDP). */
 export type DrainWhile = 'active' | 'all'
@@ -22,8 +22,8 @@ export interface DrainOptions {
       }
     | undefined
   /**
-   * A local address that is not wanted any more stays as long as its `connections` is not 0: `true`, or `{ until }` an ISO 8601
-   * time at which it goes all the same. Default `false`: it goes at once. Connections that it has go on either way
+   * A local address that is not wanted any more, and not in `drainLocalAddresses` of its service, stays as long as its
+   * `connections` is not 0: `true`, or `{ until }` an ISO 8601 time at which it goes all the same. Default `false`: it goes at once. Connections that it has go on either way
    * (ip_vs_ctl.c:ip_vs_del_laddr), as long as the address itself stays on the director. As long as it is in the list it takes
    * new ones (ip_vs_conn.c:ip_vs_get_laddr): a busy service needs `until`.
    */
@@ -32,8 +32,9 @@ export interface DrainOptions {
 
 export interface Drains {
   drained(service: ServiceKey, destination: WantedDestination, current: DestinationInfo): boolean
-  staysForConnections(connections: number): boolean
-  readonly localAddressesUntil: string | undefined
+  /** One that is not wanted and has connections; when it goes all the same, milliseconds since 1970, infinite for never. */
+  localAddressUntil(service: WantedService, address: string): number
+  readonly now: number
 }
 
 const PROTOCOLS = new PropertyNames(['tcp', 'udp', 'sctp', 'fwmark'])
@@ -58,24 +59,20 @@ function checkDrainWhile(value: unknown): (service: ServiceKey) => DrainWhile {
     byProtocol.get(service.fwmark === undefined ? String(service.protocol) : 'fwmark') ?? 'active'
 }
 
-/** When local addresses go that have connections: undefined for never. */
-function checkLocalAddressDrain(value: unknown): { readonly until: number; readonly text?: string } {
-  if (value === undefined || value === false) return { until: Number.NEGATIVE_INFINITY }
-  if (value === true) return { until: Number.POSITIVE_INFINITY }
+/** When local addresses go that have connections, where the desired state does not say so of one: infinite for never. */
+function checkLocalAddressDrain(value: unknown): number {
+  if (value === undefined || value === false) return Number.NEGATIVE_INFINITY
+  if (value === true) return Number.POSITIVE_INFINITY
   const field = 'options.drainLocalAddresses'
   if (typeof value !== 'object') throw invalidType(field, 'boolean or object', value)
   const { until } = checkProperties(value, field, LOCAL_ADDRESSES)
-  const time = typeof until === 'string' ? Date.parse(until) : Number.NaN
-  if (Number.isNaN(time)) {
-    throw invalidValue(`${field}.until`, "must be a time such as '2026-01-31T12:00:00Z'", until)
-  }
-  return { until: time, text: until as string }
+  return checkTime(until, `${field}.until`)
 }
 
 /** `now`: milliseconds since 1970. */
 export function checkDrains(options: DrainOptions, now: number): Drains {
   const whileOf = checkDrainWhile(options.drainWhile)
-  const { until: localUntil, text } = checkLocalAddressDrain(options.drainLocalAddresses)
+  const otherwise = checkLocalAddressDrain(options.drainLocalAddresses)
   return {
     drained(service, { until }, current) {
       if (until !== undefined && now >= until) return true
@@ -83,7 +80,10 @@ export function checkDrains(options: DrainOptions, now: number): Drains {
       const all = whileOf(service) === 'all'
       return weight === 0 && activeConnections + (all ? inactiveConnections : 0) === 0
     },
-    staysForConnections: (connections) => connections > 0 && now < localUntil,
-    localAddressesUntil: text,
+    localAddressUntil({ drainLocalAddresses: named }, address) {
+      if (!named.has(address)) return otherwise
+      return named.get(address) ?? Number.POSITIVE_INFINITY
+    },
+    now,
   }
 }

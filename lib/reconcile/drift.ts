@@ -2,7 +2,7 @@
 
 import { formatServiceKey } from '../model/keys'
 import type { Draining, Plan, PlanStep } from './plan-types'
-import { subjectOf } from './steps'
+import { subjectOf } from './step-subject'
 
 const drainedAddress = (what: Draining): string =>
   what.kind === 'localAddress' ? `${formatServiceKey(what.service)} via ${what.localAddress}` : ''

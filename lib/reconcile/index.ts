@@ -4,6 +4,7 @@ export type {
   DesiredDestination,
   DesiredDestinationConfig,
   DesiredDestinationState,
+  DesiredLocalAddressDrain,
   DesiredPool,
   DesiredService,
   DesiredServiceConfig,

@@ -65,9 +65,7 @@ class Draft implements StepList {
   present = 0
   readonly keepWeights: boolean
   readonly keepLastWorking: boolean
-  readonly drained: Drains['drained']
-  readonly staysForConnections: Drains['staysForConnections']
-  readonly localAddressesUntil: string | undefined
+  readonly drainRules: Drains
 
   constructor(
     readonly capabilities: Capabilities,
@@ -75,9 +73,7 @@ class Draft implements StepList {
   ) {
     this.keepWeights = keepWeights
     this.keepLastWorking = keepLastWorking
-    this.drained = drains.drained
-    this.staysForConnections = drains.staysForConnections
-    this.localAddressesUntil = drains.localAddressesUntil
+    this.drainRules = drains
   }
 
   add(step: PlanStep): void {

@@ -1,7 +1,7 @@
 /** A plan as people read it. */
 
 import type { Plan, PlanStep, StepVerb } from './plan-types'
-import { subjectOf } from './steps'
+import { subjectOf } from './step-subject'
 
 /** Options of `formatPlan`. */
 export interface PrintOptions {

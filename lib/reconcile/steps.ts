@@ -3,8 +3,13 @@
 import { asListed, checkDestinationInput } from '../input'
 import type { Capabilities } from '../kernel/capabilities'
 import { ruleDestination, ruleLocalAddress, ruleService } from '../kernel/rules'
-import { formatDestinationKey, formatServiceKey } from '../model/keys'
-import type { DestinationConfig, DestinationInfo, ServiceKey, SnapshotService } from '../model/types'
+import type {
+  DestinationConfig,
+  DestinationInfo,
+  LocalAddressInfo,
+  ServiceKey,
+  SnapshotService,
+} from '../model/types'
 import type { Difference } from './difference'
 import {
   destinationConfigOf,
@@ -13,6 +18,7 @@ import {
   serviceConfigOf,
   serviceDifferences,
 } from './difference'
+import type { Drains } from './drains'
 import { destinationFingerprint, serviceFingerprint } from './fingerprint'
 import { lastWorking } from './last-working'
 import type { Draining, PlanStep, StepReason } from './plan-types'
@@ -24,12 +30,7 @@ export interface StepList {
   readonly capabilities: Capabilities
   readonly keepWeights: boolean
   readonly keepLastWorking: boolean
-  /** Nothing keeps a drained destination any more; see `DrainOptions`. */
-  drained(service: ServiceKey, destination: WantedDestination, current: DestinationInfo): boolean
-  /** A local address that is not wanted stays for its connections; see `DrainOptions`. */
-  staysForConnections(connections: number): boolean
-  /** When such an address goes, an ISO 8601 time. */
-  readonly localAddressesUntil: string | undefined
+  readonly drainRules: Drains
   add(step: PlanStep): void
   draining(what: Draining): void
   unchanged(): void
@@ -135,7 +136,7 @@ function changeDestination(
 ): void {
   const { capabilities, keepWeights } = list
   const draining = wanted.state === 'drain'
-  if (draining && list.drained(service.key, wanted, current)) {
+  if (draining && list.drainRules.drained(service.key, wanted, current)) {
     removeDestination(list, service.key, current, 'drained')
     return
   }
@@ -182,32 +183,53 @@ function destinationSteps(list: StepList, service: WantedService, found: Snapsho
   index.forEachMissing((wanted) => addDestination(list, service, wanted))
 }
 
+/** Of one that is not wanted. */
+function unwantedLocalAddress(
+  list: StepList,
+  service: WantedService,
+  { address, connections }: LocalAddressInfo,
+): void {
+  const { now } = list.drainRules
+  const until = list.drainRules.localAddressUntil(service, address)
+  if (connections > 0 && now < until) {
+    const time = Number.isFinite(until) ? new Date(until).toISOString() : undefined
+    list.draining({
+      kind: 'localAddress',
+      service: service.key,
+      localAddress: address,
+      connections,
+      until: time,
+    })
+    list.unchanged()
+    return
+  }
+  list.add({
+    verb: 'remove',
+    kind: 'localAddress',
+    service: service.key,
+    localAddress: address,
+    reason: service.drainLocalAddresses.has(address) ? 'drained' : 'not-wanted',
+    message: `${connections} connections`,
+  })
+}
+
 function localAddressSteps(list: StepList, service: WantedService, found: SnapshotService | undefined): void {
-  const { localAddresses, key } = service
-  if (!localAddresses) return
+  const { localAddresses, drainLocalAddresses, key } = service
+  if (!localAddresses && drainLocalAddresses.size === 0) return
   const base = { kind: 'localAddress', service: key } as const
   const { capabilities } = list
   const rule = () => ruleLocalAddress(capabilities, service.checked.service, 'localAddresses.add')
   const refuse = (message: string) =>
     list.add({ ...base, localAddress: '', verb: 'report', reason: 'unsupported', message })
-  if (localAddresses.size > 0 && !allowed(rule, refuse)) return
+  if (localAddresses && localAddresses.size > 0 && !allowed(rule, refuse)) return
   const current = new Set<string>()
-  for (const { address, connections } of found?.localAddresses ?? []) {
-    current.add(address)
-    if (localAddresses.has(address)) {
-      list.unchanged()
-      continue
-    }
-    if (list.staysForConnections(connections)) {
-      const { localAddressesUntil: until } = list
-      list.draining({ kind: 'localAddress', service: key, localAddress: address, connections, until })
-      list.unchanged()
-      continue
-    }
-    const message = `${connections} connections`
-    list.add({ ...base, localAddress: address, verb: 'remove', reason: 'not-wanted', message })
+  for (const info of found?.localAddresses ?? []) {
+    current.add(info.address)
+    const stays = localAddresses ? localAddresses.has(info.address) : !drainLocalAddresses.has(info.address)
+    if (stays) list.unchanged()
+    else unwantedLocalAddress(list, service, info)
   }
-  for (const address of localAddresses) {
+  for (const address of localAddresses ?? []) {
     if (!current.has(address)) {
       list.add({
         verb: 'add',
@@ -275,22 +297,4 @@ export function removalStep(list: StepList, key: ServiceKey, found: SnapshotServ
     message: `${destinations.length} destinations, ${active} active connections`,
     expect: serviceFingerprint(service),
   })
-}
-
-/** `'tcp 192.0.2.1:80 -> 10.0.0.1:8080'` */
-export function subjectOf(step: PlanStep): string {
-  switch (step.kind) {
-    case 'service':
-      return formatServiceKey(step.service)
-    case 'destination':
-      return `${formatServiceKey(step.service)} -> ${formatDestinationKey(step.destination)}`
-    case 'localAddress':
-      return `${formatServiceKey(step.service)} via ${step.localAddress || 'local addresses'}`
-    case 'sysctl':
-      return step.name
-    case 'daemon':
-      return `${(step.after ?? step.before)?.state ?? ''} daemon`
-    default:
-      return step.kind
-  }
 }

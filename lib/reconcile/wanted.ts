@@ -3,14 +3,14 @@
 import { invalidType, invalidValue } from '../errors/argument-errors'
 import {
   checkDaemonInput,
-  checkDestinationInput,
+  checkDesiredDestination,
+  checkDesiredService,
   checkLocalAddress,
   checkLocalAddressKey,
   checkObject,
   checkProperties,
-  checkServiceInput,
+  checkTime,
   checkTimeouts,
-  destinationNames,
   isListed,
   PropertyNames,
 } from '../input'
@@ -18,7 +18,6 @@ import { canonicalText } from '../model/address'
 import type { DesiredDestination, DesiredDestinationState, DesiredState } from '../model/desired-state'
 import { destinationKeyId, serviceKeyId } from '../model/keys'
 import type { NormalizedServiceChange, NormalizedServiceKey } from '../model/normalized'
-import { PROTOCOLS } from '../model/numbers'
 import type { InPieces } from '../model/turn'
 import { inOneGo, inPieces, Pieces } from '../model/turn'
 import type {
@@ -42,7 +41,7 @@ export interface WantedDestination extends DestinationKey {
   readonly lowerThreshold: number
   readonly tunnel: Tunnel | undefined
   readonly state: DesiredDestinationState
-  readonly reason: string | undefined
+  readonly reason: DesiredDestination['reason']
   /** Milliseconds since 1970; when it goes whatever connections it has. */
   readonly until: number | undefined
   /** It has been listed: its values are what a kernel held. */
@@ -60,6 +59,8 @@ export interface WantedService {
   readonly destinations: readonly WantedDestination[] | undefined
   /** Undefined: no opinion. Canonical. */
   readonly localAddresses: ReadonlySet<string> | undefined
+  /** Canonical; when each goes whatever it has, milliseconds since 1970. */
+  readonly drainLocalAddresses: ReadonlyMap<string, number | undefined>
   readonly checked: { readonly service: NormalizedServiceKey; readonly change: NormalizedServiceChange }
 }
 
@@ -71,61 +72,27 @@ export interface WantedState {
 }
 
 const STATE = new PropertyNames(['pools', 'services', 'timeouts', 'daemons'])
-const STATES: readonly string[] = ['on', 'drain', 'off']
-const REASONS: readonly string[] = ['drain', 'health', 'maintenance']
-
 export function checkArray(value: unknown, field: string): readonly unknown[] {
   if (!Array.isArray(value)) throw invalidType(field, 'Array', value)
   return value
 }
 
-/** `name` is the property's, and joined to its object's where it is wrong only. */
-function checkWord(value: unknown, words: readonly string[], field: string, name: string): void {
-  if (words.includes(value as string)) return
-  const named = words.map((word) => `'${word}'`).join(', ')
-  throw invalidValue(`${field}.${name}`, `must be one of: ${named}`, value)
-}
-
-const TIME = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2})$/
-
-export function checkTime(value: unknown, field: string): number {
-  const time = typeof value === 'string' && TIME.test(value) ? Date.parse(value) : Number.NaN
-  if (Number.isNaN(time)) throw invalidValue(field, "must be a time such as '2026-01-31T12:00:00Z'", value)
-  return time
-}
-
-const DESTINATION = destinationNames('state', 'reason', 'until')
-
 function wantedDestination(value: unknown, service: NormalizedServiceKey, field: string): WantedDestination {
-  const properties = checkObject(value, field)
-  const { state = 'on', reason, until } = properties
-  checkWord(state, STATES, field, 'state')
-  if (reason !== undefined) checkWord(reason, REASONS, field, 'reason')
-  const time = until === undefined ? undefined : checkTime(until, `${field}.until`)
-  if (
-    state === 'drain' &&
-    time === undefined &&
-    service.kind === 'address' &&
-    service.protocol === PROTOCOLS.udp
-  ) {
-    throw invalidValue(`${field}.until`, 'must be named: UDP connections do not end by themselves', until)
-  }
-  const { destination, config } = checkDestinationInput(value, service, field, DESTINATION)
-  const { forwarding, tunnel } = value as DesiredDestination
-  const { port } = destination
+  const { destination, config, state, reason, until } = checkDesiredDestination(value, service, field)
+  const { address, forwarding, tunnel } = value as DesiredDestination
   const { weight, upperThreshold, lowerThreshold } = config
   return {
-    address: canonicalText(destination.address, properties.address as string),
-    port,
+    address: canonicalText(destination.address, address),
+    port: destination.port,
     forwarding,
     weight,
     upperThreshold,
     lowerThreshold,
     tunnel: tunnel ? { ...tunnel } : undefined,
-    state: state as DesiredDestinationState,
-    reason: reason as string | undefined,
-    until: time,
-    held: isListed(properties),
+    state,
+    reason,
+    until,
+    held: isListed(value as Readonly<Record<string, unknown>>),
   }
 }
 
@@ -204,11 +171,33 @@ function wantedLocalAddresses(
   return found
 }
 
+const DRAIN = new PropertyNames(['address', 'until'])
+
+function wantedDrains(
+  value: unknown,
+  service: NormalizedServiceKey,
+  kept: ReadonlySet<string> | undefined,
+  field: string,
+  { problems }: Checking,
+): Map<string, number | undefined> {
+  const found = new Map<string, number | undefined>()
+  for (const [i, item] of checkArray(value, field).entries()) {
+    const path = `${field}[${i}]`
+    problems.try(() => {
+      const { address, until } = checkProperties(item, path, DRAIN)
+      const { text } = checkLocalAddressKey(address, service, `${path}.address`)
+      if (found.has(text)) throw twice(path, text, item)
+      if (kept?.has(text)) throw invalidValue(`${path}.address`, 'must not be in localAddresses', address)
+      found.set(text, until === undefined ? undefined : checkTime(until, `${path}.until`))
+    })
+  }
+  return found
+}
+
+const NO_DRAINS: ReadonlyMap<string, undefined> = new Map()
+
 function* wantedService(value: unknown, field: string, checking: Checking): InPieces<WantedService> {
-  const { name, destinations, localAddresses, ...input } = checkObject(value, field)
-  if (name !== undefined && typeof name !== 'string') throw invalidType(`${field}.name`, 'string', name)
-  const { service, change } = checkServiceInput(input, field)
-  const held = isListed(input)
+  const { service, change, listed: held, input, name, rest } = checkDesiredService(value, field)
   const {
     protocol: _p,
     address: _a,
@@ -221,9 +210,18 @@ function* wantedService(value: unknown, field: string, checking: Checking): InPi
   } = input
   const { persistence, schedulerFlags } = config as ServiceConfig
   const path = `${field}.destinations`
+  const destinations =
+    rest.destinations === undefined
+      ? undefined
+      : yield* wantedDestinations(checkArray(rest.destinations, path), service, path, checking)
+  const localAddresses =
+    rest.localAddresses === undefined
+      ? undefined
+      : wantedLocalAddresses(rest.localAddresses, service, `${field}.localAddresses`, checking, held)
+  const drains = rest.drainLocalAddresses
   return {
     key: service.key,
-    name: name as string | undefined,
+    name,
     held,
     // A state that is kept is not what its caller makes of it later.
     config: {
@@ -231,14 +229,12 @@ function* wantedService(value: unknown, field: string, checking: Checking): InPi
       ...(persistence ? { persistence: { ...persistence } } : {}),
       ...(schedulerFlags ? { schedulerFlags: Array.from(schedulerFlags) } : {}),
     },
-    destinations:
-      destinations === undefined
-        ? undefined
-        : yield* wantedDestinations(checkArray(destinations, path), service, path, checking),
-    localAddresses:
-      localAddresses === undefined
-        ? undefined
-        : wantedLocalAddresses(localAddresses, service, `${field}.localAddresses`, checking, held),
+    destinations,
+    localAddresses,
+    drainLocalAddresses:
+      drains === undefined
+        ? NO_DRAINS
+        : wantedDrains(drains, service, localAddresses, `${field}.drainLocalAddresses`, checking),
     checked: { service, change },
   }
 }

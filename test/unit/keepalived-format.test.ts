@@ -297,6 +297,16 @@ describe('losses', () => {
     ['mainline', one({}, { ...real, forwarding: 'fullnat' }), ['-', '-']],
     ['mainline', one({}, { ...real, weight: 70_000 }), ['weight=70000']],
     ['mainline', one({}, { ...real, state: 'drain', reason: 'drain' }), ['state="drain"', 'reason="drain"']],
+    [
+      'mainline',
+      one({}, { ...real, state: 'drain', until: '2030-01-01T00:00:00Z' }),
+      ['state="drain"', 'until="2030-01-01T00:00:00Z"'],
+    ],
+    [
+      'mainline',
+      one({ drainLocalAddresses: [{ address: '10.1.0.9' }] }),
+      ['drainLocalAddresses=[{"address":"10.1.0.9"}]'],
+    ],
     ['mainline', one({}, { ...real, state: 'off' }), ['-', '-']],
     ['mainline', { services: [{ ...key, destinations: [] }] }, ['-']],
     ['mainline', { services: [{ ...key }] }, ['-']],

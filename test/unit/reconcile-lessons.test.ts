@@ -4,7 +4,12 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { Ipvs } from '../../lib/client/ipvs'
-import type { DesiredDestination, DesiredService, DesiredState } from '../../lib/model/desired-state'
+import type {
+  DesiredDestination,
+  DesiredLocalAddressDrain,
+  DesiredService,
+  DesiredState,
+} from '../../lib/model/desired-state'
 import type { AddressServiceKey } from '../../lib/model/types'
 import type { Plan } from '../../lib/reconcile'
 import { apply, destroy, plan, suggestLocalAddresses } from '../../lib/reconcile'
@@ -180,7 +185,9 @@ describe('drains', () => {
     const early = { drainLocalAddresses, now: Date.parse(until) - 1 }
     expect(await plan(ipvs, moved, early)).toMatchObject({
       steps: [],
-      draining: [{ kind: 'localAddress', localAddress: '10.1.0.1', connections: 1, until }],
+      draining: [
+        { kind: 'localAddress', localAddress: '10.1.0.1', connections: 1, until: '2030-01-01T00:00:00.000Z' },
+      ],
     })
     expect(await plan(ipvs, moved, { drainLocalAddresses: true })).toMatchObject({ steps: [] })
     const removal = ['remove localAddress not-wanted']
@@ -195,6 +202,52 @@ describe('drains', () => {
         field: expect.stringContaining('options.drainLocalAddresses'),
       })
     }
+  })
+
+  it('the desired state says which local addresses drain, and until when', async () => {
+    const { kernel, ipvs, make, connect } = await open()
+    await make(web([at(1)]))
+    const client = connect(1)
+    await make(web([at(1)], { localAddresses: ['10.1.0.1', '10.1.0.2'] }))
+    const until = '2030-01-01T00:00:00Z'
+    const drains = (...drainLocalAddresses: DesiredLocalAddressDrain[]) =>
+      web([at(1)], { localAddresses: ['10.1.0.2'], drainLocalAddresses })
+    const now = Date.parse(until)
+    const state = drains({ address: '10.1.0.1', until }, { address: '10.1.0.77' })
+    const early = await plan(ipvs, state, { now: now - 1 })
+    expect(early).toMatchObject({
+      steps: [],
+      draining: [
+        { kind: 'localAddress', localAddress: '10.1.0.1', connections: 1, until: '2030-01-01T00:00:00.000Z' },
+      ],
+    })
+    expect(verbs(await plan(ipvs, state, { now }))).toEqual(['remove localAddress drained'])
+    const endless = drains({ address: '10.1.0.1' })
+    expect((await plan(ipvs, endless, { now })).draining).toMatchObject([{ until: undefined }])
+    // "Now": it is named in neither.
+    expect(verbs(await plan(ipvs, drains(), { now: 0 }))).toEqual(['remove localAddress not-wanted'])
+    // No opinion about the others.
+    const { localAddresses: _, ...silent } = state.services?.[0] as DesiredService
+    expect(verbs(await plan(ipvs, { services: [silent as DesiredService] }, { now }))).toEqual([
+      'remove localAddress drained',
+    ])
+    client.close()
+    kernel.advance(400)
+    expect(verbs(await plan(ipvs, endless, { now: 0 }))).toEqual(['remove localAddress drained'])
+    for (const [wrong, field] of [
+      [{ address: '10.1.0.2' }, '.address'],
+      [{ address: '2001:db8::1' }, '.address'],
+      [{ address: '10.1.0.9', until: 'soon' }, '.until'],
+      [{ address: '10.1.0.9', state: 'drain' }, '.state'],
+    ] as const) {
+      await expect(plan(ipvs, drains(wrong as never))).rejects.toMatchObject({
+        problems: [{ path: `services[0].drainLocalAddresses[0]${field}` }],
+      })
+    }
+    const twice = drains({ address: '10.1.0.9' }, { address: '10.1.0.9' })
+    await expect(plan(ipvs, twice)).rejects.toMatchObject({
+      problems: [{ path: 'services[0].drainLocalAddresses[1]' }],
+    })
   })
 
   it('lesson 4: off ends a drain at once, whatever connections it has', async () => {

@@ -5,6 +5,7 @@ import Ajv2020 from 'ajv/dist/2020.js'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { Ipvs } from '../../lib'
+import { formatKeepalived, formatRules } from '../../lib/formats'
 import type { DesiredDestination, DesiredService, DesiredState, SavedState } from '../../lib/reconcile'
 import { desiredStateSchema, parseSavedState, save, savedStateSchema } from '../../lib/reconcile'
 import { checkDesiredState } from '../../lib/reconcile/wanted'
@@ -106,6 +107,11 @@ const services: fc.Arbitrary<DesiredService> = fc
           localAddresses: six
             ? fc.constantFrom([], ['2001:db8::101'])
             : fc.constantFrom([], ['10.1.0.1', '10.1.0.2'], { pool: 'web' }),
+          drainLocalAddresses: fc.constantFrom(
+            [],
+            [{ address: six ? '2001:db8::102' : '10.1.99.1', until: '2026-01-31T12:00:00Z' }],
+            [{ address: six ? '2001:db8::102' : '10.1.99.1' }],
+          ),
         },
         optional,
       )
@@ -231,6 +237,18 @@ describe('the schema of the desired state', () => {
     )
   })
 
+  it('has nothing that the writers of other texts do not know', () => {
+    fc.assert(
+      fc.property(desiredStates, (state) => {
+        for (const dialect of ['mainline', 'alibaba-v2', 'alibaba-v3', 'dpvs'] as const) {
+          formatRules(state, { dialect })
+        }
+        for (const dialect of ['mainline', 'alibaba', 'dpvs'] as const) formatKeepalived(state, { dialect })
+      }),
+      { numRuns: 200 },
+    )
+  })
+
   it('refuses nothing that the check takes', () => {
     const outcomes: string[] = []
     fc.assert(
@@ -258,6 +276,12 @@ describe('the schema of the desired state', () => {
     ['a local address, too', { services: [{ ...web, localAddresses: ['2001:db8::1'] }] }],
     ['a local address is unicast', { services: [{ ...web, localAddresses: ['224.0.0.1'] }] }],
     ['a pool that is named is there', { services: [{ ...web, localAddresses: { pool: 'none' } }] }],
+    [
+      'what drains is not wanted besides',
+      {
+        services: [{ ...web, localAddresses: ['10.1.0.1'], drainLocalAddresses: [{ address: '10.1.0.1' }] }],
+      },
+    ],
     ['a range does not end before it begins', { pools: { a: { addresses: ['10.0.0.2-10.0.0.1'] } } }],
     ['a pool has 4096 addresses at most', { pools: { a: { addresses: ['10.0.0.0/8'] } } }],
     [

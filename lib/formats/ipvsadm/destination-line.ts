@@ -90,13 +90,14 @@ export function destinationLine(
   taken: Set<string>,
   losses: Losses,
 ): string | undefined {
-  const { key, config, state, reason } = destination
+  const { key, config, state, reason, until } = destination
   if (state !== 'on') {
     const how = state === 'off' ? 'not written' : 'written with weight 0'
     losses.property('state', state, `ipvsadm has no states of destinations; ${how}`)
     if (state === 'off') return undefined
   }
   if (reason !== undefined) losses.property('reason', reason, 'ipvsadm has no reasons; left out')
+  if (until !== undefined) losses.property('until', until, 'ipvsadm has no deadlines; left out')
   if (key.family !== service.family && dialect !== 'mainline') {
     losses.object(`${dialect} has no destinations of the other address family`)
     return undefined

@@ -1,7 +1,7 @@
 /** A snapshot or a desired state as the same services, checked and in order. */
 
 import { invalidType, invalidValue } from '../../errors/argument-errors'
-import { checkDestinationInput, checkLocalAddressKey, checkObject, checkServiceInput } from '../../input'
+import { checkDesiredDestination, checkDesiredService, checkLocalAddressKey, checkObject } from '../../input'
 import type { DesiredDestination, DesiredService, DesiredState } from '../../model/desired-state'
 import { destinationKeyId, serviceKeyId } from '../../model/keys'
 import type {
@@ -30,6 +30,7 @@ export interface SourceDestination {
   readonly config: NormalizedDestinationConfig
   readonly state: 'on' | 'drain' | 'off'
   readonly reason: string | undefined
+  readonly until: string | undefined
 }
 
 export interface SourceService {
@@ -41,6 +42,7 @@ export interface SourceService {
   readonly destinations: readonly SourceDestination[]
   /** Undefined: no opinion. A text where it is a pool with too many. */
   readonly localAddresses: readonly string[] | { readonly tooMany: string } | undefined
+  readonly drainLocalAddresses: unknown
 }
 
 function checkList(value: unknown, field: string): readonly unknown[] {
@@ -59,13 +61,9 @@ function refuseTwice<T>(list: readonly T[], idOf: (one: T) => string, field: str
   }
 }
 
-const STATES = ['on', 'drain', 'off'] as const
-
 function readDestination(value: unknown, service: NormalizedServiceKey, field: string): SourceDestination {
-  const { state = 'on', reason, ...rest } = checkObject(value, field) as unknown as DesiredDestination
-  if (!STATES.includes(state)) throw invalidValue(`${field}.state`, "must be 'on', 'drain' or 'off'", state)
-  const { destination, config } = checkDestinationInput(rest, service, field)
-  return { key: destination, config, state, reason }
+  const { destination: key, ...desired } = checkDesiredDestination(value, service, field)
+  return { key, ...desired, until: (value as DesiredDestination).until }
 }
 
 function readLocalAddresses(
@@ -92,10 +90,10 @@ function readLocalAddresses(
 }
 
 function readService(value: unknown, pools: DesiredState['pools'], field: string): SourceService {
-  const one = checkObject(value, field) as unknown as DesiredService & Partial<SnapshotService>
-  const { name, destinations, localAddresses, ...flat } = { ...one, ...one.service }
-  const { service: _, ...input } = flat
-  const { service: key, config, change } = checkServiceInput(input, field)
+  const { service: listed, ...one } = checkObject(value, field) as unknown as DesiredService &
+    Partial<SnapshotService>
+  const { service: key, config, change, name, rest } = checkDesiredService({ ...one, ...listed }, field)
+  const { destinations, localAddresses, drainLocalAddresses } = rest
   const real = checkList(destinations, `${field}.destinations`).map((item, i) =>
     readDestination(item, key, `${field}.destinations[${i}]`),
   )
@@ -107,6 +105,7 @@ function readService(value: unknown, pools: DesiredState['pools'], field: string
     name,
     destinations: real.sort((x, y) => compareDestinationKeys(x.key, y.key)),
     localAddresses: readLocalAddresses(localAddresses, pools, key, `${field}.localAddresses`),
+    drainLocalAddresses,
   }
 }
 

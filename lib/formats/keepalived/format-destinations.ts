@@ -1,6 +1,6 @@
 /** Destinations → `real_server`. */
 
-import { checkDestinationInput } from '../../input'
+import { checkDesiredDestination } from '../../input'
 import type { DesiredDestination } from '../../model/desired-state'
 import { formatDestinationKey } from '../../model/keys'
 import type { NormalizedServiceKey } from '../../model/normalized'
@@ -61,7 +61,7 @@ function destinationLines(
   dialect: KeepalivedDialect,
   losses: Losses,
 ): readonly string[] | undefined {
-  const { address, forwarding, tunnel, state, reason, upperThreshold, lowerThreshold } = destination
+  const { address, forwarding, tunnel, state, reason, until, upperThreshold, lowerThreshold } = destination
   const word = methodWord(forwarding, dialect)
   const lose = (why: string): undefined => {
     losses.object(why)
@@ -80,6 +80,7 @@ function destinationLines(
   }
   if (state === 'drain') losses.property('state', state, 'written as weight 0')
   if (reason !== undefined) losses.property('reason', reason, 'there are no words for it')
+  if (until !== undefined) losses.property('until', until, 'there are no words for it')
   let weight = state === 'drain' ? 0 : (destination.weight ?? 1)
   if (weight > MOST_WEIGHT && dialect !== 'alibaba') {
     losses.property('weight', weight, `${MOST_WEIGHT} at most, which is written`)
@@ -112,8 +113,7 @@ export function formatDestinations(
   const written = new Set<string>()
   let fullnat = false
   destinations.forEach((destination, i) => {
-    const { state: _, reason: __, ...input } = destination
-    const { key } = checkDestinationInput(input, service, `${field}[${i}]`).destination
+    const { key } = checkDesiredDestination(destination, service, `${field}[${i}]`).destination
     const one = losses.of({ destination: key })
     const canonical = { ...destination, ...key }
     const block = destinationLines(canonical, kind ?? 'masquerade', service, dialect, one)

@@ -1,7 +1,7 @@
 /** Services → `virtual_server`. */
 
 import { invalidType } from '../../errors/argument-errors'
-import { checkObject, checkServiceInput } from '../../input'
+import { checkDesiredService } from '../../input'
 import { AF_INET6 } from '../../model/address'
 import type { DesiredService } from '../../model/desired-state'
 import type { NormalizedServiceKey } from '../../model/normalized'
@@ -127,9 +127,8 @@ export function formatService(
   dialect: KeepalivedDialect,
   all: Losses,
 ): readonly string[] | undefined {
-  checkObject(service, field)
-  const { name: _, destinations, localAddresses, ...input } = service
-  const { service: key } = checkServiceInput(input, field)
+  const { service: key } = checkDesiredService(service, field)
+  const { destinations, localAddresses, drainLocalAddresses } = service
   const losses = all.of({ service: key.key })
   if (destinations !== undefined && !Array.isArray(destinations)) {
     throw invalidType(`${field}.destinations`, 'Array', destinations)
@@ -152,6 +151,8 @@ export function formatService(
   if (destinations === undefined) {
     losses.property('destinations', undefined, 'that nothing is said of them cannot be said: there are none')
   }
+  if (drainLocalAddresses !== undefined)
+    losses.property('drainLocalAddresses', drainLocalAddresses, 'there are no words for it')
   const canonical = { ...service, ...key.key } as DesiredService
   const [first, lines] = head
   const body = [

@@ -1,6 +1,6 @@
 /** Virtual servers → services of the state, with their destinations. */
 
-import { checkServiceInput } from '../../input'
+import { checkDesiredService } from '../../input'
 import type { AddressFamily } from '../../model/address'
 import { AF_INET6, formatPacked } from '../../model/address'
 import { addressOfNumber } from '../../model/address-range'
@@ -123,8 +123,7 @@ export class ServiceMaker {
 
   /** Undefined where the library would refuse it, or it is there already. */
   private checked(service: DesiredService, { key, word }: Member, head: Word) {
-    const { name: _, destinations: __, localAddresses: ___, ...input } = service
-    const result = validated(() => checkServiceInput(input), word.span, this.report)
+    const result = validated(() => checkDesiredService(service, 'service'), word.span, this.report)
     if (!result) return undefined
     const id = serviceKeyId(key)
     if (this.made.has(id)) {

@@ -153,6 +153,15 @@ describe('what is a loss', () => {
     ['mainline', { ...LISTED, upperThreshold: 2147483648 }, [['upperThreshold', 2147483648]], '-m -w 1'],
     ['mainline', { state: 'drain', weight: 9 }, [['state', 'drain']], '-m -w 0'],
     ['mainline', { reason: 'health' }, [['reason', 'health']], '-m -w 1'],
+    [
+      'mainline',
+      { state: 'drain', until: '2030-01-01T00:00:00Z' },
+      [
+        ['state', 'drain'],
+        ['until', '2030-01-01T00:00:00Z'],
+      ],
+      '-m -w 0',
+    ],
     ['mainline', { state: 'off' }, [['state', 'off']], ''],
     ['mainline', { forwarding: 'local' }, [['forwarding', 'local']], '-g -w 1'],
     ['mainline', { forwarding: 'fullnat' }, [[undefined, undefined]], ''],
