@@ -16,6 +16,7 @@ import type { CodeBlock } from './code-blocks'
 import { codeBlocks, root } from './code-blocks'
 import { compile, isModule, moduleOf, writeModules } from './modules'
 import { isOurs, Shell, typedLines } from './shell'
+import { hasSystemd, unitFaults } from './units'
 
 const WEB = { protocol: 'tcp', address: '192.0.2.1', port: 80 } as const
 const SHELLS = ['sh', 'console']
@@ -129,7 +130,7 @@ describe('links', () => {
 
 describe('code blocks', () => {
   it('are of a language that is run here, or say why they are not run', () => {
-    const known = ['js', 'ts', ...SHELLS, ...DATA]
+    const known = ['js', 'ts', 'ini', ...SHELLS, ...DATA]
     expect(run.filter(({ language }) => !known.includes(language)).map(at)).toEqual([])
     expect(code.filter(({ notRun }) => notRun === '').map(at)).toEqual([])
     console.log(
@@ -167,4 +168,13 @@ describe('code blocks', () => {
       await ipvs.close()
     }
   })
+
+  const units = run.filter(({ language }) => language === 'ini')
+  const left = hasSystemd ? '' : ' (skipped: no systemd-analyze here)'
+  it.skipIf(!hasSystemd).each(units.map((block) => [at(block), block] as const))(
+    `%s is a unit of systemd${left}`,
+    (_, block) => {
+      expect(unitFaults(block.code)).toBe('')
+    },
+  )
 })
