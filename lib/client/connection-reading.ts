@@ -3,7 +3,6 @@
 import type { KernelFile } from '../border/transport'
 import { FilePieces } from '../dispatch/file-pieces'
 import { withinLimits } from '../dispatch/within-limits'
-import { ownError } from '../errors/ipvs-error'
 import type { NormalizedConnectionOptions } from '../input/connection-options'
 import { fileProblem, PROC_NET } from '../kernel/file-error'
 import { now } from '../model/clock'
@@ -43,7 +42,6 @@ export class ConnectionReading {
   static async open(options: ReadingOptions): Promise<ConnectionReading> {
     const { source, asked, operation, aborted } = options
     const limits = source.limits(asked.call)
-    if (source.closed()) throw ownError('ERR_IPVS_CLOSED', { operation })
     const name = asked.origin ? 'ip_vs_conn_sync' : 'ip_vs_conn'
     const path = `${PROC_NET}/${name}`
     const { dialect } = source.context().capabilities
@@ -69,10 +67,6 @@ export class ConnectionReading {
 
   /** One piece more; false when there is none, or nothing more is wanted: the file is closed then, as it is after an error. */
   async step(): Promise<boolean> {
-    if (this.options.source.closed()) {
-      this.close()
-      throw ownError('ERR_IPVS_CLOSED', { operation: this.options.operation })
-    }
     const piece = await this.pieces.next(this.left * USUAL_LINE)
     if (this.closed) return false
     try {

@@ -1,10 +1,9 @@
 /** Calls that read files of the kernel: they need no trip, and do not wait behind others. */
 
 import type { KernelFileName, KernelFiles, Transport } from '../border/transport'
-import type { CallLimits } from '../dispatch/call-deadlines'
 import { withCallerStack } from '../dispatch/caller-stack'
+import type { ClientLimits } from '../dispatch/within-limits'
 import { withinLimits } from '../dispatch/within-limits'
-import { IpvsErrorCodes, ownError } from '../errors/ipvs-error'
 import type { Capabilities } from '../kernel/capabilities'
 import { fileProblem, PROC_NET } from '../kernel/file-error'
 import type { CallOptions } from '../model/call-types'
@@ -17,17 +16,15 @@ export interface FileClient {
   readonly transport: Pick<Transport, 'files' | 'machine' | 'readCpuState'>
   context(): Context
   /** Throws for wrong options. */
-  limits(options: CallOptions | undefined): CallLimits
-  closed(): boolean
+  limits(options: CallOptions | undefined): ClientLimits
 }
 
 export interface FileCall {
   readonly files: KernelFiles
   /** `timeout` is how long the kernel may be silent: each read may take as long. */
-  readonly limits: CallLimits
+  readonly limits: ClientLimits
   readonly operation: string
   readonly capabilities: Capabilities
-  closed(): boolean
 }
 
 /**
@@ -42,7 +39,6 @@ export async function readKernelFile<T>(
   const { files, limits, operation } = call
   const { dialect } = call.capabilities
   const path = `${PROC_NET}/${name}`
-  if (call.closed()) throw ownError(IpvsErrorCodes.CLOSED, { operation })
   let text: string
   try {
     text = await readKernelText(files, name, (read) => withinLimits(read, limits, operation))
@@ -64,7 +60,7 @@ export function callFiles<T>(
       const limits = client.limits(options)
       const { files } = client.transport
       const { capabilities } = client.context()
-      resolve(read({ files, limits, operation, capabilities, closed: () => client.closed() }))
+      resolve(read({ files, limits, operation, capabilities }))
     }),
   )
 }

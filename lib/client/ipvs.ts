@@ -5,6 +5,7 @@ import type { Transport } from '../border/transport'
 import type { CallLimits } from '../dispatch/call-deadlines'
 import type { CallPlan, Write } from '../dispatch/call-plan'
 import { withCallerStack } from '../dispatch/caller-stack'
+import { Closing } from '../dispatch/closing'
 import { Dispatcher } from '../dispatch/dispatcher'
 import { withinLimits } from '../dispatch/within-limits'
 import { invalidType } from '../errors/argument-errors'
@@ -75,9 +76,7 @@ export class Ipvs {
   private readonly fileClient: FileClient
   private readonly defaults: CallLimits
   private context: Context
-  private isClosed = false
-  /** Called when it is closed. */
-  private readonly closing = new Set<() => void>()
+  private readonly closing = new Closing()
 
   /**
    * Rejects with `EPERM` without CAP_NET_ADMIN (see `unprivileged`), with `ERR_IPVS_NOT_LOADED`, `ERR_IPVS_NAMESPACE`,
@@ -131,8 +130,7 @@ export class Ipvs {
     this.fileClient = {
       transport,
       context: () => this.context,
-      limits: (options) => this.limits(options),
-      closed: () => this.isClosed,
+      limits: (options) => ({ ...this.limits(options), closing: this.closing }),
     }
     this.connections = new Connections(this.fileClient)
     this.sysctl = new SysctlMethods(this.fileClient)
@@ -155,7 +153,7 @@ export class Ipvs {
 
   /** `close` was called. */
   get closed(): boolean {
-    return this.isClosed
+    return this.closing.closed
   }
 
   /** What this client has done, for `ipvs-fullnat/metrics` for instance. Sends nothing; works on a closed client. */
@@ -231,7 +229,7 @@ export class Ipvs {
   watch(options: WatchOptions): AsyncIterableIterator<WatchEvent> {
     const { closing, connections } = this
     const run: Runner['run'] = (build, call) => this.run(build, call)
-    return startWatch({ run, connections, closing, isClosed: () => this.isClosed }, options)
+    return startWatch({ run, connections, closing }, options)
   }
 
   /**
@@ -258,8 +256,7 @@ export class Ipvs {
    */
   async close(options?: CallOptions): Promise<void> {
     const { timeout, signal } = checkCallOptions(options)
-    this.isClosed = true
-    for (const end of Array.from(this.closing)) end()
+    this.closing.close()
     const closed = this.dispatcher.close()
     if (timeout === undefined && signal === undefined) return closed
     return withinLimits(() => closed, { timeout: timeout ?? 0, signal }, 'close')
@@ -304,7 +301,7 @@ export class Ipvs {
   /** @internal */
   [inspect.custom](): string {
     const { dialect, transport } = this.capabilities
-    const state = { dialect, transport, pending: this.dispatcher.pending, closed: this.isClosed }
+    const state = { dialect, transport, pending: this.dispatcher.pending, closed: this.closed }
     return `Ipvs ${inspect(state)}`
   }
 }

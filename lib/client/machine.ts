@@ -67,7 +67,6 @@ class MachineReader {
 
   private step<T>(start: () => Promise<T>): Promise<T> {
     const { call } = this
-    if (call.closed()) throw ownError(IpvsErrorCodes.CLOSED, { operation: call.operation })
     return withinLimits(start, call.limits, call.operation)
   }
 

@@ -1,7 +1,7 @@
 /** What a call of `ipvs.sysctl` does with the files of the kernel. */
 
 import type { KernelFiles } from '../border/transport'
-import type { CallLimits } from '../dispatch/call-deadlines'
+import type { ClientLimits } from '../dispatch/within-limits'
 import { withinLimits } from '../dispatch/within-limits'
 import { outOfRange } from '../errors/argument-errors'
 import type { IpvsErrorCode } from '../errors/ipvs-error'
@@ -34,7 +34,7 @@ export class SysctlCall {
   constructor(
     private readonly client: FileClient,
     readonly operation: string,
-    readonly limits: CallLimits,
+    readonly limits: ClientLimits,
     readonly context: Context,
   ) {}
 
@@ -76,11 +76,11 @@ export class SysctlCall {
   /** Resolves to what the kernel holds then. */
   async write(name: string, value: SysctlValue, turns: Turns): Promise<SysctlValue> {
     const text = formatSysctl(value)
-    const write = this.step((files) => {
+    const write = (files: KernelFiles) => {
       this.sent = true
       return turns.hold(files.writeSysctl(name, text))
-    })
-    await write.catch((error) => {
+    }
+    await this.step(write, 'write').catch((error) => {
       throw this.writeProblem(error, name, value)
     })
     const held = await this.read(name)
@@ -93,12 +93,17 @@ export class SysctlCall {
     })
   }
 
-  /** One look at the kernel, or one write; each may take as long as `timeout`. */
-  private async step<T>(start: (files: KernelFiles) => Promise<T>): Promise<T> {
-    const { operation } = this
+  /** One look at the kernel, or one write; each may take as long as `timeout`. A write that was sent outlives the client. */
+  private async step<T>(
+    start: (files: KernelFiles) => Promise<T>,
+    access: 'read' | 'write' = 'read',
+  ): Promise<T> {
+    const { operation, limits } = this
+    const { timeout, signal, closing } = limits
     try {
-      if (this.client.closed()) throw ownError(IpvsErrorCodes.CLOSED)
-      return await withinLimits(() => start(this.client.transport.files), this.limits, operation)
+      if (closing.closed) throw ownError(IpvsErrorCodes.CLOSED)
+      const until = access === 'write' ? { timeout, signal } : limits
+      return await withinLimits(() => start(this.client.transport.files), until, operation)
     } catch (error) {
       const { code, cause } = error as IpvsError
       if (!GIVEN_UP.includes(code)) throw error

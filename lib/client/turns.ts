@@ -1,6 +1,6 @@
 /** Calls that must not overlap: each waits until those before it are over. */
 
-import type { CallLimits } from '../dispatch/call-deadlines'
+import type { ClientLimits } from '../dispatch/within-limits'
 import { withinLimits } from '../dispatch/within-limits'
 
 const settled = (promise: Promise<unknown>): Promise<void> =>
@@ -15,9 +15,9 @@ export class Turns {
   /** What the one whose turn it is has begun and perhaps no longer waits for. */
   private held: Promise<void> = Promise.resolve()
 
-  /** Runs `task` in its turn. The wait for it has no deadline, but ends with the call's signal. */
+  /** Runs `task` in its turn. The wait for it has no deadline, but ends with the call's signal and with the client. */
   async take<T>(
-    { operation, limits }: { readonly operation: string; readonly limits: CallLimits },
+    { operation, limits }: { readonly operation: string; readonly limits: ClientLimits },
     task: () => Promise<T>,
   ): Promise<T> {
     const before = this.last
@@ -27,7 +27,7 @@ export class Turns {
     })
     this.last = before.then(() => mine)
     try {
-      await withinLimits(() => before, { timeout: 0, signal: limits.signal }, operation)
+      await withinLimits(() => before, { ...limits, timeout: 0 }, operation)
       return await task()
     } finally {
       this.held.then(over)

@@ -3,6 +3,7 @@
 import { AbortSignals } from '../dispatch/abort-signals'
 import type { CallPlan } from '../dispatch/call-plan'
 import { failsForCaller, withCallerStack } from '../dispatch/caller-stack'
+import type { Closing } from '../dispatch/closing'
 import { RecordIterator } from '../dispatch/record-iterator'
 import { ownError } from '../errors/ipvs-error'
 import type { CallOptions } from '../model/call-types'
@@ -22,9 +23,7 @@ export interface ConnectionCounter {
 /** What a watch needs of its client. */
 export interface WatchedClient {
   run<T>(build: (context: Context) => CallPlan<T>, options: CallOptions): Promise<T>
-  isClosed(): boolean
-  /** Called when the client is closed. */
-  readonly closing: Set<() => void>
+  readonly closing: Closing
   /** Rejects with `ERR_IPVS_UNSUPPORTED` where this kernel has no list of connections. */
   readonly connections: ConnectionCounter | undefined
 }
@@ -96,7 +95,7 @@ export class WatchIterator implements AsyncIterableIterator<WatchEvent> {
       this.waiting.push(resolve)
       if (this.over) this.settleAll()
       else if (aborted) this.abort()
-      else if (this.client.isClosed()) this.close()
+      else if (this.client.closing.closed) this.close()
       else if (!this.serving) this.serve()
     })
   }
@@ -117,7 +116,7 @@ export class WatchIterator implements AsyncIterableIterator<WatchEvent> {
   private async serve(): Promise<void> {
     this.serving = true
     const { signal } = this.options
-    this.client.closing.add(this.close)
+    this.client.closing.join(this.close)
     try {
       if (signal) signals.join(signal, this)
       while (this.waiting.length > 0) {
@@ -216,7 +215,7 @@ export class WatchIterator implements AsyncIterableIterator<WatchEvent> {
 
   private leave(): void {
     const { signal } = this.options
-    this.client.closing.delete(this.close)
+    this.client.closing.leave(this.close)
     if (signal) signals.leave(signal, this)
   }
 

@@ -4,8 +4,8 @@ import type { KernelFile } from '../border/transport'
 import { ownError } from '../errors/ipvs-error'
 import { now } from '../model/clock'
 import { AbortSignals } from './abort-signals'
-import type { CallLimits } from './call-deadlines'
 import { DeadlineTimer } from './deadline-timer'
+import type { ClientLimits } from './within-limits'
 
 /**
  * The kernel writes one page at a time (fs/seq_file.c:seq_read), and a transport may put many into one piece. Pages have up
@@ -26,7 +26,7 @@ interface Waiter {
 
 export interface FilePiecesOptions {
   /** `timeout` is how long one read may take. */
-  readonly limits: CallLimits
+  readonly limits: ClientLimits
   readonly operation: string
   /** What the caller gets of an error of the file. */
   readonly explain: (cause: unknown) => unknown
@@ -48,6 +48,8 @@ export class FilePieces {
   private waiter: Waiter | undefined
   private failure: { readonly error: unknown } | undefined
   private closed = false
+  private readonly clientClosed = () =>
+    this.fail(ownError('ERR_IPVS_CLOSED', { operation: this.options.operation }))
 
   constructor(
     private readonly file: KernelFile,
@@ -73,7 +75,9 @@ export class FilePieces {
 
   /** Starts to read the next piece, of no more than so many bytes where that is more than a page. */
   readAhead(most = LARGEST): void {
-    if (this.reading || this.failure || this.closed) return
+    const { timeout, closing } = this.options.limits
+    if (closing.closed) this.clientClosed()
+    if (this.reading || this.closed) return
     this.reading = true
     this.count = undefined
     const { turn, size } = this
@@ -81,12 +85,14 @@ export class FilePieces {
     this.buffers[turn] = buffer
     const into = buffer.subarray(0, Math.max(SMALLEST, Math.min(size, most)))
     this.size = Math.min(LARGEST, size * 2)
-    const { timeout } = this.options.limits
+    // No longer than the read: an iteration can be forgotten in the middle.
+    closing.join(this.clientClosed)
     if (timeout > 0) this.timer.watch(now() + timeout)
     // A transport of somebody's own may throw as well as reject.
     new Promise<number>((started) => started(this.file.read(into))).then(
       (count) => {
         this.timer.clear()
+        closing.leave(this.clientClosed)
         this.count = count
         this.serve()
       },
@@ -99,7 +105,8 @@ export class FilePieces {
     if (this.closed) return
     this.closed = true
     this.timer.clear()
-    const { signal } = this.options.limits
+    const { signal, closing } = this.options.limits
+    closing.leave(this.clientClosed)
     if (signal) signals.leave(signal, this)
     this.file.close()
     this.serve()
