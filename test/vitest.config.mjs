@@ -23,8 +23,8 @@ export default defineConfig({
     pool: 'forks',
     // vitest would leave one processor to itself, and of two that is half of them.
     maxWorkers: availableParallelism(),
-    // These find what hangs, and measure nothing: other work may keep every CPU busy.
-    testTimeout: 120_000,
-    hookTimeout: 120_000,
+    // These find what hangs, and measure nothing: other work may keep every CPU busy, and some compile the addon.
+    testTimeout: 600_000,
+    hookTimeout: 600_000,
   },
 })
