@@ -1,4 +1,5 @@
-// Formatting and lint, each gate by itself and all of them whatever the others say.
+// Formatting and lint, each gate by itself and all of them whatever the others say; side by side, as many programs at a time
+// as there are processors.
 //
 //   node scripts/lint.mjs [GATE...]     gates: see below
 //
@@ -8,11 +9,11 @@ import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
+import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { nodeHeaders } from './node-headers.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
-const TIDY_JOBS = 2
 const CPP = ['native', 'test/native', 'test/fuzz']
 // "About 400" and "about 300" of the design: a twentieth more is still about.
 const LIMITS = [
@@ -34,23 +35,38 @@ function files(folder, ends) {
   })
 }
 
-function run(command, args) {
-  return new Promise((resolve) => {
+const waiting = []
+let free = availableParallelism()
+
+/** Runs a program as soon as there is a processor for it. */
+async function run(command, args) {
+  if (free > 0) free--
+  else await new Promise((resolve) => waiting.push(resolve))
+  const result = await new Promise((resolve) => {
     execFile(command, args, { cwd: root, maxBuffer: 1 << 26 }, (error, stdout, stderr) => {
-      resolve({ ok: !error, missing: error?.code === 'ENOENT', output: `${stdout}${stderr}`.trim() })
+      resolve({ ok: !error, output: `${stdout}${stderr}`.trim() })
     })
   })
+  const next = waiting.shift()
+  if (next) next()
+  else free++
+  return result
 }
 
-/** Undefined when the tool is there, or why it is not. */
-async function need(tool) {
+let installed = Promise.resolve()
+
+/** Undefined when the tool is there, or why it is not. One after the other: apt-get has a lock. */
+function need(tool) {
+  installed = installed.then(() => install(tool))
+  return installed
+}
+
+async function install(tool) {
   if ((await run(tool, ['--version'])).ok) return undefined
   if (process.getuid?.() !== 0) return `${tool} is not installed`
   console.log(`${tool} is not installed, trying apt-get`)
-  const install = await run('apt-get', ['install', '-y', '--no-install-recommends', tool])
-  return install.ok
-    ? undefined
-    : `${tool} is not installed, and apt-get cannot: ${install.output.split('\n').at(-1)}`
+  const { ok, output } = await run('apt-get', ['install', '-y', '--no-install-recommends', tool])
+  return ok ? undefined : `${tool} is not installed, and apt-get cannot: ${output.split('\n').at(-1)}`
 }
 
 const passed = (note = '') => ({ state: 'passed', note })
@@ -94,19 +110,16 @@ async function clangTidy() {
   const sources = files('native', /\.cc$/).filter((path) => headers || !path.startsWith('native/addon/'))
   const cache = 'build/lint'
   mkdirSync(inRoot(cache), { recursive: true })
-  const waiting = [...sources]
   const found = []
-  const worker = async () => {
-    for (let source = waiting.shift(); source; source = waiting.shift()) {
-      const key = common.copy().update(read(source)).digest('hex')
-      const stamp = inRoot(`${cache}/${source.replaceAll('/', '_')}`)
-      if (existsSync(stamp) && readFileSync(stamp, 'utf8') === key) continue
-      const { ok, output } = await run('clang-tidy', ['--quiet', source, '--', ...flags])
-      if (ok) writeFileSync(stamp, key)
-      else found.push(output)
-    }
+  const check = async (source) => {
+    const key = common.copy().update(read(source)).digest('hex')
+    const stamp = inRoot(`${cache}/${source.replaceAll('/', '_')}`)
+    if (existsSync(stamp) && readFileSync(stamp, 'utf8') === key) return
+    const { ok, output } = await run('clang-tidy', ['--quiet', source, '--', ...flags])
+    if (ok) writeFileSync(stamp, key)
+    else found.push(output)
   }
-  await Promise.all(Array.from({ length: TIDY_JOBS }, worker))
+  await Promise.all(sources.map(check))
   if (found.length > 0) return failed(found.join('\n'))
   return headers ? passed() : skipped('of native/addon: there is no node_api.h here (npm run build:native)')
 }
@@ -144,13 +157,15 @@ const unknown = wanted.filter((name) => !(name in GATES))
 if (unknown.length > 0)
   throw new Error(`no such gate: ${unknown.join(', ')} (there are ${Object.keys(GATES).join(', ')})`)
 
+const started = Date.now()
+const running = Object.entries(GATES)
+  .filter(([name]) => wanted.length === 0 || wanted.includes(name))
+  .map(async ([name, gate]) => ({ name, ...(await gate()), seconds: (Date.now() - started) / 1000 }))
 const counts = { passed: 0, failed: 0, skipped: 0 }
-for (const [name, gate] of Object.entries(GATES)) {
-  if (wanted.length > 0 && !wanted.includes(name)) continue
-  const started = Date.now()
-  const { state, note } = await gate()
+for (const ended of running) {
+  const { name, state, note, seconds } = await ended
   counts[state]++
-  console.log(`${state} ${name} (${((Date.now() - started) / 1000).toFixed(1)} s)`)
+  console.log(`${state} ${name} (after ${seconds.toFixed(1)} s)`)
   if (note) console.log(note.replace(/^/gm, '  '))
 }
 console.log(`${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`)

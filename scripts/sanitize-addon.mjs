@@ -6,6 +6,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node
 import { createRequire } from 'node:module'
 import { dirname, isAbsolute } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
+import { parallel, run } from './native-programs.mjs'
 import { needNodeHeaders } from './node-headers.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
@@ -30,7 +31,7 @@ export function runtimeLibrary(name) {
 }
 
 /** The folder to name in IPVS_FULLNAT_PREBUILD (node-gyp-build looks there for build/Release). */
-export function buildSanitizedAddon(sanitizer) {
+export async function buildSanitizedAddon(sanitizer) {
   const { flags } = SANITIZERS[sanitizer]
   const folder = `${root}build/addon-${sanitizer}`
   const file = `${folder}/build/Release/ipvs_fullnat.node`
@@ -51,7 +52,6 @@ export function buildSanitizedAddon(sanitizer) {
   const headers = needNodeHeaders()
   mkdirSync(dirname(file), { recursive: true })
   const napi = createRequire(import.meta.url)('node-addon-api').include_dir
-  const objects = sources.map((source) => `${folder}/${source.replaceAll('/', '_')}.o`)
   const common = [
     '-std=c++20',
     '-g',
@@ -71,12 +71,16 @@ export function buildSanitizedAddon(sanitizer) {
     isAbsolute(napi) ? napi : `${root}${napi}`,
   )
   common.push('-isystem', headers)
-  const compile = (args) => execFileSync('g++', args, { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] })
-  for (const [i, source] of sources.entries()) compile([...common, ...flags, '-c', source, '-o', objects[i]])
-  compile(['-shared', ...flags, ...LINK, ...objects, '-o', file])
+  const compile = async (args) => {
+    const { ok, stderr } = await run('g++', args)
+    if (!ok) throw new Error(`g++ ${args.join(' ')}\n${stderr}`)
+  }
+  const objectOf = (source) => `${folder}/${source.replaceAll('/', '_')}.o`
+  await parallel(sources, (source) => compile([...common, ...flags, '-c', source, '-o', objectOf(source)]))
+  await compile(['-shared', ...flags, ...LINK, ...sources.map(objectOf), '-o', file])
   return folder
 }
 
 if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) {
-  console.log(buildSanitizedAddon(process.argv[2]))
+  console.log(await buildSanitizedAddon(process.argv[2]))
 }

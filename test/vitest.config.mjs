@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
 
@@ -20,8 +21,10 @@ export default defineConfig({
     include: ['test/{unit,contract,lifecycle,package,types}/**/*.test.ts'],
     setupFiles: [at('test/property-seed.ts')],
     pool: 'forks',
-    // These find what hangs, and measure nothing: other work may keep every CPU busy.
-    testTimeout: 120_000,
-    hookTimeout: 120_000,
+    // vitest would leave one processor to itself, and of two that is half of them.
+    maxWorkers: availableParallelism(),
+    // These find what hangs, and measure nothing: other work may keep every CPU busy, and some compile the addon.
+    testTimeout: 600_000,
+    hookTimeout: 600_000,
   },
 })

@@ -5,8 +5,8 @@
 // line. On mainline kernels other than the usual one that is the part that may differ between kernels, or what --filter says.
 // --filter is part of a test file's path ('cycle' runs only the Node 10 cycle), --keep leaves the
 // guest's log and output in the temporary folder, --verbose shows the guest's console as it comes. --jobs is how many kernels
-// are tested at a time: one for each CPU where it is not given.
-import { availableParallelism } from 'node:os'
+// are tested at a time: one more than there are CPUs where it is not given, as far as there is memory for them.
+import { availableParallelism, freemem } from 'node:os'
 import { dirname, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
@@ -25,13 +25,19 @@ const { values: given } = parseArgs({
     limit: { type: 'string', default: '5400' },
     memory: { type: 'string', default: '2048' },
     project: { type: 'string', default: process.env.IPVS_VM_PROJECT || top },
-    jobs: { type: 'string', default: String(availableParallelism()) },
+    jobs: { type: 'string' },
     keep: { type: 'boolean', default: false },
     verbose: { type: 'boolean', default: false },
   },
 })
 
-const jobs = Number(given.jobs)
+/** A guest waits a fifth of its time, for a connection to expire or a peer to answer: another one has the CPU then. */
+function usualJobs() {
+  const fit = Math.floor(freemem() / 2 ** 20 / Number(given.memory))
+  return Math.max(1, Math.min(availableParallelism() + 1, fit))
+}
+
+const jobs = Number(given.jobs ?? usualJobs())
 if (!Number.isInteger(jobs) || jobs < 1) throw new Error(`--jobs ${given.jobs}: a whole number from 1 on`)
 
 const say = (text) => console.log(text)

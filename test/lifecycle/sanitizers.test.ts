@@ -52,8 +52,8 @@ function reports(stderr: string): string[] {
 describe.each(Object.keys(SANITIZERS))('the addon under the %s sanitizer', (sanitizer) => {
   let prebuild: string
   let libraries: string[]
-  beforeAll(() => {
-    prebuild = buildSanitizedAddon(sanitizer)
+  beforeAll(async () => {
+    prebuild = await buildSanitizedAddon(sanitizer)
     libraries = SANITIZERS[sanitizer].libraries.map(runtimeLibrary)
   }, BUILD_TIMEOUT)
 

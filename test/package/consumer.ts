@@ -30,8 +30,8 @@ export interface Tarball {
 let packed: Tarball | undefined
 
 /**
- * The package, packed once and removed when the process ends. In one file of tests only: what is packed is written into the
- * repository meanwhile.
+ * The package, packed once and removed when the process ends. One process after the other packs it: what is packed is written
+ * into the repository meanwhile.
  */
 export function tarball(): Tarball {
   if (packed) return packed
@@ -39,7 +39,9 @@ export function tarball(): Tarball {
   process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
   const env = cleanEnvironment()
   if (!full) env.IPVS_FULLNAT_PREBUILDS = `linux-${process.arch}`
-  const text = execFileSync('npm', ['pack', '--json', '--pack-destination', folder], {
+  const lock = join(root, 'build/pack.lock')
+  mkdirSync(dirname(lock), { recursive: true })
+  const text = execFileSync('flock', [lock, 'npm', 'pack', '--json', '--pack-destination', folder], {
     cwd: root,
     env,
     encoding: 'utf8',

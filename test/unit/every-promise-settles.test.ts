@@ -147,7 +147,7 @@ describe('open', () => {
       process.env.PATH = path
       rmSync(folder, { recursive: true, force: true })
     }
-  }, 120_000)
+  })
 })
 
 describe('reserve_core refuses a part of calls', () => {

@@ -145,7 +145,7 @@ describe.each(DIALECTS)('any state that %s can hold', (dialect) => {
 
   it('is read, drained, changed, carried and removed', async () => {
     await fc.assert(fc.asyncProperty(raws, check), { numRuns: 150 })
-  }, 120_000)
+  })
 })
 
 describe('flush on fullnat-v2', () => {

@@ -149,5 +149,5 @@ describe.each(dialects)('on %s', (dialect) => {
       }),
       { numRuns: 300 },
     )
-  }, 60_000)
+  })
 })

@@ -176,7 +176,7 @@ describe(`the reconcile on ${can.dialect}, killed and beside others`, () => {
     const file = join(tmpdir(), 'reconciling.json')
     writeFileSync(file, JSON.stringify(states))
     const halves: number[] = []
-    for (let round = 0; round < 9; round++) {
+    for (let round = 0; round < 2 * SIGNS.length; round++) {
       const child = spawn(process.execPath, [script, file], {
         stdio: ['ignore', 'pipe', 'inherit'],
       })

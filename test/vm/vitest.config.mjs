@@ -5,9 +5,14 @@ import { defineConfig } from 'vitest/config'
 // on one CPU, where a FULLNAT connection of v3 always meets its local address.
 const cpus = Number(process.env.IPVS_VM_SMP ?? 1)
 
+const at = (path) => fileURLToPath(new URL(`../../${path}`, import.meta.url))
+
 export default defineConfig({
+  // What tests import of lib/ is what was built of it: to compile all of lib/ again takes an emulated CPU long.
+  resolve: { alias: [{ find: /^(?:\.\.\/)+lib((?:\/.*)?)$/, replacement: `${at('dist')}$1` }] },
   test: {
-    root: fileURLToPath(new URL('../..', import.meta.url)),
+    root: at(''),
+    server: { deps: { external: [/\/dist\//] } },
     include: ['test/vm/**/*.test.ts'],
     exclude: cpus > 1 ? [] : ['test/vm/smp/**'],
     // The kernel's table is one for all files.
