@@ -3,7 +3,7 @@
  * Prometheus could not tell apart cannot come out of this, whatever a kernel holds.
  */
 
-import type { Family, FamilyDefinition, Value } from './family'
+import type { Family, FamilyDefinition, Sample, Samples, Value } from './family'
 import { formatLabels } from './family'
 
 interface Row {
@@ -15,6 +15,26 @@ interface Row {
 
 function sum(one: Value, other: Value): Value {
   return typeof one === 'bigint' && typeof other === 'bigint' ? one + other : Number(one) + Number(other)
+}
+
+/** One column of the rows. Samples are made when they are looked at: together they would be the largest part of a scrape. */
+class RowSamples implements Samples {
+  constructor(
+    private readonly labelNames: readonly string[],
+    private readonly rows: readonly Row[],
+    private readonly column: number,
+  ) {}
+
+  get length(): number {
+    return this.rows.length
+  }
+
+  *[Symbol.iterator](): Iterator<Sample> {
+    const { labelNames, column } = this
+    for (const { labelValues, labelsText, values } of this.rows) {
+      yield { suffix: '', labelNames, labelValues, labelsText, value: values[column] as Value }
+    }
+  }
 }
 
 export class SummedRows {
@@ -43,13 +63,7 @@ export class SummedRows {
     const rows = Array.from(this.rows.values())
     return this.families.map((definition, i) => ({
       ...definition,
-      samples: rows.map(({ labelValues, labelsText, values }) => ({
-        suffix: '' as const,
-        labelNames: this.labelNames,
-        labelValues,
-        labelsText,
-        value: values[i] as Value,
-      })),
+      samples: new RowSamples(this.labelNames, rows, i),
     }))
   }
 }
