@@ -45,12 +45,12 @@ export class SummedRows {
     private readonly labelNames: readonly string[],
   ) {}
 
-  /** `labelValues` in the order of the names, `values` in that of the families. */
-  add(labelValues: readonly string[], values: readonly Value[]): void {
+  /** `labelValues` in the order of the names, `values` in that of the families; both are kept. */
+  add(labelValues: readonly string[], values: Value[]): void {
     const labelsText = formatLabels(this.labelNames, labelValues)
     const row = this.rows.get(labelsText)
     if (!row) {
-      this.rows.set(labelsText, { labelValues, labelsText, values: values.slice() })
+      this.rows.set(labelsText, { labelValues, labelsText, values })
       return
     }
     values.forEach((value, i) => {

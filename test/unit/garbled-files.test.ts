@@ -84,7 +84,7 @@ describe('sysctls', () => {
 })
 
 describe('the machine', () => {
-  const NUMBERS = ['', 'x\n', '1', '1 1\n', '\0\n', '1\r\n', '1e3\n']
+  const NUMBERS = ['', '1\n1\n', 'x\n', '1', '1 1\n', '\0\n', '1\r\n', '1e3\n']
 
   it.each(NUMBERS)('%j is neither on nor off, and no mode', async (text) => {
     const { ipvs, set } = await clientOf({ dialect: 'fullnat-v2' })

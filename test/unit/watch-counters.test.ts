@@ -44,10 +44,8 @@ async function happen(kernel: FakeKernel, ipvs: Ipvs, what: Event): Promise<void
     case 'traffic': {
       const { packets: inPackets, size } = what
       const counts = { inPackets, inBytes: inPackets * size, outPackets: 2n, outBytes: 2n * size }
-      return kernel.traffic(
-        { service: WEB, destination: TARGETS[what.target] as (typeof TARGETS)[0] },
-        counts,
-      )
+      kernel.traffic({ service: WEB, destination: TARGETS[what.target] as (typeof TARGETS)[0] }, counts)
+      return
     }
     case 'remove':
     case 'again':
