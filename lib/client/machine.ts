@@ -13,6 +13,7 @@ import type {
   MachineSocket,
   UnreadPart,
 } from '../model/machine'
+import { parseNumberFile } from '../procfs/number-file'
 import { parseIpv6Addresses, parseLocalRoutes } from '../procfs/own-addresses'
 import { parseSockets } from '../procfs/sockets'
 import type { FileCall, FileClient } from './file-call'
@@ -70,6 +71,10 @@ class MachineReader {
     return withinLimits(start, call.limits, call.operation)
   }
 
+  private number(text: string, file: string): number {
+    return parseNumberFile(text, { file, operation: this.call.operation })
+  }
+
   private text(machine: MachineFiles, name: MachineFileName): Promise<string> {
     return this.step(() => machine.read(name))
   }
@@ -108,7 +113,10 @@ class MachineReader {
   private async interfaces(machine: MachineFiles): Promise<readonly MachineInterface[]> {
     const names = await this.step(() => machine.listInterfaces())
     const reversePath = async (name: string) =>
-      Number(await this.step(() => machine.readOfInterface('rp_filter', name)))
+      this.number(
+        await this.step(() => machine.readOfInterface('rp_filter', name)),
+        `/proc/sys/net/ipv4/conf/${name}/rp_filter`,
+      )
     const all = await this.part('interfaces', () => reversePath('all'))
     const found: MachineInterface[] = []
     for (const name of Array.from(names).sort()) {
@@ -125,14 +133,16 @@ class MachineReader {
 
   private async ipv6Checksums(machine: MachineFiles, name: string): Promise<boolean | undefined> {
     if (!isFullnat(this.call.capabilities.dialect)) return undefined
-    const features = Number(await this.step(() => machine.readOfInterface('features', name)))
+    const text = await this.step(() => machine.readOfInterface('features', name))
+    const features = this.number(text, `/sys/class/net/${name}/features`)
     return (features & IPV6_CSUM) !== 0
   }
 
   private async forwarding(machine: MachineFiles): Promise<MachineInfo['forwarding']> {
-    const ipv4 = Number(await this.text(machine, 'ipv4_forwarding')) !== 0
+    const isOn = (text: string, file: string) => this.number(text, `/proc/sys/net/${file}`) !== 0
+    const ipv4 = isOn(await this.text(machine, 'ipv4_forwarding'), 'ipv4/ip_forward')
     const ipv6 = await this.textIfAny(machine, 'ipv6_forwarding')
-    return { ipv4, ipv6: ipv6 === undefined ? undefined : Number(ipv6) !== 0 }
+    return { ipv4, ipv6: ipv6 === undefined ? undefined : isOn(ipv6, 'ipv6/conf/all/forwarding') }
   }
 
   private async sockets(machine: MachineFiles): Promise<readonly MachineSocket[]> {

@@ -23,5 +23,5 @@ import type { MetricsSource } from './source'
  */
 export async function collect(ipvs: MetricsSource, options?: CollectOptions): Promise<string> {
   checkObject(ipvs, 'ipvs')
-  return formatFamilies(await scrape(ipvs, checkOptions(options, COLLECT_OPTIONS)))
+  return scrape(ipvs, checkOptions(options, COLLECT_OPTIONS), formatFamilies)
 }

@@ -3,6 +3,8 @@
 import { invalidType } from '../errors/argument-errors'
 import { IpvsError } from '../errors/ipvs-error'
 import { checkObject } from '../input'
+import type { InPieces } from '../model/turn'
+import { inOneGo, Pieces } from '../model/turn'
 import * as definitions from './definitions'
 import type { Family, FamilyDefinition, Sample } from './family'
 import type { CheckedOptions, MetricsOptions, TimeLimit } from './options'
@@ -10,7 +12,7 @@ import { COLLECTOR_OPTIONS, checkOptions } from './options'
 import type { Reading } from './reading'
 import { codeOf } from './reading'
 import { RECONCILER_FAMILIES } from './reconciler-families'
-import { familiesOf, scrape } from './scrape'
+import { formed, scrape } from './scrape'
 import type { MetricsSource } from './source'
 
 /** Of prom-client's `Registry`, what is used of it. */
@@ -51,6 +53,14 @@ const failedReading = (error: unknown): Reading => ({
   failures: [{ part: 'scrape', code: codeOf(error) }],
 })
 
+/** A family, and its samples as prom-client takes them. */
+interface PromFamily {
+  readonly definition: FamilyDefinition
+  readonly values: readonly object[]
+}
+
+type PromFamilies = ReadonlyMap<string, PromFamily>
+
 /** What prom-client knows of a sample. Its numbers are doubles, as those of Prometheus are. */
 const promValue = (family: string, { suffix, labelNames, labelValues, value }: Sample) => {
   const labels: Record<string, string> = {}
@@ -59,6 +69,20 @@ const promValue = (family: string, { suffix, labelNames, labelValues, value }: S
   })
   const named = suffix === '' ? undefined : { metricName: `${family}${suffix}` }
   return { labels, value: Number(value), ...named }
+}
+
+function* promFamilies(families: readonly Family[]): InPieces<PromFamilies> {
+  const pieces = new Pieces()
+  const all = new Map<string, PromFamily>()
+  for (const definition of families) {
+    const values: object[] = []
+    for (const one of definition.samples) {
+      values.push(promValue(definition.name, one))
+      if (pieces.isDue()) yield
+    }
+    all.set(definition.name, { definition, values })
+  }
+  return all
 }
 
 /** A metric as registries of prom-client take it (its lib/registry.js: `get` for every scrape). */
@@ -72,7 +96,7 @@ class RegisteredFamily {
 
   constructor(
     private readonly definition: FamilyDefinition,
-    private readonly gather: () => Promise<ReadonlyMap<string, Family>>,
+    private readonly gather: () => Promise<PromFamilies>,
   ) {
     this.name = definition.name
     this.help = definition.help
@@ -81,10 +105,9 @@ class RegisteredFamily {
   }
 
   async get(): Promise<object> {
-    const { name: registered } = this.definition
-    const samples = (await this.gather()).get(registered)?.samples ?? []
+    const families = await this.gather()
     const { name, help, type, aggregator } = this
-    return { name, help, type, aggregator, values: samples.map((one) => promValue(registered, one)) }
+    return { name, help, type, aggregator, values: families.get(this.definition.name)?.values ?? [] }
   }
 
   /** The kernel's numbers are not ours to reset. */
@@ -116,7 +139,7 @@ class Collector implements RegisteredCollector {
   private readonly registered: string[] = []
   private removed = false
   /** The scrape under way: a registry asks every family by itself. */
-  private running: Promise<ReadonlyMap<string, Family>> | undefined
+  private running: Promise<PromFamilies> | undefined
 
   constructor(
     private readonly source: MetricsSource,
@@ -146,7 +169,7 @@ class Collector implements RegisteredCollector {
     this.registered.push(definition.name)
   }
 
-  private gather(): Promise<ReadonlyMap<string, Family>> {
+  private gather(): Promise<PromFamilies> {
     if (!this.running) {
       const running = this.scrape()
       this.running = running
@@ -158,21 +181,22 @@ class Collector implements RegisteredCollector {
     return this.running
   }
 
-  private async scrape(): Promise<ReadonlyMap<string, Family>> {
+  private async scrape(): Promise<PromFamilies> {
     const families = await this.families()
-    for (const family of families) {
-      if (!this.removed && this.registered.indexOf(family.name) < 0) this.register(family)
+    for (const { definition } of families.values()) {
+      if (!this.removed && this.registered.indexOf(definition.name) < 0) this.register(definition)
     }
-    return new Map(families.map((family) => [family.name, family] as const))
+    return families
   }
 
   /** The metrics of everybody else in the registry must not suffer from a kernel that is silent. */
-  private async families(): Promise<Family[]> {
+  private async families(): Promise<PromFamilies> {
+    const { source, options } = this
     try {
-      return await scrape(this.source, this.options)
+      return await scrape(source, options, promFamilies)
     } catch (error) {
       if (!(error instanceof IpvsError)) throw error
-      return familiesOf(this.source, failedReading(error), this.options)
+      return inOneGo(formed(source, failedReading(error), options, promFamilies))
     }
   }
 }

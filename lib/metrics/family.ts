@@ -23,9 +23,13 @@ export interface Sample {
   readonly value: Value
 }
 
+export interface Samples extends Iterable<Sample> {
+  readonly length: number
+}
+
 export interface Family extends FamilyDefinition {
   /** No two with the same suffix and labels. */
-  readonly samples: readonly Sample[]
+  readonly samples: Samples
 }
 
 const LABEL_ESCAPES: Readonly<Record<string, string>> = { '\\': '\\\\', '"': '\\"', '\n': '\\n' }

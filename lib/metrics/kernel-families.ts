@@ -2,6 +2,8 @@
 
 import type { Dialect } from '../model/call-types'
 import type { ExtendedStatistics, TrafficStatistics } from '../model/observed'
+import type { InPieces } from '../model/turn'
+import { Pieces } from '../model/turn'
 import type { Info } from '../model/types'
 import { CONNECTION_TABLE_SIZE, extendedFamily, INFO } from './definitions'
 import type { Family, FamilyDefinition } from './family'
@@ -22,11 +24,12 @@ export function totalFamilies(
 const familyName = (row: string): string => row.replace(/[^a-zA-Z0-9_]/g, '_')
 
 /** Rows that come to the same name are one family. */
-export function extendedFamilies(
+export function* extendedFamilies(
   { cpus, counters }: ExtendedStatistics,
   labelNames: readonly string[],
-): Family[] {
+): InPieces<Family[]> {
   const families = new Map<string, SummedRows>()
+  const pieces = new Pieces()
   for (const { name, perCpu, meaning } of counters) {
     const definition = extendedFamily(familyName(name), meaning)
     const rows = families.get(definition.name) ?? new SummedRows([definition], labelNames)
@@ -34,8 +37,9 @@ export function extendedFamilies(
     perCpu.forEach((value, i) => {
       rows.add(labelNames.length === 0 ? [] : [String(cpus[i])], [value])
     })
+    if (pieces.isDue(perCpu.length)) yield
   }
-  return Array.from(families.values()).reduce<Family[]>((all, rows) => all.concat(rows.toFamilies()), [])
+  return ([] as Family[]).concat(...Array.from(families.values(), (rows) => rows.toFamilies()))
 }
 
 export function infoFamilies({ version, connectionTableSize }: Info, dialect: Dialect): Family[] {

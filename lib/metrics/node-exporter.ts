@@ -2,6 +2,8 @@
 
 import { mappedIpv4, parseAddress } from '../model/address'
 import { PROTOCOLS } from '../model/numbers'
+import type { InPieces } from '../model/turn'
+import { Pieces } from '../model/turn'
 import type { ServiceInfo, Snapshot } from '../model/types'
 import { NODE_BACKENDS } from './definitions'
 import type { Family } from './family'
@@ -49,9 +51,11 @@ function localLabels(service: ServiceInfo): Record<string, string> {
 }
 
 /** `labelNames` are those of `BACKEND_LABELS` that are wanted. */
-export function nodeBackendFamilies(snapshot: Snapshot, labelNames: readonly string[]): Family[] {
+export function* nodeBackendFamilies(snapshot: Snapshot, labelNames: readonly string[]): InPieces<Family[]> {
   const rows = new SummedRows(NODE_BACKENDS, labelNames)
+  const pieces = new Pieces()
   for (const { service, destinations } of snapshot.services) {
+    if (pieces.isDue()) yield
     const local = localLabels(service)
     for (const { address, port, activeConnections, inactiveConnections, weight } of destinations) {
       const all: Record<string, string> = {
@@ -64,6 +68,7 @@ export function nodeBackendFamilies(snapshot: Snapshot, labelNames: readonly str
         labelNames.map((name) => all[name] as string),
         values,
       )
+      if (pieces.isDue()) yield
     }
   }
   return rows.toFamilies()

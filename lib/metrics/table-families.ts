@@ -2,6 +2,8 @@
 
 import { invalidType } from '../errors/argument-errors'
 import { keyOf } from '../model/keys'
+import type { InPieces } from '../model/turn'
+import { Pieces } from '../model/turn'
 import type { ServiceInfo, Snapshot, Stats } from '../model/types'
 import { DESTINATIONS, LOCAL_ADDRESSES, SERVICES } from './definitions'
 import type { Family, Value } from './family'
@@ -37,13 +39,15 @@ const pick = (labels: Labels, names: readonly string[]): string[] =>
   names.map((name) => labels[name] as string)
 
 /** The families of the groups `services`, `destinations` and `localAddresses` that are wanted. */
-export function tableFamilies(snapshot: Snapshot, options: CheckedOptions): Family[] {
+export function* tableFamilies(snapshot: Snapshot, options: CheckedOptions): InPieces<Family[]> {
   const { labels, groups, name } = options
   const services = new SummedRows(SERVICES, labels.services)
   const destinations = new SummedRows(DESTINATIONS, labels.destinations)
   const locals = new SummedRows(LOCAL_ADDRESSES, labels.localAddresses)
   const wanted = (group: 'services' | 'destinations' | 'localAddresses') => groups.has(group)
+  const pieces = new Pieces()
   for (const { service, destinations: targets, localAddresses } of snapshot.services) {
+    if (pieces.isDue()) yield
     const own = serviceLabels(service, nameOf(service, name))
     if (wanted('services')) services.add(pick(own, labels.services), trafficValues(service.stats))
     if (wanted('destinations')) {
@@ -51,12 +55,14 @@ export function tableFamilies(snapshot: Snapshot, options: CheckedOptions): Fami
         const all = { ...own, destination_address: one.address, destination_port: String(one.port) }
         const gauges = [one.activeConnections, one.inactiveConnections, one.weight]
         destinations.add(pick(all, labels.destinations), [...trafficValues(one.stats), ...gauges])
+        if (pieces.isDue()) yield
       }
     }
     if (wanted('localAddresses')) {
       for (const { address, connections, portConflicts } of localAddresses) {
         const all = { ...own, local_address: address }
         locals.add(pick(all, labels.localAddresses), [connections, portConflicts])
+        if (pieces.isDue()) yield
       }
     }
   }

@@ -195,6 +195,30 @@ describe('limit', () => {
     expect(file.closed).toBe(1)
   })
 
+  it('asks for a page at a time where few rows are wanted: what is read beyond them is work of the kernel for nothing', async () => {
+    const sizes: number[] = []
+    const pieces = [HEADER, ...range(0, 6).map((i) => lines(1 + i * 50, 51 + i * 50))]
+    const file = new ScriptedFile({ pieces })
+    const watched: KernelFile = {
+      read(into) {
+        sizes.push(into.length)
+        return file.read(into)
+      },
+      close: () => file.close(),
+    }
+    const ipvs = await clientOf(async () => watched)
+    expect(await ipvs.connections.list({ states: ['close'], limit: 2 })).toEqual([])
+    expect(sizes).toEqual(range(0, 8).map(() => 4096))
+    sizes.length = 0
+    const all = new ScriptedFile({ pieces })
+    watched.read = (into) => {
+      sizes.push(into.length)
+      return all.read(into)
+    }
+    await ipvs.connections.list()
+    expect(sizes.slice(0, 5)).toEqual([4096, 8192, 16384, 32768, 65536])
+  })
+
   it('counts what matches', async () => {
     const text = range(1, 41).map((port) => line(port, port % 2 ? 'CLOSE' : 'ESTABLISHED'))
     const ipvs = await clientOf(new ScriptedFile({ pieces: [HEADER + text.join('')] }))

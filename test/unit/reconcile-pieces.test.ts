@@ -9,6 +9,7 @@ import { apply, plan, Reconciler } from '../../lib/reconcile'
 import { checkDesiredState } from '../../lib/reconcile/wanted'
 import { WantedIndex } from '../../lib/reconcile/wanted-index'
 import { FakeKernel } from '../../lib/testing'
+import { turnsOf } from './support/turns'
 
 const PER_SERVICE = 100
 const stateOf = (services: number, weight: number): DesiredState =>
@@ -46,20 +47,6 @@ async function doubleOf(services: number) {
     },
   }
   return { ipvs, client, seen, read }
-}
-
-/** How often the event loop turned while `work` ran. */
-async function turnsOf<T>(work: () => Promise<T>): Promise<{ turns: number; value: T }> {
-  let turns = 0
-  let going = true
-  const turn = (): void => {
-    turns++
-    if (going) setImmediate(turn)
-  }
-  setImmediate(turn)
-  const value = await work()
-  going = false
-  return { turns, value }
 }
 
 describe('a large state', () => {

@@ -82,7 +82,7 @@ describe('texts of sysctls', () => {
     fc.assert(
       fc.property(int, int, (one, other) => {
         expect(parseSysctl(pair, `${one}\t${other}\n`)).toEqual([one, other])
-        expect(parseSysctl(pair, formatSysctl([one, other]))).toEqual([one, other])
+        expect(parseSysctl(pair, `${formatSysctl([one, other])}\n`)).toEqual([one, other])
       }),
     )
   })
@@ -94,7 +94,11 @@ describe('texts of sysctls', () => {
     ['1 2', undefined],
     ['0x10', undefined],
     ['1e3', undefined],
-    ['7', 7],
+    // It ends within its line: there may have been more of it.
+    ['7', undefined],
+    ['7\n', 7],
+    ['7\r\n', undefined],
+    ['9007199254740992\n', undefined],
     ['-3\n', -3],
     ['8589934592\n', 8589934592],
     // What 2.6.32 prints for -2147483648.
@@ -104,8 +108,8 @@ describe('texts of sysctls', () => {
   })
 
   it('of a pair, nothing but two numbers', () => {
-    for (const text of ['', '3', '3\t', '3 x', '3 50 7', '3,50'])
-      expect(parseSysctl(pair, text)).toBeUndefined()
+    for (const text of ['', '3', '3\t', '3 x', '3 50 7', '3,50', '3 9007199254740992'])
+      expect(parseSysctl(pair, `${text}\n`)).toBeUndefined()
   })
 
   it('whatever stands there, it is a value or none', () => {

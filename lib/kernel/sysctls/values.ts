@@ -13,15 +13,18 @@ const LEAST_OF_2_6_32 = '-18446744071562067968'
 
 const parseNumber = (text: string): number => (text === LEAST_OF_2_6_32 ? -2147483648 : Number(text))
 
-/** Undefined where the text is none of the type. */
+/** Undefined where the text is none of the type, or ends within its line: the kernel ends it (kernel/sysctl.c:do_proc_dointvec). */
 export function parseSysctl(facts: SysctlFacts | undefined, text: string): SysctlValue | undefined {
-  const line = text.trim()
-  if (facts === undefined || facts.type === 'cpu-list') return line
-  const words = line.split(/\s+/)
+  if (facts === undefined) return text.trim()
+  if (!text.endsWith('\n')) return undefined
+  const line = text.slice(0, -1)
+  if (facts.type === 'cpu-list') return line.trim()
+  const words = line.split(/[ \t]+/)
   if (words.length !== (facts.type === 'pair' ? 2 : 1) || !words.every((word) => NUMBER.test(word))) {
     return undefined
   }
   const [first, second] = words.map(parseNumber) as [number, number]
+  if (!Number.isSafeInteger(first) || !Number.isSafeInteger(second ?? 0)) return undefined
   return facts.type === 'pair' ? [first, second] : first
 }
 

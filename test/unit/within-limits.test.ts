@@ -1,0 +1,85 @@
+// A wait that is over holds nothing any more: no timer, no place at the signal, none at the client.
+
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { Ipvs } from '../../lib'
+import { Closing } from '../../lib/dispatch/closing'
+import { withinLimits } from '../../lib/dispatch/within-limits'
+import { FakeKernel } from '../../lib/testing'
+import { rejection } from '../contract/harness'
+
+beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] }))
+afterEach(() => void vi.useRealTimers())
+
+const forever = () => new Promise<never>(() => {})
+const OPERATION = 'stats'
+const turn = () => new Promise((resolve) => setImmediate(resolve))
+
+describe('withinLimits()', () => {
+  it.each([
+    ['resolved', async () => 'value', 'value'],
+    ['rejected', () => Promise.reject(new RangeError('its own')), 'its own'],
+    [
+      'threw',
+      () => {
+        throw new RangeError('its own')
+      },
+      'its own',
+    ],
+  ])('what was waited for %s: the timer is gone', async (_, start, wanted) => {
+    const closing = new Closing()
+    const wait = withinLimits<string>(start, { timeout: 1000, signal: undefined, closing }, OPERATION)
+    expect(vi.getTimerCount()).toBe(1)
+    expect(await wait.catch((error: Error) => error.message)).toBe(wanted)
+    expect(vi.getTimerCount()).toBe(0)
+    expect(Reflect.get(closing, 'waiting').size).toBe(0)
+  })
+
+  it('aborted or closed: the timer is gone', async () => {
+    const closing = new Closing()
+    const controller = new AbortController()
+    const limits = { timeout: 1000, signal: controller.signal, closing }
+    const first = rejection(withinLimits(forever, limits, OPERATION))
+    const second = rejection(withinLimits(forever, { ...limits, signal: undefined }, OPERATION))
+    expect(vi.getTimerCount()).toBe(2)
+    controller.abort()
+    expect(vi.getTimerCount()).toBe(1)
+    closing.close()
+    expect(vi.getTimerCount()).toBe(0)
+    expect(await first).toMatchObject({ code: 'ABORT_ERR', operation: OPERATION })
+    expect(await second).toMatchObject({ code: 'ERR_IPVS_CLOSED', operation: OPERATION })
+  })
+
+  it('the timeout ends it, and not a millisecond sooner; 0 is none', async () => {
+    let over = false
+    const wait = rejection(withinLimits(forever, { timeout: 1000, signal: undefined }, OPERATION)).then(
+      (error) => {
+        over = true
+        return error
+      },
+    )
+    void withinLimits(forever, { timeout: 0, signal: undefined }, OPERATION)
+    expect(vi.getTimerCount()).toBe(1)
+    vi.advanceTimersByTime(999)
+    await turn()
+    expect(over).toBe(false)
+    vi.advanceTimersByTime(1)
+    expect(await wait).toMatchObject({ code: 'ERR_IPVS_TIMEOUT', operation: OPERATION })
+    expect(vi.getTimerCount()).toBe(0)
+  })
+})
+
+it('a watch holds its client only while an event is waited for', async () => {
+  const ipvs = await Ipvs.open({ transport: new FakeKernel({ dialect: 'mainline' }).transport() })
+  const size = () => Reflect.get(Reflect.get(ipvs, 'closing'), 'waiting').size
+  const watch = ipvs.watch({ interval: 1000 })
+  await watch.next()
+  // The one that waited has been answered before it leaves.
+  await turn()
+  expect(size()).toBe(0)
+  const next = watch.next()
+  expect(size()).toBe(1)
+  await watch.return?.()
+  expect(await next).toEqual({ done: true, value: undefined })
+  expect(size()).toBe(0)
+  await ipvs.close()
+})
