@@ -4,7 +4,7 @@ import { outcomeFlags } from '../border/layout.gen'
 import { Reply } from '../border/reply'
 import type { RequestBuffer } from '../border/request'
 import type { About } from '../border/request-subject'
-import { IpvsError, ownError } from '../errors/ipvs-error'
+import { IpvsError, type IpvsErrorCode, ownError } from '../errors/ipvs-error'
 import { outcomeError } from '../kernel/outcome-error'
 import type { Dialect } from '../model/call-types'
 import type { OutcomeRecord } from '../model/records.gen'
@@ -94,18 +94,19 @@ export class TripSettler {
   breakAll(trip: Trip, cause: unknown): void {
     const malformed = cause instanceof IpvsError && cause.code === 'ERR_IPVS_MALFORMED_REPLY'
     const code = malformed ? 'ERR_IPVS_MALFORMED_REPLY' : 'ERR_IPVS_OUTCOME_UNKNOWN'
-    for (const call of trip.calls) {
-      // What has gone on, or is sent again as a whole, is not about this trip any more.
-      if (!call.onTrip || waitsForFamily(call)) continue
-      this.deadlines.reject(call, (about) => ownError(code, { ...about, sent: true, cause }))
-    }
+    this.rejectUnanswered(trip, code, cause)
   }
 
   /** The trip has ended; what has no outcome then never gets one. */
   endTrip(trip: Trip): void {
+    this.rejectUnanswered(trip, 'ERR_IPVS_MALFORMED_REPLY')
+  }
+
+  private rejectUnanswered(trip: Trip, code: IpvsErrorCode, cause?: unknown): void {
     for (const call of trip.calls) {
-      if (call.settled || !call.onTrip || call.open === 0 || waitsForFamily(call)) continue
-      this.deadlines.reject(call, (about) => ownError('ERR_IPVS_MALFORMED_REPLY', { ...about, sent: true }))
+      // What has gone on, or is sent again as a whole, is not about this trip any more.
+      if (!call.onTrip || waitsForFamily(call)) continue
+      this.deadlines.reject(call, (about) => ownError(code, { ...about, sent: true, cause }))
     }
   }
 

@@ -15,14 +15,16 @@ const path: typeof import('path') = require('path')
 export interface NativeConnection {
   run(request: ArrayBuffer, onReply: (reply: ArrayBuffer) => void): void
   close(): void
-  /** A descriptor of the caller's, opened in the namespace of the sockets; or a negative errno. */
+  /** A descriptor for the next three, opened in the namespace of the sockets; or a negative errno. */
   openFile(path: string, forWriting: boolean): number
   /**
    * Fills `into` from its start with as many pages as come in a short while, on libuv's pool; `count` is 0 at the end, or a
-   * negative errno. Neither `into` nor the descriptor is touched meanwhile.
+   * negative errno. Nobody touches `into` meanwhile. Throws where the file is closed.
    */
   readFile(descriptor: number, into: Uint8Array, done: (count: number) => void): void
-  /** Closes such a descriptor: Node's `fs.close` warns in a worker of one that `fs` did not open. */
+  /** The same for one write of all of `from`. */
+  writeFile(descriptor: number, from: Uint8Array, done: (count: number) => void): void
+  /** What runs ends first. What is never closed is at the end of the thread. */
   closeFile(descriptor: number): void
   /** The names in a folder, as it is seen from the namespace of the sockets; or a negative errno. */
   listFolder(path: string): string[] | number

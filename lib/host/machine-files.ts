@@ -1,36 +1,15 @@
 /** What the kernel shows of the machine around IPVS. */
 
-import { read } from 'fs'
 import { networkInterfaces } from 'os'
-import { promisify } from 'util'
 import type { InterfaceFileName, MachineFileName, MachineFiles } from '../border/transport'
-import { ERRNO } from '../kernel/errno'
 import { fileError, PROC_NET } from '../kernel/file-error'
 import { canonicalAddress } from '../model/address'
 import type { InterfaceAddress } from '../model/machine'
 import type { NativeConnection } from './addon'
+import { readText } from './native-file'
 
 const SYSCTL = '/proc/sys/net'
 const CONF = `${SYSCTL}/ipv4/conf`
-
-/** fib_trie of a router with all routes of the Internet is larger; nobody waits for that. */
-const SIZE_MAX = 16 * 1024 * 1024
-const PIECE = 65536
-
-const readPiece = promisify(read)
-
-async function readText(fd: number, path: string): Promise<string> {
-  const pieces: Buffer[] = []
-  let size = 0
-  for (;;) {
-    const piece = Buffer.allocUnsafe(PIECE)
-    const { bytesRead } = await readPiece(fd, piece, 0, PIECE, null)
-    if (bytesRead === 0) return Buffer.concat(pieces).toString('utf8')
-    size += bytesRead
-    if (size > SIZE_MAX) throw fileError(ERRNO.EFBIG, 'read', path)
-    pieces.push(piece.subarray(0, bytesRead))
-  }
-}
 
 const bitsOf = (word: number): number => word.toString(2).split('1').length - 1
 
@@ -74,24 +53,14 @@ export function machineFiles(connection: NativeConnection, entered: boolean): Ma
     rp_filter: (name) => `${CONF}/${name}/rp_filter`,
     features: (name) => `/sys/class/net/${name}/features`,
   }
-  // The addon opens it in the namespace of the sockets.
-  const readPath = async (path: string): Promise<string> => {
-    const fd = connection.openFile(path, false)
-    if (fd < 0) throw fileError(-fd, 'open', path)
-    try {
-      return await readText(fd, path)
-    } finally {
-      connection.closeFile(fd)
-    }
-  }
   return {
-    read: (name) => readPath(files[name]),
+    read: (name) => readText(connection, files[name]),
     listInterfaces: async () => {
       const names = connection.listFolder(CONF)
       if (typeof names === 'number') throw fileError(-names, 'open', CONF)
       return names
     },
-    readOfInterface: (name, interfaceName) => readPath(filesOf[name](interfaceName)),
+    readOfInterface: (name, interfaceName) => readText(connection, filesOf[name](interfaceName)),
     listAddresses: () => (entered ? undefined : listAddresses()),
   }
 }

@@ -8,9 +8,10 @@
 
 #include "abi/layout.gen.h"
 #include "addon/environment.h"
-#include "addon/file_read.h"
+#include "addon/file_work.h"
 #include "engine/job_queue.h"
 #include "sys/clock.h"
+#include "sys/open_files.h"
 #include "sys/thread.h"
 
 namespace ipvs::addon {
@@ -57,6 +58,7 @@ class Connection::State : public Receiver {
 
   [[nodiscard]] bool closed() const { return closed_; }
   [[nodiscard]] sys::Namespace& where() { return runner_.where(); }
+  [[nodiscard]] sys::OpenFiles& files() { return files_; }
   [[nodiscard]] engine::Job spare_job() { return queue_.spare_job(); }
 
   // False when no thread can be started for it: the job is dropped, and `pending` stays the caller's to release.
@@ -108,6 +110,7 @@ class Connection::State : public Receiver {
 
   void stop(napi_env env) override {
     closed_ = true;
+    files_.close_all();
     runner_.stop();
     queue_.stop([this] { runner_.close(); });
     for (PendingJob& pending : std::exchange(pending_, {})) {
@@ -130,19 +133,9 @@ class Connection::State : public Receiver {
   JobQueue queue_;
   std::deque<PendingJob> pending_;  // in the order of their ends
   std::vector<JobQueue::Step> spare_steps_;
+  sys::OpenFiles files_;  // what openFile() gave and closeFile() did not take back; close() is none of theirs
   bool closed_ = false;
 };
-
-namespace {
-// Whether JavaScript runs at all. What looks like an exception is none while a worker is being terminated, and Node 10
-// takes `process` for its report through a handle that is empty then (node.cc:FatalException).
-bool can_run(napi_env env) {
-  napi_value global = nullptr;
-  napi_value process = nullptr;
-  return napi_get_global(env, &global) == napi_ok &&
-         napi_get_named_property(env, global, "process", &process) == napi_ok;
-}
-}  // namespace
 
 void Connection::State::call_back(napi_env env, const PendingJob& pending, const JobQueue::Step& step) {
   napi_handle_scope scope = nullptr;
@@ -171,7 +164,8 @@ Napi::Function Connection::define(Napi::Env env, std::shared_ptr<Environment>* e
       env, "Connection",
       {InstanceMethod("run", &Connection::run), InstanceMethod("close", &Connection::close),
        InstanceMethod("openFile", &Connection::open_file), InstanceMethod("closeFile", &Connection::close_file),
-       InstanceMethod("readFile", &Connection::read_file), InstanceMethod("listFolder", &Connection::list_folder)},
+       InstanceMethod("readFile", &Connection::read_file), InstanceMethod("writeFile", &Connection::write_file),
+       InstanceMethod("listFolder", &Connection::list_folder)},
       environment);
 }
 
@@ -227,22 +221,22 @@ Napi::Value Connection::close(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-// openFile(path: string, forWriting: boolean): number. A descriptor that is the caller's, or a negative errno.
+// openFile(path: string, forWriting: boolean): number. A descriptor for readFile() or writeFile(), or a negative errno.
+// It is closed by closeFile(), or with the environment: a worker may be terminated at any time.
 Napi::Value Connection::open_file(const Napi::CallbackInfo& info) {
   const std::string path = info[0].As<Napi::String>().Utf8Value();
   const bool for_writing = info[1].As<Napi::Boolean>().Value();
   sys::Result<sys::UniqueFd> opened = state_->where().open_file(path.c_str(), for_writing);
-  return Napi::Number::New(info.Env(), opened ? opened.value().release() : -opened.error().value);
+  return Napi::Number::New(info.Env(), opened ? state_->files().add(std::move(opened.value())) : -opened.error().value);
 }
 
-// Methods of the object in JavaScript, whatever they need of it.
-// NOLINTNEXTLINE(readability-convert-member-functions-to-static)
-Napi::Value Connection::read_file(const Napi::CallbackInfo& info) { return addon::read_file(info); }
+Napi::Value Connection::read_file(const Napi::CallbackInfo& info) { return addon::read_file(info, state_->files()); }
 
-// closeFile(descriptor: number): undefined. Node's own close() warns in a worker of a descriptor that fs did not open.
-// NOLINTNEXTLINE(readability-convert-member-functions-to-static)
+Napi::Value Connection::write_file(const Napi::CallbackInfo& info) { return addon::write_file(info, state_->files()); }
+
+// closeFile(descriptor: number): undefined. A read or a write that runs ends first.
 Napi::Value Connection::close_file(const Napi::CallbackInfo& info) {
-  sys::UniqueFd(info[0].As<Napi::Number>().Int32Value()).reset();
+  state_->files().close(info[0].As<Napi::Number>().Int32Value());
   return info.Env().Undefined();
 }
 

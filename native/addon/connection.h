@@ -25,6 +25,7 @@ class Connection : public Napi::ObjectWrap<Connection> {
   Napi::Value close(const Napi::CallbackInfo& info);
   Napi::Value open_file(const Napi::CallbackInfo& info);
   Napi::Value read_file(const Napi::CallbackInfo& info);
+  Napi::Value write_file(const Napi::CallbackInfo& info);
   Napi::Value close_file(const Napi::CallbackInfo& info);
   Napi::Value list_folder(const Napi::CallbackInfo& info);
 

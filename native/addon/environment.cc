@@ -4,6 +4,21 @@
 
 namespace ipvs::addon {
 
+bool can_run(napi_env env) {
+  napi_value global = nullptr;
+  napi_value process = nullptr;
+  return napi_get_global(env, &global) == napi_ok &&
+         napi_get_named_property(env, global, "process", &process) == napi_ok;
+}
+
+void forget_exception(napi_env env) {
+  napi_handle_scope scope = nullptr;
+  if (napi_open_handle_scope(env, &scope) != napi_ok) return;
+  napi_value exception = nullptr;
+  (void)napi_get_and_clear_last_exception(env, &exception);
+  (void)napi_close_handle_scope(env, scope);
+}
+
 std::shared_ptr<Environment>* Environment::create(Napi::Env env) {
   // Not make_shared: without RTTI it asks for a function of libstdc++.
   auto environment = std::shared_ptr<Environment>(new Environment(env));
@@ -74,17 +89,6 @@ napi_value Environment::receive(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
-// What a callback of a worker that is being terminated leaves in the environment: Node 10 throws it at the very end,
-// where no handle can be made any more, and aborts (node_api.cc:CallIntoModule, for the finalizer of the instance
-// data).
-void Environment::forget_exception() {
-  napi_handle_scope scope = nullptr;
-  if (napi_open_handle_scope(env_, &scope) != napi_ok) return;
-  napi_value exception = nullptr;
-  (void)napi_get_and_clear_last_exception(env_, &exception);
-  (void)napi_close_handle_scope(env_, scope);
-}
-
 void Environment::end(void* data) {
   auto* const environment = static_cast<Environment*>(data);
   for (Receiver* const receiver : std::exchange(environment->receivers_, {})) receiver->stop(environment->env_);
@@ -96,7 +100,7 @@ void Environment::end(void* data) {
     ready.swap(environment->ready_);
   }
   (void)napi_delete_reference(environment->env_, std::exchange(environment->receive_, nullptr));
-  environment->forget_exception();
+  forget_exception(environment->env_);
   // The environment may be gone when the event loop has closed it.
   uv_close(reinterpret_cast<uv_handle_t*>(async),
            [](uv_handle_t* handle) { delete reinterpret_cast<uv_async_t*>(handle); });

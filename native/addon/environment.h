@@ -13,6 +13,13 @@
 
 namespace ipvs::addon {
 
+// Whether JavaScript runs at all. What looks like an exception is none while a worker is being terminated, and Node 10
+// takes `process` for its report through a handle that is empty then (node.cc:FatalException).
+[[nodiscard]] bool can_run(napi_env env);
+// What looks so, and is none: Node 10 throws it when a callback of C returns, or at the very end, where no handle can
+// be made any more, and aborts (node_api.cc:CallIntoModule, for the finalizer of the instance data).
+void forget_exception(napi_env env);
+
 // A connection, as its environment knows it.
 class Receiver {
  public:
@@ -44,8 +51,6 @@ class Environment {
 
  private:
   explicit Environment(napi_env env) : env_(env) {}
-
-  void forget_exception();
 
   static void woken(uv_async_t* async);
   static napi_value receive(napi_env env, napi_callback_info info);

@@ -60,6 +60,18 @@ describe.each(nodes)('Node $name', ({ skip, options }) => {
     })
   })
 
+  describe.skipIf(skip)('files', () => {
+    it.each([
+      ['terminate', 'between'],
+      ['terminate', 'reading'],
+      ['exit', 'between'],
+      ['exit', 'reading'],
+    ])('of a worker that ends by %s are closed (%s)', { timeout: TIMEOUT }, async (how, when) => {
+      const ended = await runFixture('worker-files', [how, when], { ...options, threads: 1 })
+      expect(ended).toEqual(endedWell('open: 2', 'closed'))
+    })
+  })
+
   describe.skipIf(skip)('jobs and connections', () => {
     it('are answered in order, and the sockets of a closed connection are closed', {
       timeout: TIMEOUT,

@@ -19,13 +19,15 @@ const ALL: Fixture[] = [
   ['terminate', [6, 'terminate']],
   ['terminate', [6, 'exit']],
   ['worker-sockets', [3]],
+  ['worker-files', ['terminate', 'reading']],
+  ['worker-files', ['exit', 'reading']],
   ['exit', [16, 0]],
   ['misuse', []],
   ['throwing-callback', []],
   ['stop', ['terminate', 5], { kernel: 'silent' }],
   ['silent', [3, 300], { kernel: 'silent' }],
 ]
-const SHORT = ['pipeline', 'burst', 'terminate', 'stop']
+const SHORT = ['pipeline', 'burst', 'terminate', 'worker-files', 'stop']
 const POOLS = full ? [1, 2, 4] : [2]
 const chosen = ALL.filter(([name]) => full || SHORT.includes(name))
 const left = ALL.filter((one) => !chosen.includes(one)).map(([name, args]) => [name, ...args].join(' '))

@@ -15,9 +15,9 @@
 #include "interpose.h"
 #include "outcomes.h"
 #include "requests.h"
+#include "sys/file_io.h"
 #include "sys/inet_socket.h"
 #include "sys/netlink_socket.h"
-#include "sys/read_pages.h"
 
 namespace ipvs::test {
 namespace {

@@ -900,6 +900,19 @@ describe('a family that is gone', () => {
     ])
   })
 
+  it('beside a request of the same call that has no answer is an error: that one may have been executed', async () => {
+    let answers = 0
+    transport.script = ({ operation }) => {
+      if (operation !== 'serviceSet') return undefined
+      answers++
+      return answers === 1 ? gone : null
+    }
+    const error = await failure(run(modify({ service: 'a', object: '' }, [WRITE, WRITE])))
+    expect(error).toMatchObject({ code: 'ERR_IPVS_MALFORMED_REPLY', sent: true })
+    await run(simple('info', 1))
+    expect(transport.operations).toEqual(['serviceGet', 'serviceSet', 'serviceSet', 'info'])
+  })
+
   it('in the middle of a list is an error: its records cannot be taken back', async () => {
     transport.script = () => ({ ...gone, infos: [{ version: 1 }] })
     let taken = 0

@@ -14,6 +14,25 @@ const forever = () => new Promise<never>(() => {})
 const OPERATION = 'stats'
 const turn = () => new Promise((resolve) => setImmediate(resolve))
 
+/** A signal that knows how many listen to it. */
+function countedSignal() {
+  const controller = new AbortController()
+  const { signal } = controller
+  let count = 0
+  const { addEventListener, removeEventListener } = signal
+  Object.assign(signal, {
+    addEventListener(...args: Parameters<typeof addEventListener>) {
+      count++
+      addEventListener.apply(signal, args)
+    },
+    removeEventListener(...args: Parameters<typeof removeEventListener>) {
+      count--
+      removeEventListener.apply(signal, args)
+    },
+  })
+  return { signal, abort: () => controller.abort(), listeners: () => count }
+}
+
 describe('withinLimits()', () => {
   it.each([
     ['resolved', async () => 'value', 'value'],
@@ -65,6 +84,31 @@ describe('withinLimits()', () => {
     vi.advanceTimersByTime(1)
     expect(await wait).toMatchObject({ code: 'ERR_IPVS_TIMEOUT', operation: OPERATION })
     expect(vi.getTimerCount()).toBe(0)
+  })
+
+  it.each([
+    ['resolves', async () => 7],
+    ['rejects', () => Promise.reject(new RangeError('its own'))],
+    ['times out', forever],
+    ['is aborted', forever],
+  ])('leaves the signal when it %s', async (how, start) => {
+    const { signal, abort, listeners } = countedSignal()
+    const wait = withinLimits<unknown>(start, { timeout: 1000, signal }, OPERATION).catch(() => {})
+    expect(listeners()).toBe(1)
+    if (how === 'is aborted') abort()
+    else if (start === forever) vi.advanceTimersByTime(1000)
+    await wait
+    expect(listeners()).toBe(0)
+  })
+
+  it('begins nothing where the signal was aborted before', async () => {
+    const start = vi.fn(forever)
+    const reason = new Error('enough')
+    const error = await rejection(
+      withinLimits(start, { timeout: 1000, signal: AbortSignal.abort(reason) }, OPERATION),
+    )
+    expect(error).toMatchObject({ code: 'ABORT_ERR', operation: OPERATION, cause: reason })
+    expect(start).not.toHaveBeenCalled()
   })
 })
 

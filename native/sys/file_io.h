@@ -1,4 +1,4 @@
-// Reading text files of the kernel.
+// Reading and writing text files of the kernel.
 #pragma once
 
 #include <cstddef>
@@ -15,5 +15,8 @@ namespace ipvs::sys {
 // after something else comes again.
 [[nodiscard]] Result<std::size_t> read_pages(int fd, std::byte* into, std::size_t size, std::uint64_t limit_ms,
                                              std::uint64_t (*now)() = now_ms);
+
+// One write(2): a sysctl takes each for a value (kernel/sysctl.c:do_proc_dointvec).
+[[nodiscard]] Result<std::size_t> write_once(int fd, const std::byte* from, std::size_t size);
 
 }  // namespace ipvs::sys

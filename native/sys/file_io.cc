@@ -1,4 +1,4 @@
-#include "sys/read_pages.h"
+#include "sys/file_io.h"
 
 #include <unistd.h>
 
@@ -23,6 +23,14 @@ Result<std::size_t> read_pages(int fd, std::byte* into, std::size_t size, std::u
     count += static_cast<std::size_t>(got);
   } while (count == 0 || (size - count >= kPage && now() < until));
   return count;
+}
+
+Result<std::size_t> write_once(int fd, const std::byte* from, std::size_t size) {
+  for (;;) {
+    const ssize_t put = ::write(fd, from, size);
+    if (put >= 0) return static_cast<std::size_t>(put);
+    if (errno != EINTR) return Error{errno, abi::Syscall::kNone};
+  }
 }
 
 }  // namespace ipvs::sys
