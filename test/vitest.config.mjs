@@ -23,5 +23,6 @@ export default defineConfig({
     // These find what hangs, and measure nothing: other work may keep every CPU busy.
     testTimeout: 120_000,
     hookTimeout: 120_000,
+    coverage: { include: ['lib/**/*.ts'], reporter: ['text'] },
   },
 })
