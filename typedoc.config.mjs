@@ -1,6 +1,7 @@
 // The site of `npm run docs`: guides in the order of README, and every public symbol. A symbol without a word is an error.
 import { readFileSync } from 'node:fs'
 import { Comment, Converter, ReflectionKind } from 'typedoc'
+import { requireProperties } from './scripts/undocumented-properties.mjs'
 
 const read = (name) => readFileSync(new URL(name, import.meta.url), 'utf8')
 const [, listed] = read('README.md').split('\n## Documentation\n')
@@ -50,7 +51,7 @@ export default {
   out: 'site',
   readme: 'README.md',
   projectDocuments: guides,
-  plugin: [readGuides, fillIn],
+  plugin: [readGuides, fillIn, requireProperties],
   excludePrivate: true,
   excludeInternal: true,
   disableSources: true,

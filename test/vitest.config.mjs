@@ -26,5 +26,6 @@ export default defineConfig({
     // These find what hangs, and measure nothing: other work may keep every CPU busy, and some compile the addon.
     testTimeout: 600_000,
     hookTimeout: 600_000,
+    coverage: { include: ['lib/**/*.ts'], reporter: ['text'] },
   },
 })

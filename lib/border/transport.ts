@@ -60,7 +60,9 @@ export interface MachineFiles {
 
 /** What decides on which CPU a local address of fullnat-v3 lives (ip_vs_ctl.c:laddr_to_cpuid). */
 export interface CpuState {
+  /** How many. */
   readonly online: number
+  /** The sysctl `reserve_core`: so many CPUs, from 0 on, have no local addresses. */
   readonly reserved: number
 }
 

@@ -13,7 +13,9 @@ import type { Context } from './operation'
 
 /** What `set` did. */
 export interface LocalAddressChanges {
+  /** Those that were missing. */
   readonly added: readonly string[]
+  /** Those that were not asked for. */
   readonly removed: readonly string[]
 }
 

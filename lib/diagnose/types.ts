@@ -13,6 +13,7 @@ export interface FindingSubject {
   readonly address?: string
   readonly interface?: string
   readonly cpu?: number
+  /** One of IPVS by its name, one of the machine with all of it: `'net.ipv4.ip_forward'`. */
   readonly sysctl?: string
   /** Name of a row of /proc/net/ip_vs_ext_stats. */
   readonly counter?: string

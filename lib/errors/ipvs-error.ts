@@ -53,17 +53,22 @@ export interface IpvsErrorDetails {
   readonly description: string
   /** Negative, as in Node's own errors. */
   readonly errno?: number | undefined
+  /** `'sendmsg'`, for instance. */
   readonly syscall?: string | undefined
   /** `'services.add'`. */
   readonly operation?: string | undefined
   readonly subject?: ErrorSubject | undefined
   /** Default false. */
   readonly sent?: boolean | undefined
+  /** One sentence on what to do. */
   readonly hint?: string | undefined
+  /** What netlink said beside the number. */
   readonly kernelMessage?: string | undefined
   readonly file?: string | undefined
   readonly line?: number | undefined
+  /** What stands in that line of `file`. */
   readonly text?: string | undefined
+  /** What led to it. */
   readonly cause?: unknown
 }
 
@@ -101,6 +106,7 @@ export class IpvsError extends Error {
   readonly line: number | undefined
   /** What stands in that line, its first 200 characters. */
   readonly text: string | undefined
+  /** What led to it, where something else was thrown before. */
   declare readonly cause?: unknown
 
   constructor(details: IpvsErrorDetails) {

@@ -26,9 +26,11 @@ export interface Capabilities {
   readonly fullnat: boolean
   /** Forwarding `'fullnat'` for UDP: fullnat-v2, but not its first release. */
   readonly udpFullnat: boolean
+  /** `synproxy` of a service. */
   readonly synproxy: boolean
   /** `establishedTimeout` of a service. */
   readonly establishedTimeout: boolean
+  /** `persistence.engine` of a service. */
   readonly persistenceEngine: boolean
   /** Scheduler flags have an effect. */
   readonly schedulerFlags: boolean
@@ -44,7 +46,9 @@ export interface Capabilities {
   readonly zero: boolean
   /** `stats.rates` are sent. */
   readonly rates: boolean
+  /** IPv6 services and destinations: not over sockopt. */
   readonly ipv6: boolean
+  /** Services of SCTP. */
   readonly sctp: boolean
   /** Every network namespace has its own IPVS. */
   readonly networkNamespaces: boolean
@@ -57,6 +61,7 @@ export interface Capabilities {
    * loaded as modules.
    */
   readonly schedulers: readonly string[]
+  /** Methods that a destination may have here. */
   readonly forwardingMethods: readonly Forwarding[]
 }
 

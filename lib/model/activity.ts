@@ -14,6 +14,7 @@ export interface KernelTime {
   readonly buckets: readonly KernelTimeBucket[]
   /** Seconds. */
   readonly sum: number
+  /** Trips. */
   readonly count: number
 }
 
@@ -24,6 +25,7 @@ export interface KernelTime {
  * their arguments or by a rule: nothing became of them.
  */
 export interface ClientActivity {
+  /** Those that were begun, answered or not. */
   readonly calls: number
   /** Jobs that were handed over to the kernel's side: calls of one tick share one. */
   readonly trips: number

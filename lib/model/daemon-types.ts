@@ -24,9 +24,14 @@ export interface DaemonInput {
 export interface DaemonInfo {
   readonly state: DaemonState
   readonly interface: string
+  /** 0–255. */
   readonly syncId: number
+  /** Bytes of a sync message; undefined where the kernel does not tell (all of these are mainline's, by netlink). */
   readonly syncMaxLength: number | undefined
+  /** Undefined as `syncMaxLength`. */
   readonly multicastGroup: string | undefined
+  /** Undefined as `syncMaxLength`. */
   readonly multicastPort: number | undefined
+  /** Undefined as `syncMaxLength`. */
   readonly multicastTtl: number | undefined
 }

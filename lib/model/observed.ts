@@ -55,10 +55,15 @@ export interface ConnectionInfo {
 
 /** Counters of everything that IPVS forwarded. */
 export interface TrafficTotals {
+  /** Connections that were scheduled. */
   readonly connections: bigint
+  /** From clients. */
   readonly inPackets: bigint
+  /** To clients, as far as answers come by. */
   readonly outPackets: bigint
+  /** From clients, of IP packets. */
   readonly inBytes: bigint
+  /** To clients, of IP packets. */
   readonly outBytes: bigint
 }
 
@@ -145,13 +150,16 @@ export interface HashTableStatus {
 /** A line that this library does not know, as it is. */
 export interface StatusLine {
   readonly name: string
+  /** What stands behind the colon. */
   readonly value: string
 }
 
 /** /proc/net/ip_vs_status of newer mainline kernels: how full the tables are. */
 export interface KernelStatus {
+  /** Templates of persistence included. */
   readonly connections: number
   readonly connectionTable: HashTableStatus
+  /** Of this network namespace. */
   readonly services: number
   readonly serviceTable: HashTableStatus
   /** Of the threads that compute rates (ip_vs_est.c). */

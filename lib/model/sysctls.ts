@@ -26,6 +26,8 @@ export interface SysctlInfo<V extends SysctlValue = SysctlValue> {
 
 /** Ports that FULLNAT takes on a local address. */
 export interface LocalPortRange {
+  /** The first port, 1025–65535. */
   readonly min: number
+  /** The last port, 1025–65535, not below `min`. */
   readonly max: number
 }

@@ -1,5 +1,8 @@
 /** Public shapes: what callers pass in and what the library returns. Kernel facts are cited by file and function. */
 
+import type { Stats } from './counter-types'
+
+export * from './counter-types'
 export * from './daemon-types'
 
 /** Transport protocol of an address service. A protocol without a name here stays a number. */
@@ -113,29 +116,6 @@ export interface ServiceConfig {
  */
 export type ServiceInput = ServiceKey & ServiceConfig
 
-/**
- * Counters since the service or destination was added, or since the last `zero()`. Mainline adds them up every two
- * seconds (ip_vs_est.c:estimation_timer), so they can be that old; FULLNAT kernels do when they are read.
- */
-export interface Stats {
-  readonly connections: bigint
-  readonly inPackets: bigint
-  readonly outPackets: bigint
-  readonly inBytes: bigint
-  readonly outBytes: bigint
-  /** Per second, as the kernel's estimator says; `undefined` where there is none (FULLNAT kernels). */
-  readonly rates: Rates | undefined
-}
-
-/** Per second, by the kernel's own estimator; mainline only (ip_vs_est.c). */
-export interface Rates {
-  readonly connections: bigint
-  readonly inPackets: bigint
-  readonly outPackets: bigint
-  readonly inBytes: bigint
-  readonly outBytes: bigint
-}
-
 /** A service as the kernel has it. It can be passed to `add` or `set` of another client as it is. */
 export type ServiceInfo = AddressServiceInfo | FwmarkServiceInfo
 
@@ -162,7 +142,9 @@ export interface ServiceState {
   readonly scheduler: Scheduler
   readonly schedulerFlags: readonly SchedulerFlag[]
   readonly persistence: Persistence | undefined
+  /** Every UDP packet is scheduled by itself. */
   readonly onePacket: boolean
+  /** False where the kernel has no SYNPROXY. */
   readonly synproxy: boolean
   /** `undefined` where the kernel has no such value (everywhere but fullnat-v3; UDP services there). */
   readonly establishedTimeout: number | undefined
@@ -186,9 +168,11 @@ export interface Tunnel {
 
 /** As what `Tunnel` is listed: with numbers where the kernel holds a type or flags without a name. */
 export interface TunnelInfo {
+  /** A number where it has no name here. */
   readonly type: Tunnel['type'] | number
   /** Where the kernel holds one, or the type is GUE. */
   readonly port?: number | undefined
+  /** A number where the flags have no name here. */
   readonly checksum?: Tunnel['checksum'] | number
 }
 
@@ -232,12 +216,21 @@ export interface DestinationInfo {
   readonly family: Family
   /** A number where the kernel holds a method without a name (6 and 7 are accepted by every kernel). */
   readonly forwarding: Forwarding | number
+  /** 0 takes no new connections. */
   readonly weight: number
+  /**
+   * Connections, active and inactive ones, 0 for no limit. fullnat-v3 compares it on each CPU with those of that CPU
+   * alone.
+   */
   readonly upperThreshold: number
+  /** Connections, 0 for none. */
   readonly lowerThreshold: number
   readonly tunnel: TunnelInfo | undefined
+  /** Established TCP connections; half-open ones as well on mainline (ip_vs_proto_tcp.c:set_tcp_state). */
   readonly activeConnections: number
+  /** All others, those of UDP among them. */
   readonly inactiveConnections: number
+  /** Templates of persistence that lead here. */
   readonly persistentConnections: number
   readonly stats: Stats
 }
@@ -277,8 +270,11 @@ export interface Snapshot {
 
 /** Seconds. */
 export interface Timeouts {
+  /** Idle time of an established connection. On fullnat-v3 services have their own, which this is the default of. */
   readonly tcp: number
+  /** In FIN-WAIT. */
   readonly tcpFin: number
+  /** Since the last packet. */
   readonly udp: number
 }
 
@@ -286,6 +282,7 @@ export interface Timeouts {
 export interface Info {
   /** `'1.2.1'` on all three kernels: it tells nothing about what they can do. */
   readonly version: string
+  /** Buckets of the table of connections, no limit of them. */
   readonly connectionTableSize: number
   /** IPv4 services, over sockopt only: generic netlink does not tell. */
   readonly serviceCount: number | undefined

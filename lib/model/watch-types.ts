@@ -81,10 +81,15 @@ export interface WatchFailure {
 
 /** Per second, by the counters of two events. Never negative. */
 export interface TrafficRates {
+  /** New ones. */
   readonly connections: number
+  /** From clients. */
   readonly inPackets: number
+  /** To clients, as far as answers come by. */
   readonly outPackets: number
+  /** From clients. */
   readonly inBytes: number
+  /** To clients, as far as answers come by. */
   readonly outBytes: number
   /** Counters went back: all rates are 0 and say nothing. Of the total: something in it is left out for that reason. */
   readonly reset: boolean

@@ -23,7 +23,9 @@ export type SkipReason =
 export interface StepOutcome {
   readonly step: PlanStep
   readonly status: StepStatus
+  /** Where it was skipped. */
   readonly why?: SkipReason | undefined
+  /** Why it failed, or why nobody knows: mostly an `IpvsError`. */
   readonly error?: unknown
 }
 

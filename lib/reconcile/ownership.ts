@@ -10,11 +10,13 @@ import type { ServiceKey } from '../model/types'
 
 /** A service is in the scope that names one of its properties. */
 export interface Scope {
+  /** 1–4294967295. */
   readonly fwmarks?: readonly number[] | undefined
   /** Addresses and ranges of VIPs (`'192.0.2.1-192.0.2.9'`). */
   readonly addresses?: readonly string[] | undefined
   /** Networks of VIPs (`'192.0.2.0/24'`). */
   readonly networks?: readonly string[] | undefined
+  /** Of VIPs, 0–65535. */
   readonly ports?: readonly number[] | undefined
 }
 

@@ -116,7 +116,9 @@ interface DrainingBase {
 export interface DrainingDestination extends DrainingBase {
   readonly kind: 'destination'
   readonly destination: DestinationKey
+  /** When the plan was made. */
   readonly activeConnections: number
+  /** When the plan was made. */
   readonly inactiveConnections: number
 }
 
@@ -124,6 +126,7 @@ export interface DrainingDestination extends DrainingBase {
 export interface DrainingLocalAddress extends DrainingBase {
   readonly kind: 'localAddress'
   readonly localAddress: string
+  /** When the plan was made. */
   readonly connections: number
 }
 

@@ -36,6 +36,7 @@ export type FailurePhase = 'source' | 'state' | 'open' | 'plan' | 'remember' | '
 
 /** What somebody else has changed. */
 export interface Drift {
+  /** Number of the desired state that the kernel was to be. */
   readonly generation: number
   /** What is done about it, with what was there and what will be. */
   readonly steps: readonly PlanStep[]

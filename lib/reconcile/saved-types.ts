@@ -27,6 +27,7 @@ export interface SavedDestination {
   readonly port: number
   /** A number where the kernel held a method without a name. */
   readonly forwarding: Forwarding | number
+  /** 0 takes no new connections. */
   readonly weight: number
   /** Connections, 0 for no limit. */
   readonly upperThreshold: number
@@ -41,12 +42,15 @@ interface SavedServiceConfig {
   readonly scheduler: Scheduler
   readonly schedulerFlags: readonly SchedulerFlag[]
   readonly persistence: Persistence | null
+  /** Every UDP packet is scheduled by itself. */
   readonly onePacket: boolean
+  /** False where the kernel has no SYNPROXY. */
   readonly synproxy: boolean
   /** Seconds; fullnat-v3 only. */
   readonly establishedTimeout?: number | undefined
   /** In the kernel's order: schedulers that map clients by position go by it. */
   readonly destinations: readonly SavedDestination[]
+  /** Empty where the service has none. */
   readonly localAddresses: readonly string[]
 }
 
@@ -65,10 +69,15 @@ export type SavedService = SavedAddressService | SavedFwmarkService
 export interface SavedDaemon {
   readonly state: DaemonState
   readonly interface: string
+  /** 0–255. */
   readonly syncId: number
+  /** Bytes of a sync message; mainline only, as what follows. */
   readonly syncMaxLength?: number | undefined
+  /** An address. */
   readonly multicastGroup?: string | undefined
+  /** 1–65535. */
   readonly multicastPort?: number | undefined
+  /** 1–255. */
   readonly multicastTtl?: number | undefined
 }
 

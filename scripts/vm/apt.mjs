@@ -70,17 +70,21 @@ const listDays = 1
 
 const suites = new Map()
 
-/** Another suite of Debian ('trixie', 'sid'), from the machine's own mirror. Its lists stay in the cache. */
-export function suiteArchive(suite, log = () => {}) {
-  if (!suites.has(suite)) suites.set(suite, openSuite(suite, log))
-  return suites.get(suite)
+/**
+ * Another suite of Debian ('trixie', 'sid'), or one of another architecture ('arm64'), from the machine's own mirror. Its
+ * lists stay in the cache.
+ */
+export function suiteArchive(suite, log = () => {}, architecture = undefined) {
+  const name = architecture ? `${suite}-${architecture}` : suite
+  if (!suites.has(name)) suites.set(name, openSuite(suite, log, architecture, name))
+  return suites.get(name)
 }
 
-function openSuite(suite, log) {
+function openSuite(suite, log, architecture, name) {
   if (!existsSync(keyring)) throw new Error('the package debian-archive-keyring is missing')
-  const folder = join(cacheFolder('apt'), suite)
-  for (const name of ['lists/partial', 'cache/archives/partial']) {
-    mkdirSync(join(folder, name), { recursive: true })
+  const folder = join(cacheFolder('apt'), name)
+  for (const empty of ['lists/partial', 'cache/archives/partial']) {
+    mkdirSync(join(folder, empty), { recursive: true })
   }
   const sources = join(folder, 'sources.list')
   writeFileSync(sources, `deb [signed-by=${keyring}] ${machineArchive.mirror()} ${suite} main\n`)
@@ -95,14 +99,15 @@ function openSuite(suite, log) {
     'Dir::Cache': join(folder, 'cache'),
     'APT::Default-Release': '',
     'Acquire::Languages': 'none',
+    ...(architecture ? { 'APT::Architecture': architecture } : {}),
     // Otherwise what could not be fetched is a warning.
     'APT::Update::Error-Mode': 'any',
   }
   const one = archive(
-    Object.entries(settings).flatMap(([name, value]) => ['-o', `${name}=${value}`]),
+    Object.entries(settings).flatMap(([option, value]) => ['-o', `${option}=${value}`]),
     () => true,
   )
-  refresh(one, folder, suite, log)
+  refresh(one, folder, name, log)
   return one
 }
 

@@ -8,6 +8,8 @@ import { run } from './command.mjs'
 export const currentNode = '22.23.3'
 /** The oldest Node that the library supports. */
 export const oldestNode = '10.24.1'
+/** These run the cycle in the guest: the oldest one, and the last one that glibc 2.17 of CentOS 7 is enough for. */
+export const cycleNodes = [oldestNode, '16.20.2']
 
 /** The path of the binary of that version, fetched where the cache has none. */
 export function nodeBinary(version) {

@@ -1,4 +1,4 @@
-// Counts what a boot left behind: vitest's JSON report, the lines of the Node 10 cycle, and how the
+// Counts what a boot left behind: vitest's JSON report, the lines of the cycles, and how the
 // guest itself ended.
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -77,22 +77,23 @@ export function vitestResults(outDir, log) {
 }
 
 /** Results of the cycle on the oldest Node: cycle.txt (lines `ok …` / `not ok …`), cycle.status. */
-export function cycleResults(outDir) {
+export function cycleResults(outDir, version) {
+  const cycle = `cycle-${version}`
   const result = noResults()
-  const text = read(join(outDir, 'cycle.txt')) ?? ''
-  const status = read(join(outDir, 'cycle.status'))
+  const text = read(join(outDir, `${cycle}.txt`)) ?? ''
+  const status = read(join(outDir, `${cycle}.status`))
   const lines = text.split('\n')
   for (const line of lines) {
     const [, not, name] = /^(not )?ok\b[ \t]*(.*)$/.exec(line) ?? []
     if (name === undefined) continue
-    if (not) fail(result, `cycle-node10 > ${name}`, text.slice(text.indexOf(line)))
+    if (not) fail(result, `${cycle} > ${name}`, text.slice(text.indexOf(line)))
     else if (/# skip/i.test(name)) result.skipped += 1
     else result.passed += 1
   }
   if (result.failed === 0 && status !== '0') {
-    fail(result, 'cycle-node10', `status ${status ?? 'unknown'}\n${text}`)
+    fail(result, cycle, `status ${status ?? 'unknown'}\n${text}`)
   }
-  if (result.failed + result.passed + result.skipped === 0) fail(result, 'cycle-node10', 'no check ran')
+  if (result.failed + result.passed + result.skipped === 0) fail(result, cycle, 'no check ran')
   return result
 }
 

@@ -17,7 +17,7 @@ import { fileURLToPath } from 'node:url'
 import { cached, prune } from './cache.mjs'
 import { run } from './command.mjs'
 import { mainlineIpvsadm } from './ipvsadm-mainline.mjs'
-import { currentNode, nodeBinary, oldestNode } from './nodes.mjs'
+import { currentNode, cycleNodes, nodeBinary } from './nodes.mjs'
 import { patchGlibc } from './patch-glibc.mjs'
 
 const here = dirname(fileURLToPath(import.meta.url))
@@ -58,7 +58,7 @@ async function contents() {
   for (const source of librariesOf(ip)) {
     list.push({ target: `${libraries}/${basename(source)}`, source })
   }
-  for (const version of [currentNode, oldestNode]) {
+  for (const version of [currentNode, ...cycleNodes]) {
     list.push({ target: `/nodes/node-${version}`, source: await nodeBinary(version) })
   }
   const unpacked = await ipvsadm

@@ -3,7 +3,7 @@
 //
 // Runs the suite inside every kernel that can be had (kernels.mjs has their names), prints one line per kernel and a closing
 // line. On mainline kernels other than the usual one that is the part that may differ between kernels, or what --filter says.
-// --filter is part of a test file's path ('cycle' runs only the Node 10 cycle), --keep leaves the
+// --filter is part of a test file's path ('cycle' runs only the cycles on older Nodes), --keep leaves the
 // guest's log and output in the temporary folder, --verbose shows the guest's console as it comes. --jobs is how many kernels
 // are tested at a time: one more than there are CPUs where it is not given, as far as there is memory for them.
 import { availableParallelism, freemem } from 'node:os'

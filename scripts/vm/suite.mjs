@@ -5,11 +5,11 @@ import { join } from 'node:path'
 import { bootJob } from './boot-job.mjs'
 import { run } from './command.mjs'
 import { metricsResults } from './metrics-results.mjs'
-import { oldestNode } from './nodes.mjs'
+import { cycleNodes } from './nodes.mjs'
 import { addResults, cycleResults, guestResults, noResults, releaseOf, vitestResults } from './results.mjs'
 
 const config = 'test/vm/vitest.config.mjs'
-const cycle = 'test/vm/cycle-node10.cjs'
+const cycle = 'test/vm/cycle.cjs'
 const smpFolder = 'test/vm/smp'
 const manyCpus = 4
 const differing = [
@@ -48,10 +48,11 @@ function vitestCommand({ files, testName }) {
   return keepStatus([run, ...words].join(' '), 'vitest')
 }
 
-const cycleCommand = keepStatus(
-  `/nodes/node-${oldestNode} ${cycle} >/work/out/cycle.txt; rc=$?; cat /work/out/cycle.txt; (exit $rc)`,
-  'cycle',
-)
+function cycleCommand(version) {
+  const name = `cycle-${version}`
+  const out = `/work/out/${name}.txt`
+  return keepStatus(`/nodes/node-${version} ${cycle} >${out}; rc=$?; cat ${out}; (exit $rc)`, name)
+}
 
 function smpTests(project, filter) {
   const folder = join(project, smpFolder)
@@ -99,7 +100,7 @@ export async function testKernel(kernel, options) {
     const { smp, vitest, cycle: withCycle, env } = one
     const commands = []
     if (vitest) commands.push(vitestCommand({ files: vitest, testName }))
-    if (withCycle) commands.push(cycleCommand)
+    if (withCycle) commands.push(...cycleNodes.map(cycleCommand))
     const script = [...commands, 'exit 0'].join('\n')
     const ended = await bootJob({
       kernel,
@@ -120,7 +121,8 @@ export async function testKernel(kernel, options) {
     const results = guestResults(ended, kernel.name)
     if (ended.status === 'exit' || existsSync(join(ended.outDir, 'vitest.json'))) {
       if (vitest) addResults(results, vitestResults(ended.outDir, ended.log))
-      if (withCycle) addResults(results, cycleResults(ended.outDir))
+      if (withCycle)
+        for (const version of cycleNodes) addResults(results, cycleResults(ended.outDir, version))
       addResults(results, await metricsResults(ended.outDir))
     }
     sum.release ??= releaseOf(ended)

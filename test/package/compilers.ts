@@ -51,7 +51,8 @@ describe('compiled by', () => {
       ] as const) {
         consumer().write(file, PROGRAM)
         const settings = { compilerOptions: { ...strict, module, moduleResolution }, files: [file] }
-        const config = consumer().write('tsconfig.json', JSON.stringify(settings))
+        // By the usual name it would be in the way of what is compiled by its name later.
+        const config = consumer().write('strict.json', JSON.stringify(settings))
         const { status, stdout, stderr } = consumer().run(process.execPath, [tsc, '-p', config])
         expect({ moduleResolution, status, said: stdout + stderr }).toEqual({
           moduleResolution,

@@ -7,6 +7,7 @@ import { afterEach, describe, expect, it } from 'vitest'
 // @ts-expect-error: a script without types
 import { currentNode, nodeBinary, oldestNode } from '../../scripts/vm/nodes.mjs'
 import { consumer, full, Project, type Ran, tarball } from './consumer'
+import { underMusl } from './musl'
 import { commonJs, esModule, SAID } from './scenario'
 import { tools, VERSIONS } from './tools'
 
@@ -49,6 +50,10 @@ const NODES = [
   '24.21.0',
   '26.10.0',
 ]
+
+/** What is mapped once the addon was tried. */
+const MAPS = `require('ipvs-fullnat').Ipvs.open().catch(() => {}).then(() =>
+  console.log(require('fs').readFileSync('/proc/self/maps', 'latin1')))`
 
 const slow = it.skipIf(!full)
 const left = full ? '' : ' (skipped: CI_FULL=1 runs it)'
@@ -146,14 +151,6 @@ describe('runs on', () => {
     expectWorks(consumer().run(bun, [consumer().write('netns.js', netns)]))
   })
 
-  const alpine = existsSync('/usr/lib/libstdc++.so.6') && existsSync('/etc/alpine-release')
-  const musl = full && !alpine ? ' (skipped: Alpine, whose libstdc++ it wants, runs it)' : left
-  it.skipIf(!full || !alpine)(`Bun ${VERSIONS.bun} for musl, with the prebuild for it${musl}`, async () => {
-    const folder = await tools('bun-musl', [`@oven/bun-linux-x64-musl@${VERSIONS.bun}`], ['--force'])
-    const bun = join(folder, 'node_modules/@oven/bun-linux-x64-musl/bin/bun')
-    expectWorks(consumer().run(bun, [consumer().write('scenario.js', commonJs())]))
-  })
-
   onX64(`Deno ${VERSIONS.deno}, or says what it does not permit${left}`, async () => {
     const folder = await tools('deno', [`@deno/linux-x64-glibc@${VERSIONS.deno}`])
     const deno = join(folder, 'node_modules/@deno/linux-x64-glibc/deno')
@@ -187,4 +184,22 @@ describe('runs on', () => {
       expect({ version, status, stdout }).toEqual({ version, status: 0, stdout: expect.stringMatching(SAID) })
     }
   })
+
+  const machines = [
+    ['x64', 'x64', onX64, left],
+    ['arm64', 'aarch64', it.skipIf(!full || !emulated), missing],
+  ] as const
+  for (const [arch, name, test, skipped] of machines) {
+    test(`Bun ${VERSIONS.bun} for musl and ${arch}, with the prebuild for it${skipped}`, async () => {
+      const bun = `@oven/bun-linux-${name}-musl`
+      const folder = await tools('bun-musl', [`${bun}@${VERSIONS.bun}`], ['--force'])
+      const program = join(folder, 'node_modules', bun, 'bin/bun')
+      chmodSync(program, 0o755)
+      const [command, ...args] = await underMusl(arch, project().folder, program)
+      const run = (file: string) => consumer().run(command, [...args, file])
+      expectWorks(run(consumer().write('scenario.js', commonJs())))
+      const maps = consumer().write('maps.js', MAPS)
+      expect(run(maps).stdout).toContain(`linux-${arch}/ipvs-fullnat.musl.node`)
+    })
+  }
 })

@@ -148,7 +148,7 @@ describe('the modules of a kernel', () => {
 describe('what runs on a kernel', () => {
   beforeEach(() => {
     mkdirSync(join(folder, 'test/vm/smp'), { recursive: true })
-    for (const name of ['cycle-node10.cjs', 'smp/cpus.test.ts', 'smp/notes.md']) {
+    for (const name of ['cycle.cjs', 'smp/cpus.test.ts', 'smp/notes.md']) {
       writeFileSync(join(folder, 'test/vm', name), '')
     }
   })

@@ -58,13 +58,21 @@ export interface ListRule extends Rule<'list'> {
   readonly service: ServiceKey | undefined
   /** Default `'services'`. */
   readonly what: 'services' | 'connections' | 'timeouts' | 'daemons'
+  /** -n. */
   readonly numeric: boolean
+  /** --stats. */
   readonly stats: boolean
+  /** --rate. */
   readonly rate: boolean
+  /** --thresholds. */
   readonly thresholds: boolean
+  /** --persistent-conn. */
   readonly persistentConnections: boolean
+  /** --tun-info. */
   readonly tunnels: boolean
+  /** --exact. */
   readonly exact: boolean
+  /** Without --nosort. */
   readonly sorted: boolean
 }
 
@@ -81,6 +89,7 @@ export interface ZeroRule extends Rule<'zero'> {
 
 /** -S. */
 export interface SaveRule extends Rule<'save'> {
+  /** -n. */
   readonly numeric: boolean
 }
 

@@ -11,6 +11,7 @@ import type { Report } from './report'
 export interface IncludedFile {
   /** Its name, which is another one for every other file: positions have it, and cycles are found by it. */
   readonly file: string
+  /** Bytes are read as UTF-8. */
   readonly text: string | Uint8Array
 }
 

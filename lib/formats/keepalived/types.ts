@@ -16,6 +16,7 @@ export interface TextPlace {
 
 /** A keyword that was read and has no part in the state. */
 export interface IgnoredSetting extends TextPlace {
+  /** As it stands. */
   readonly keyword: string
   /** The keyword of the block it stands in; empty at the top. */
   readonly within: string
@@ -30,6 +31,7 @@ export interface IgnoredSetting extends TextPlace {
 /** A setting of a checker, or of all checkers of a block: words, as they stand. */
 export interface CheckerParameter extends TextPlace {
   readonly name: string
+  /** The words behind the name. */
   readonly values: readonly string[]
   /** Of `url` and `host`: what is in their block. */
   readonly parameters: readonly CheckerParameter[] | undefined
@@ -64,7 +66,9 @@ export interface RealServerDetails extends TextPlace {
   readonly inhibitOnFailure: boolean
   /** Counts as down until it is checked. */
   readonly alpha: boolean
+  /** Command that runs when it comes up. */
   readonly notifyUp: string | undefined
+  /** Command that runs when it goes down. */
   readonly notifyDown: string | undefined
   /** Settings for its checkers: `delay_loop`, `retry` … */
   readonly parameters: readonly CheckerParameter[]
@@ -78,10 +82,15 @@ export interface ServiceDetails extends TextPlace {
   readonly group: string | undefined
   /** Weights of living real servers together below which the VIP is taken back. Default 1. */
   readonly quorum: number
+  /** Weight above `quorum` that it takes to have the quorum again, and below it to lose it. Default 0. */
   readonly hysteresis: number
+  /** Its real servers count as down until they are checked. */
   readonly alpha: boolean
+  /** The commands for down run when keepalived stops. */
   readonly omega: boolean
+  /** Command that runs when the quorum is reached. */
   readonly quorumUp: string | undefined
+  /** Command that runs when it is lost. */
   readonly quorumDown: string | undefined
   readonly sorryServer: SorryServer | undefined
   readonly realServers: readonly RealServerDetails[]
@@ -96,9 +105,13 @@ export interface FollowingDaemon extends TextPlace {
   readonly vrrpInstance: string | undefined
   /** Undefined: the id of the VRRP router. */
   readonly syncId: number | undefined
+  /** Bytes of a sync message; undefined where it is not named, as what follows. */
   readonly syncMaxLength: number | undefined
+  /** An address. */
   readonly multicastGroup: string | undefined
+  /** 1–65535. */
   readonly multicastPort: number | undefined
+  /** 1–255. */
   readonly multicastTtl: number | undefined
 }
 
@@ -127,6 +140,7 @@ export interface KeepalivedLoss {
   /** Undefined where it is about a pool, a daemon or a timeout. */
   readonly service?: ServiceKey | undefined
   readonly destination?: DestinationKey | undefined
+  /** Name of a `local_address_group`. */
   readonly pool?: string | undefined
   /** Undefined: the object is not in the text at all, with everything in it. */
   readonly property: string | undefined

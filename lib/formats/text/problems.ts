@@ -33,6 +33,7 @@ function codeFrame({ source, offset, length }: Span): string {
  * `util.inspect` shows the line with the place marked.
  */
 export class IpvsTextError extends Error {
+  /** Stable, in words: `'unknown-option'`. */
   readonly code: string
   readonly severity: Severity
   readonly file: string | undefined

@@ -97,24 +97,34 @@ export interface KernelCountersDump {
 export interface KernelDump {
   readonly format: 1
   readonly dialect: FakeDialect
+  /** How many. */
   readonly cpus: number
   /** Milliseconds. */
   readonly now: number
+  /** For the next object. */
   readonly nextId: number
+  /** State of the generator of random numbers. */
   readonly random: number
+  /** The sysctl: so many CPUs, from 0 on, have no local addresses. */
   readonly reserveCore: number
+  /** ip_vs is loaded. */
   readonly loaded: boolean
+  /** Of generic netlink; another one with each load of the module. */
   readonly familyId: number
+  /** Clients have CAP_NET_ADMIN. */
   readonly permitted: boolean
   /** By name, but for `timeouts` and `reserveCore`; older dumps have none. */
   readonly sysctls?: { readonly [name: string]: SysctlValue }
   /** How /proc/sys is mounted; older dumps do not say. */
   readonly procSys?: ProcSys
+  /** Seconds. */
   readonly timeouts: { readonly tcp: number; readonly tcpFin: number; readonly udp: number }
+  /** As `DaemonInfo` has them, with what the kernel fills in. */
   readonly daemons: readonly (Omit<DaemonObject, 'multicastGroup'> & { readonly multicastGroup: string })[]
   readonly counters: KernelCountersDump
   readonly services: readonly ServiceDump[]
   readonly trash: readonly DestinationDump[]
   readonly connections: readonly ConnectionDump[]
+  /** `destination` is the `id` of one. */
   readonly templates: readonly (Omit<TemplateObject, 'destination'> & { readonly destination: number })[]
 }

@@ -10,9 +10,13 @@ import { assure, release, touch } from './connections'
 
 /** What is left out is 0. `in` is what the client sends. */
 export interface TrafficCounts {
+  /** Default 0. */
   readonly inPackets?: number | bigint | undefined
+  /** Of IP packets. Default 0. */
   readonly inBytes?: number | bigint | undefined
+  /** Default 0. */
   readonly outPackets?: number | bigint | undefined
+  /** Of IP packets. Default 0. */
   readonly outBytes?: number | bigint | undefined
 }
 

@@ -13,6 +13,7 @@ import type {
 
 /** ipvsadm shortens what is above 99,999,999, unless it runs with --exact (ipvsadm.c:print_largenum). */
 export interface ListedNumber {
+  /** As it was printed, the letter multiplied. */
   readonly value: bigint
   /** It was shortened: the real value is at most one unit (10^3 for K, 10^6 for M, 10^9 for G, 10^12 for T) higher. */
   readonly approximate: boolean
@@ -35,12 +36,18 @@ interface Row {
 /** Of a destination; what the listing has no column for is undefined. */
 export interface ListedDestination extends DestinationKey, Row {
   readonly forwarding?: Forwarding | undefined
+  /** 0–2147483647. */
   readonly weight?: number | undefined
   readonly tunnel?: Tunnel | undefined
+  /** As `DestinationInfo` has them. */
   readonly activeConnections?: number | undefined
+  /** As `DestinationInfo` has them. */
   readonly inactiveConnections?: number | undefined
+  /** With --persistent-conn. */
   readonly persistentConnections?: number | undefined
+  /** With --thresholds: connections, 0 for no limit. */
   readonly upperThreshold?: number | undefined
+  /** With --thresholds: connections. */
   readonly lowerThreshold?: number | undefined
   /** With --stats. */
   readonly stats?: ListedCounters | undefined
@@ -59,6 +66,7 @@ export interface ListedService extends Row {
    * Alibaba's ipvsadm shows it with persistent services only, so false tells nothing there (ipvsadm.c:print_service_entry).
    */
   readonly onePacket?: boolean | undefined
+  /** Where the listing is of Alibaba's ipvsadm. */
   readonly synproxy?: boolean | undefined
   /** alibaba-v3; undefined, too, where it prints `UnK. or DFLT. 0`. */
   readonly establishedTimeout?: number | undefined
@@ -71,7 +79,9 @@ export interface ListedService extends Row {
 export interface ListedConnection extends Row {
   /** `'ip'`: a persistence template of a firewall mark or of port 0. */
   readonly protocol: string
+  /** Until it expires without another packet. */
   readonly expiresSeconds: number
+  /** As it stands: `'ESTABLISHED'`. */
   readonly state: string
   readonly client: DestinationKey
   /** Of a template of a firewall mark: the mark as an IPv4 address, port 0. */
@@ -79,6 +89,7 @@ export interface ListedConnection extends Row {
   readonly destination: DestinationKey
   /** With --persistent-conn. */
   readonly engine?: string | undefined
+  /** With --persistent-conn: what the engine goes by, a Call-ID for instance. */
   readonly engineData?: string | undefined
 }
 
@@ -88,6 +99,7 @@ export interface ListedLocalAddresses extends Row {
   readonly port: number
   /** How many there are, as the row says. */
   readonly total: number
+  /** With what `LocalAddressInfo` has. */
   readonly localAddresses: readonly {
     readonly address: string
     readonly portConflicts: bigint
@@ -106,5 +118,6 @@ export interface Listing {
   readonly daemons: readonly DaemonInfo[] | undefined
   /** Of IPVS, as the first line says; undefined where it is not there. */
   readonly version: string | undefined
+  /** Buckets, as the first line says; undefined where it is not there. */
   readonly connectionTableSize: number | undefined
 }

@@ -1,4 +1,4 @@
-// The full cycle of add, list, change and remove on the oldest Node, with what ships. Prints 'ok NAME' or 'not ok NAME'
+// The full cycle of add, list, change and remove on Nodes that have no vitest, with what ships. Prints 'ok NAME' or 'not ok NAME'
 // per step; leaves with 1 when a step failed.
 
 // Node 10 knows no 'node:'.
