@@ -227,7 +227,7 @@ describe('drains', () => {
     // "Now": it is named in neither.
     expect(verbs(await plan(ipvs, drains(), { now: 0 }))).toEqual(['remove localAddress not-wanted'])
     // No opinion about the others.
-    const { localAddresses: _, ...silent } = state.services?.[0] as DesiredService
+    const [{ localAddresses: _, ...silent } = {} as DesiredService] = state.services ?? []
     expect(verbs(await plan(ipvs, { services: [silent as DesiredService] }, { now }))).toEqual([
       'remove localAddress drained',
     ])
