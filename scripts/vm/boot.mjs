@@ -52,7 +52,8 @@ function packFolder(jobDir, workDir) {
  * Boots `kernel` (of findKernel) and runs job.sh of `jobDir` (or of `jobTar`, ready made) in /work.
  * Everything it leaves in /work/out comes back in `outDir`. `workDir` keeps log and disks.
  * `status`: 'exit' (see exitCode), 'panic', 'oops', 'timeout' or 'died' (QEMU ended with no verdict).
- * A guest that hangs or dies before its user space starts is booted again, and a line says so.
+ * A guest that hangs or dies before its user space starts is booted again, and once so is one whose kernel waits for a device for
+ * ever; a line says so.
  */
 export async function boot(kernel, options) {
   const { jobDir, jobTar, workDir, smp = 1, memory = 2048, limitSeconds = 3600 } = options
@@ -71,7 +72,7 @@ export async function boot(kernel, options) {
   const args = qemuArguments(kernel, { smp, memory, append, root, job, out })
   const ended = await runGuest(args, {
     ...{ logFile, limitSeconds, onLine },
-    again: (sign) => console.log(`${kernel.name} (-smp ${smp}): no user space, booting again: ${sign}`),
+    again: (sign) => console.log(`${kernel.name} (-smp ${smp}): booting again: ${sign}`),
   })
   const seconds = (Date.now() - started) / 1000
   const result = verdict(ended)

@@ -11,6 +11,27 @@ const trouble = [
 const before = 3
 const after = 30
 
+const waiting = /\] unregister_netdevice: waiting for (\S+) to become free/
+/** The kernel says it every ten seconds; what a test waits for itself takes no longer than five minutes. */
+const stuckAfter = 30
+
+/**
+ * Told each line of a console; undefined, or the line at which a device was waited for so long that it never goes: no namespace is
+ * made or goes after that. FULLNAT kernels never give back the route to an IPv6 destination that they have looked up
+ * (ip_vs_ctl.c:__ip_vs_addr_is_local_v6), and a device may stay for it.
+ */
+export function stuckDevice() {
+  let device
+  let times = 0
+  return (line) => {
+    const name = waiting.exec(line)?.[1]
+    if (name === undefined) return undefined
+    times = name === device ? times + 1 : 1
+    device = name
+    return times >= stuckAfter ? line : undefined
+  }
+}
+
 /**
  * { status: 'panic' | 'oops', sign, excerpt } or undefined where the kernel had nothing to complain of; `sign` is the
  * line that shows it.

@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process'
 import { createWriteStream, readFileSync } from 'node:fs'
 import { finished } from 'node:stream/promises'
-import { kernelTrouble } from './console-log.mjs'
+import { kernelTrouble, stuckDevice } from './console-log.mjs'
 
 // A boot takes two to twenty seconds, beside much other work a minute. One whose CPUs are emulated can hang before user space (a
 // CPU of four never came to stop_machine(), "soft lockup"): nothing of the job has begun then, and nothing would.
@@ -15,7 +15,7 @@ const userSpace = /^GUEST \S+ up /
 
 /**
  * Hands over each line of the guest's console; kills it at `limitSeconds`, and at `bootSeconds` where user space has not
- * started by then. Returns { code, booted, timedOut, complaint }.
+ * started by then, or where the kernel waits for a device for ever. Returns { code, booted, stuck, timedOut, complaint }.
  */
 async function runQemu(program, args, { logFile, limitSeconds, bootSeconds, onLine }) {
   const log = createWriteStream(logFile)
@@ -36,7 +36,11 @@ async function runQemu(program, args, { logFile, limitSeconds, bootSeconds, onLi
   const deadline = setTimeout(giveUp, limitSeconds * 1000)
   const bootDeadline = setTimeout(giveUp, bootSeconds * 1000)
   let booted = false
+  let stuck
+  const stuckAt = stuckDevice()
   const take = (line) => {
+    stuck ??= stuckAt(line)
+    if (stuck) kill()
     if (!booted && userSpace.test(line)) {
       booted = true
       clearTimeout(bootDeadline)
@@ -65,7 +69,7 @@ async function runQemu(program, args, { logFile, limitSeconds, bootSeconds, onLi
       child.once('close', resolve)
     })
     if (rest) take(rest)
-    return { code, booted, timedOut, complaint: complaint.trim() }
+    return { code, booted, stuck, timedOut, complaint: complaint.trim() }
   } finally {
     clearTimeout(deadline)
     clearTimeout(bootDeadline)
@@ -77,8 +81,8 @@ async function runQemu(program, args, { logFile, limitSeconds, bootSeconds, onLi
 }
 
 /**
- * Runs a guest to its end. One that hangs or dies before its user space starts is booted again; `again` is told the sign.
- * Returns what runQemu() does, with `log` and `trouble` (of kernelTrouble).
+ * Runs a guest to its end. One that hangs or dies before its user space starts is booted again, and once so is one whose kernel
+ * waits for a device for ever; `again` is told the sign. Returns what runQemu() does, with `log` and `trouble` (of kernelTrouble).
  */
 export async function runGuest(args, options) {
   const { again, program = 'qemu-system-x86_64', bootSeconds = bootLimitSeconds, ...rest } = options
@@ -87,7 +91,8 @@ export async function runGuest(args, options) {
     const log = readFileSync(options.logFile, 'utf8')
     const trouble = kernelTrouble(log)
     const failedToBoot = !ended.booted && (ended.timedOut || trouble)
-    if (!failedToBoot || attempt === boots) return { ...ended, log, trouble }
-    again(trouble ? trouble.sign : log.trim().split('\n').at(-1))
+    const isOver = ended.stuck ? attempt > 1 : !failedToBoot || attempt === boots
+    if (isOver) return { ...ended, log, trouble }
+    again(ended.stuck ?? (trouble ? trouble.sign : log.trim().split('\n').at(-1)))
   }
 }

@@ -90,6 +90,33 @@ rm ${folder}/heard; echo 'GUEST 6.1.0 up 2.1s'; while [ ! -e ${folder}/heard ]; 
     })
   })
 
+  const waits = '[  219.345501] unregister_netdevice: waiting for veth2 to become free. Usage count = 1'
+  const waiting = (times: number, line = waits) => `for i in $(seq ${times}); do echo '${line}'; done`
+
+  it('whose kernel waits for a device for ever is booted again, and the sign is told', async () => {
+    const result = await run(
+      `echo 'GUEST 2.6.32 up 2.1s'; [ $boot = 1 ] && { ${waiting(30)}; ${hang}; }; echo done; exit 33`,
+    )
+    expect(result).toMatchObject({ code: 33, stuck: undefined, boots: 2, signs: [waits] })
+    expect(result.trouble).toBeUndefined()
+  })
+
+  it('that waits for ever twice has failed', async () => {
+    const result = await run(`echo 'GUEST 2.6.32 up 2.1s'; ${waiting(30)}; ${hang}`)
+    expect(result).toMatchObject({ stuck: waits, boots: 2, signs: [waits], trouble: { status: 'oops' } })
+  })
+
+  it('that waits for a device for a while has failed, and is not booted again', async () => {
+    const other = waits.replace('veth2', 'veth0')
+    const script = `echo 'GUEST 2.6.32 up 2.1s'; ${waiting(29)}; ${waiting(29, other)}; exit 33`
+    expect(await run(script)).toMatchObject({
+      stuck: undefined,
+      boots: 1,
+      signs: [],
+      trouble: { status: 'oops' },
+    })
+  })
+
   it('is not booted again where QEMU cannot start', async () => {
     const result = await run(`echo 'no such image' >&2; exit 1`)
     expect(result).toMatchObject({ booted: false, code: 1, boots: 1, complaint: 'no such image', signs: [] })
