@@ -2,6 +2,7 @@
 
 import type { CallOptions } from '../model/call-types'
 import { serviceKeyId } from '../model/keys'
+import { Pieces } from '../model/turn'
 import type { ServiceKey, SnapshotService } from '../model/types'
 import type { ReconcileClient } from './client'
 import type { PlanStep } from './plan-types'
@@ -37,15 +38,17 @@ export async function lookAt(
 ): Promise<TableView> {
   const keys = new Map<string, ServiceKey>()
   let last: ServiceKey | undefined
+  const pieces = new Pieces()
   for (const step of steps) {
+    if (pieces.isDue()) await pieces.next()
     // Plans have many steps of one service behind each other.
     if (!('service' in step) || step.service === last) continue
     last = step.service
     keys.set(serviceKeyId(last), last)
   }
   const only = new Set(keys.keys())
-  if (keys.size > MOST_SINGLE_LOOKS) return new TableView(await ipvs.snapshot(call), only)
+  if (keys.size > MOST_SINGLE_LOOKS) return TableView.of(await ipvs.snapshot(call), only)
   const found = await Promise.all(Array.from(keys.values(), (key) => readService(ipvs, key, call)))
   const services = found.filter((service): service is SnapshotService => service !== undefined)
-  return new TableView({ services, consistent: undefined }, only)
+  return TableView.of({ services, consistent: undefined }, only)
 }

@@ -1,6 +1,7 @@
 /** A snapshot by identity. */
 
 import { destinationKeyId, serviceKeyId } from '../model/keys'
+import { Pieces } from '../model/turn'
 import type { DestinationInfo, ServiceInfo, ServiceKey, Snapshot, SnapshotService } from '../model/types'
 import { destinationFingerprint, serviceFingerprint } from './fingerprint'
 import type { PlanStep } from './plan-types'
@@ -28,19 +29,22 @@ class Entry {
 }
 
 export class TableView {
-  private readonly entries: ReadonlyMap<string, Entry>
   /** Plans have many steps of one service behind each other. */
   private last: { readonly key: ServiceKey; readonly entry: Entry | undefined } | undefined
 
   /** `only`: ids of the services that are asked for. */
-  constructor({ services }: Snapshot, only: ReadonlySet<string>) {
+  static async of({ services }: Snapshot, only: ReadonlySet<string>): Promise<TableView> {
     const entries = new Map<string, Entry>()
+    const pieces = new Pieces()
     for (const read of services) {
+      if (pieces.isDue()) await pieces.next()
       const id = serviceKeyId(read.service)
       if (only.has(id)) entries.set(id, new Entry(read))
     }
-    this.entries = entries
+    return new TableView(entries)
   }
+
+  private constructor(private readonly entries: ReadonlyMap<string, Entry>) {}
 
   /** As the fingerprints of plans, which services and destinations have; undefined where there is no such object. */
   fingerprint(step: PlanStep): string | undefined {
