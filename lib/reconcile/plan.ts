@@ -57,7 +57,7 @@ const OPTIONS = new PropertyNames([
 /** What a plan is made of, from one read of the table. */
 class Draft implements StepList {
   readonly steps: PlanStep[] = []
-  readonly drains: Draining[] = []
+  readonly inDrain: Draining[] = []
   /** Something has to be done, not only told. */
   changes = false
   same = 0
@@ -82,7 +82,7 @@ class Draft implements StepList {
   }
 
   draining(what: Draining): void {
-    this.drains.push(what)
+    this.inDrain.push(what)
   }
 
   unchanged(): void {
@@ -173,6 +173,7 @@ async function draftTable(
   wanted: WantedState['services'],
   checked: CheckedPlanOptions,
 ): Promise<Drafted> {
+  if (!wanted) return { draft: new Draft(ipvs.capabilities, checked), services: [], inMotion: false }
   const { ownership, call } = checked
   let doubtful = false
   const read = async (): Promise<readonly SnapshotService[]> => {
@@ -181,7 +182,6 @@ async function draftTable(
     return services
   }
   const first = await read()
-  if (!wanted) return { draft: new Draft(ipvs.capabilities, checked), services: first, inMotion: false }
   const glance = new Draft(ipvs.capabilities, checked)
   await serviceSteps(glance, wanted, ownership, first, () => glance.changes)
   if (!glance.changes) return { draft: glance, services: first, inMotion: false }
@@ -220,7 +220,7 @@ export async function planWanted(
   const { capabilities } = ipvs
   const { draft, services, inMotion } = await draftTable(ipvs, wanted.services, checked)
   await settingSteps(draft, ipvs, wanted, call)
-  const { drains: draining, same: unchanged } = draft
+  const { inDrain: draining, same: unchanged } = draft
   const steps = await withinLimits(await keepWhatWorks(draft.steps), limits, draft.present, inMotion)
   const table = { wanted: wantedServices, services, steps, draining }
   const warnings = [

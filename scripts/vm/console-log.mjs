@@ -11,8 +11,10 @@ const trouble = [
 const before = 3
 const after = 30
 
-const waiting = /\] unregister_netdevice: waiting for (\S+) to become free/
-/** The kernel says it every ten seconds; what a test waits for itself takes no longer than five minutes. */
+const waiting = /\[\s*(\d+\.\d+)\] unregister_netdevice: waiting for (\S+) to become free/
+/** The kernel says it every ten seconds (net/core/dev.c:netdev_wait_allrefs). */
+const mostBetween = 20
+/** Five minutes: what a test waits for itself takes no longer. */
 const stuckAfter = 30
 
 /**
@@ -22,12 +24,14 @@ const stuckAfter = 30
  */
 export function stuckDevice() {
   let device
+  let last = 0
   let times = 0
   return (line) => {
-    const name = waiting.exec(line)?.[1]
+    const [, time, name] = waiting.exec(line) ?? []
     if (name === undefined) return undefined
-    times = name === device ? times + 1 : 1
+    times = name === device && time - last <= mostBetween ? times + 1 : 1
     device = name
+    last = Number(time)
     return times >= stuckAfter ? line : undefined
   }
 }

@@ -885,13 +885,18 @@ describe('a family that is gone', () => {
     expect(transport.trips).toEqual([['info', 'flush'], ['flush']])
   })
 
-  it('is met by a call with several requests: it is not done before all of them are', async () => {
+  /** Of two writes of a call; `rest` is what the other gets. */
+  const firstIsGone = (rest: undefined | null) => {
     let answers = 0
-    transport.script = ({ operation }) => {
+    return ({ operation }: { operation: string }) => {
       if (operation !== 'serviceSet') return undefined
       answers++
-      return answers === 1 ? gone : undefined
+      return answers === 1 ? gone : rest
     }
+  }
+
+  it('is met by a call with several requests: it is not done before all of them are', async () => {
+    transport.script = firstIsGone(undefined)
     expect(await run(modify({ service: 'a', object: '' }, [WRITE, WRITE]))).toBe('written')
     expect(transport.trips).toEqual([
       ['serviceGet'],
@@ -901,12 +906,7 @@ describe('a family that is gone', () => {
   })
 
   it('beside a request of the same call that has no answer is an error: that one may have been executed', async () => {
-    let answers = 0
-    transport.script = ({ operation }) => {
-      if (operation !== 'serviceSet') return undefined
-      answers++
-      return answers === 1 ? gone : null
-    }
+    transport.script = firstIsGone(null)
     const error = await failure(run(modify({ service: 'a', object: '' }, [WRITE, WRITE])))
     expect(error).toMatchObject({ code: 'ERR_IPVS_MALFORMED_REPLY', sent: true })
     await run(simple('info', 1))

@@ -92,6 +92,7 @@ rm ${folder}/heard; echo 'GUEST 6.1.0 up 2.1s'; while [ ! -e ${folder}/heard ]; 
 
   const waits = '[  219.345501] unregister_netdevice: waiting for veth2 to become free. Usage count = 1'
   const waiting = (times: number, line = waits) => `for i in $(seq ${times}); do echo '${line}'; done`
+  const later = waits.replace('219.', '519.')
 
   it('whose kernel waits for a device for ever is booted again, and the sign is told', async () => {
     const result = await run(
@@ -108,7 +109,8 @@ rm ${folder}/heard; echo 'GUEST 6.1.0 up 2.1s'; while [ ! -e ${folder}/heard ]; 
 
   it('that waits for a device for a while has failed, and is not booted again', async () => {
     const other = waits.replace('veth2', 'veth0')
-    const script = `echo 'GUEST 2.6.32 up 2.1s'; ${waiting(29)}; ${waiting(29, other)}; exit 33`
+    const waited = `${waiting(29)}; ${waiting(29, other)}; ${waiting(29)}; ${waiting(29, later)}`
+    const script = `echo 'GUEST 2.6.32 up 2.1s'; ${waited}; exit 33`
     expect(await run(script)).toMatchObject({
       stuck: undefined,
       boots: 1,
