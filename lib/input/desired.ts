@@ -14,6 +14,8 @@ import type {
 import { PROTOCOLS } from '../model/numbers'
 import type { DestinationConfig, ServiceConfig } from '../model/types'
 import { checkDestinationInput, destinationNames } from './destinations'
+import { checkLocalAddressKey } from './local-addresses'
+import { checkProperties, PropertyNames } from './properties'
 import { checkServiceInput } from './services'
 import type { Properties } from './values'
 import { checkObject } from './values'
@@ -76,6 +78,21 @@ export function checkDesiredDestination(
     state: state as DesiredDestinationState,
     reason: reason as DesiredDestinationConfig['reason'],
     until: time,
+  }
+}
+
+const DRAIN = new PropertyNames(['address', 'until'])
+
+/** One of `drainLocalAddresses`. */
+export function checkLocalAddressDrain(
+  value: unknown,
+  service: NormalizedServiceKey,
+  field: string,
+): { readonly address: string; readonly until: number | undefined } {
+  const { address, until } = checkProperties(value, field, DRAIN)
+  return {
+    address: checkLocalAddressKey(address, service, `${field}.address`).text,
+    until: until === undefined ? undefined : checkTime(until, `${field}.until`),
   }
 }
 

@@ -3,7 +3,7 @@
 export type { NormalizedCallOptions } from './call-options'
 export { checkCallOptions } from './call-options'
 export { checkDaemonInput, checkDaemonState } from './daemons'
-export { checkDesiredDestination, checkDesiredService, checkTime } from './desired'
+export { checkDesiredDestination, checkDesiredService, checkLocalAddressDrain, checkTime } from './desired'
 export {
   checkDestinationChange,
   checkDestinationInput,

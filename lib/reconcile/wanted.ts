@@ -6,10 +6,10 @@ import {
   checkDesiredDestination,
   checkDesiredService,
   checkLocalAddress,
+  checkLocalAddressDrain,
   checkLocalAddressKey,
   checkObject,
   checkProperties,
-  checkTime,
   checkTimeouts,
   isListed,
   PropertyNames,
@@ -171,8 +171,6 @@ function wantedLocalAddresses(
   return found
 }
 
-const DRAIN = new PropertyNames(['address', 'until'])
-
 function wantedDrains(
   value: unknown,
   service: NormalizedServiceKey,
@@ -184,11 +182,10 @@ function wantedDrains(
   for (const [i, item] of checkArray(value, field).entries()) {
     const path = `${field}[${i}]`
     problems.try(() => {
-      const { address, until } = checkProperties(item, path, DRAIN)
-      const { text } = checkLocalAddressKey(address, service, `${path}.address`)
-      if (found.has(text)) throw twice(path, text, item)
-      if (kept?.has(text)) throw invalidValue(`${path}.address`, 'must not be in localAddresses', address)
-      found.set(text, until === undefined ? undefined : checkTime(until, `${path}.until`))
+      const { address, until } = checkLocalAddressDrain(item, service, path)
+      if (found.has(address)) throw twice(path, address, item)
+      if (kept?.has(address)) throw invalidValue(`${path}.address`, 'must not be in localAddresses', address)
+      found.set(address, until)
     })
   }
   return found

@@ -31,6 +31,17 @@ function refusal(check: () => unknown): string | undefined {
   }
 }
 
+function failureOf(work: () => unknown): unknown {
+  try {
+    work()
+  } catch (error) {
+    return error
+  }
+  return undefined
+}
+
+const TO = { address: '10.0.0.1', port: 80, forwarding: 'masquerade' }
+
 // ---- values of the type
 
 const seconds = fc.integer({ min: 1, max: 2147483 })
@@ -247,6 +258,19 @@ describe('the schema of the desired state', () => {
       }),
       { numRuns: 200 },
     )
+  })
+
+  it.each([
+    ['destinations[0].until', { destinations: [{ ...TO, state: 'drain', until: 'soon' }] }],
+    ['destinations[0].reason', { destinations: [{ ...TO, reason: 'why' }] }],
+    ['drainLocalAddresses', { drainLocalAddresses: { address: '10.1.0.1' } }],
+    ['drainLocalAddresses[0].address', { drainLocalAddresses: [{ address: '2001:db8::1' }] }],
+    ['drainLocalAddresses[0].until', { drainLocalAddresses: [{ address: '10.1.0.1', until: 'soon' }] }],
+  ])('what is wrong with %s the writers refuse as well', (field, more) => {
+    const state = { services: [{ protocol: 'tcp', address: '192.0.2.1', port: 80, ...more }] }
+    const error = { field: expect.stringMatching(`services\\[0\\]\\.${field.replace(/[[\].]/g, '\\$&')}$`) }
+    expect(failureOf(() => formatRules(state as never, { dialect: 'alibaba-v2' }))).toMatchObject(error)
+    expect(failureOf(() => formatKeepalived(state as never, { dialect: 'alibaba' }))).toMatchObject(error)
   })
 
   it('refuses nothing that the check takes', () => {

@@ -64,8 +64,8 @@ function serviceLines(service: SourceService, options: FormatRulesOptions, all: 
   const losses = all.of({ service: service.key.key })
   const written = serviceLine(service, dialect, losses)
   if (!written) return []
-  if (service.drainLocalAddresses !== undefined)
-    losses.property('drainLocalAddresses', service.drainLocalAddresses, 'ipvsadm has no drains; left out')
+  const { drainLocalAddresses: drains } = service
+  if (drains.length > 0) losses.property('drainLocalAddresses', drains, 'ipvsadm has no drains; left out')
   const taken = new Set<string>()
   const lines = [written.line, ...localAddressLines(service, written.words, options, losses)]
   for (const destination of service.destinations) {

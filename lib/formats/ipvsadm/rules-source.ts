@@ -1,7 +1,13 @@
 /** A snapshot or a desired state as the same services, checked and in order. */
 
 import { invalidType, invalidValue } from '../../errors/argument-errors'
-import { checkDesiredDestination, checkDesiredService, checkLocalAddressKey, checkObject } from '../../input'
+import {
+  checkDesiredDestination,
+  checkDesiredService,
+  checkLocalAddressDrain,
+  checkLocalAddressKey,
+  checkObject,
+} from '../../input'
 import type { DesiredDestination, DesiredService, DesiredState } from '../../model/desired-state'
 import { destinationKeyId, serviceKeyId } from '../../model/keys'
 import type {
@@ -42,7 +48,8 @@ export interface SourceService {
   readonly destinations: readonly SourceDestination[]
   /** Undefined: no opinion. A text where it is a pool with too many. */
   readonly localAddresses: readonly string[] | { readonly tooMany: string } | undefined
-  readonly drainLocalAddresses: unknown
+  /** As they were given. */
+  readonly drainLocalAddresses: readonly unknown[]
 }
 
 function checkList(value: unknown, field: string): readonly unknown[] {
@@ -97,6 +104,10 @@ function readService(value: unknown, pools: DesiredState['pools'], field: string
   const real = checkList(destinations, `${field}.destinations`).map((item, i) =>
     readDestination(item, key, `${field}.destinations[${i}]`),
   )
+  const drains = checkList(drainLocalAddresses, `${field}.drainLocalAddresses`)
+  for (const [i, item] of drains.entries()) {
+    checkLocalAddressDrain(item, key, `${field}.drainLocalAddresses[${i}]`)
+  }
   refuseTwice(real, (item) => destinationKeyId(item.key.key), `${field}.destinations`)
   return {
     key,
@@ -105,7 +116,7 @@ function readService(value: unknown, pools: DesiredState['pools'], field: string
     name,
     destinations: real.sort((x, y) => compareDestinationKeys(x.key, y.key)),
     localAddresses: readLocalAddresses(localAddresses, pools, key, `${field}.localAddresses`),
-    drainLocalAddresses,
+    drainLocalAddresses: drains,
   }
 }
 

@@ -1,7 +1,7 @@
 /** Services → `virtual_server`. */
 
 import { invalidType } from '../../errors/argument-errors'
-import { checkDesiredService } from '../../input'
+import { checkDesiredService, checkLocalAddressDrain } from '../../input'
 import { AF_INET6 } from '../../model/address'
 import type { DesiredService } from '../../model/desired-state'
 import type { NormalizedServiceKey } from '../../model/normalized'
@@ -128,10 +128,14 @@ export function formatService(
   all: Losses,
 ): readonly string[] | undefined {
   const { service: key } = checkDesiredService(service, field)
-  const { destinations, localAddresses, drainLocalAddresses } = service
+  const { destinations, localAddresses, drainLocalAddresses: drains = [] } = service
   const losses = all.of({ service: key.key })
   if (destinations !== undefined && !Array.isArray(destinations)) {
     throw invalidType(`${field}.destinations`, 'Array', destinations)
+  }
+  if (!Array.isArray(drains)) throw invalidType(`${field}.drainLocalAddresses`, 'Array', drains)
+  for (const [i, one] of drains.entries()) {
+    checkLocalAddressDrain(one, key, `${field}.drainLocalAddresses[${i}]`)
   }
   const head = headOf(key, dialect)
   if (typeof head === 'string') {
@@ -151,8 +155,7 @@ export function formatService(
   if (destinations === undefined) {
     losses.property('destinations', undefined, 'that nothing is said of them cannot be said: there are none')
   }
-  if (drainLocalAddresses !== undefined)
-    losses.property('drainLocalAddresses', drainLocalAddresses, 'there are no words for it')
+  if (drains.length > 0) losses.property('drainLocalAddresses', drains, 'there are no words for it')
   const canonical = { ...service, ...key.key } as DesiredService
   const [first, lines] = head
   const body = [
