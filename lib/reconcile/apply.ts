@@ -5,6 +5,7 @@ import { checkBoolean, checkProperties, PropertyNames } from '../input'
 import type { CallOptions } from '../model/call-types'
 import { Run } from './apply-run'
 import type { Applied } from './apply-types'
+import { checkSteps } from './check-plan'
 import type { ReconcileClient } from './client'
 import { isOpening, turnsFullnat } from './order'
 import type { Plan, PlanStep } from './plan-types'
@@ -25,7 +26,8 @@ const PARTS: readonly { readonly dependsOnOpening: boolean; has(step: PlanStep):
 
 /**
  * Does the steps of a plan, what is new before what goes. What fails stops nothing but the rest of its own service. Rejects only
- * where nothing was sent: for a plan of another kernel, or where the director cannot be read.
+ * where nothing was sent: for a plan of another kernel or with a step that is none, or where the director cannot be read. A large
+ * plan is done in pieces: leave its steps as they are until then.
  */
 export async function apply(ipvs: ReconcileClient, plan: Plan, options: ApplyOptions = {}): Promise<Applied> {
   checkProperties(options, 'options', OPTIONS)
@@ -36,9 +38,10 @@ export async function apply(ipvs: ReconcileClient, plan: Plan, options: ApplyOpt
     throw invalidValue('plan', 'must be a plan of plan()', plan)
   if (plan.dialect !== dialect)
     throw invalidValue('plan', `is for ${plan.dialect}, this kernel is ${dialect}`, plan)
-  if (!ipvs.sysctl && plan.steps.some(({ kind }) => kind === 'sysctl'))
+  const steps = await checkSteps(plan.steps)
+  if (!ipvs.sysctl && steps.some(({ kind }) => kind === 'sysctl'))
     throw invalidValue('plan', 'has sysctls, which this client does not know', plan)
-  const run = new Run(ipvs, Array.from(plan.steps), { signal, timeout })
+  const run = new Run(ipvs, steps, { signal, timeout })
   const reports = await run.select(({ verb }) => verb === 'report')
   for (const place of reports) run.settle(place, 'skipped', { why: 'report' })
   if (expect)

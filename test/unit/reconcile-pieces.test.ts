@@ -186,6 +186,12 @@ describe('reads that agree', () => {
       destinations: destinations.map((last) => ({ address: `10.0.0.${last}`, port: 80 })),
       localAddresses: locals.map((last) => ({ address: `10.1.0.${last}` })),
     }) as unknown as SnapshotService
+  const keyed = (key: object, ...destinations: readonly object[]) => {
+    const one = service(80, [])
+    const found = destinations.map((more) => ({ address: '10.0.0.1', ...more }))
+    const made = 'fwmark' in key ? key : { ...one.service, ...key }
+    return { ...one, service: made, destinations: found } as unknown as SnapshotService
+  }
   const agreed = async (...reads: (readonly SnapshotService[])[]) => {
     let count = 1
     const { services, consistent } = await readUntilAgreed(reads[0] ?? [], async () => {
@@ -215,6 +221,10 @@ describe('reads that agree', () => {
       [service(81, [1]), service(80, [])],
     ],
     ['a local address', [service(80, [1], [1])], [service(80, [1], [2])]],
+    ['a protocol', [service(80, [])], [keyed({ protocol: 'udp', address: '192.0.2.1', port: 80 })]],
+    ['a firewall mark', [keyed({ fwmark: 1, family: 'ipv4' })], [keyed({ fwmark: 2, family: 'ipv4' })]],
+    ['a family', [keyed({ fwmark: 1, family: 'ipv4' })], [keyed({ fwmark: 1, family: 'ipv6' })]],
+    ['a port', [keyed({ port: 80 }, { port: 80 })], [keyed({ port: 80 }, { port: 81 })]],
   ])('do not when they differ by %s', async (_, one, other) => {
     expect(await agreed(one, other)).toMatchObject({ services: other, consistent: true, count: 3 })
   })
