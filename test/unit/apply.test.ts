@@ -138,6 +138,24 @@ describe('what is done', () => {
     expect(shown(await apply(silent, todo))).toEqual(['add destination unknown'])
   })
 
+  it('what was aborted when it had been sent is looked at: it is done, or it is not', async () => {
+    const { ipvs } = await director()
+    const todo = await plan(ipvs, stateOf(at(1, { weight: 7 }), at(2, { weight: 7 })))
+    const client: ReconcileClient = Object.assign(Object.create(ipvs), {
+      // Half of it has come to the kernel.
+      async batch() {
+        await ipvs.destinations.update(WEB, { address: '10.9.0.1', port: 8080 }, { weight: 7 })
+        throw Object.assign(new Error('aborted'), { code: 'ABORT_ERR', sent: true })
+      },
+    })
+    const { outcomes, complete } = await apply(client, todo)
+    expect(complete).toBe(false)
+    const statusOf = (address: string) =>
+      outcomes.find(({ step }) => step.kind === 'destination' && step.destination.address === address)?.status
+    expect(statusOf('10.9.0.1')).toBe('done')
+    expect(statusOf('10.9.0.2')).toBe('failed')
+  })
+
   it('settings and daemons that go come before the table, daemons that come behind it', async () => {
     const kernel = new FakeKernel({ dialect: 'mainline' })
     const ipvs = await Ipvs.open({ transport: kernel.transport() })
