@@ -98,6 +98,46 @@ describe('a large state', () => {
   })
 })
 
+describe('what a plan is made from', () => {
+  it('a client that doubts its own read makes no removal', async () => {
+    const { client, read } = await doubleOf(1)
+    const doubting = { ...client, snapshot: async () => ({ ...read, consistent: false }) }
+    const { steps, warnings } = await plan(doubting, { services: [] })
+    expect(steps).toMatchObject([{ verb: 'report', reason: 'table-in-motion' }])
+    expect(warnings).toMatchObject([{ code: 'table-in-motion' }])
+  })
+
+  it('a share of removals is one of services and destinations', async () => {
+    const { client } = await doubleOf(1)
+    const [one] = stateOf(1, 1).services ?? []
+    const without = (count: number) =>
+      ({ services: [{ ...one, destinations: one?.destinations?.slice(count) }] }) as DesiredState
+    const verbsOf = async (count: number) => {
+      const { steps } = await plan(client, without(count), { maxRemovals: { share: 0.5 } })
+      return Array.from(new Set(steps.map(({ verb }) => verb)))
+    }
+    // Of 101 objects.
+    expect(await verbsOf(50)).toEqual(['remove'])
+    expect(await verbsOf(51)).toEqual(['report'])
+  })
+
+  it('a pool that fits one service need not fit another', () => {
+    const state = {
+      pools: { front: { addresses: ['10.1.0.1'] } },
+      services: ['192.0.2.1', '192.0.2.2', '2001:db8::1'].map((address) => {
+        return { protocol: 'tcp', address, port: 80, localAddresses: { pool: 'front' } } as const
+      }),
+    }
+    let problems: unknown
+    try {
+      checkDesiredState(state)
+    } catch (error) {
+      problems = (error as { problems?: unknown }).problems
+    }
+    expect(problems).toMatchObject([{ path: 'services[2].localAddresses.pool' }])
+  })
+})
+
 describe('a state that its caller changes later', () => {
   it('is to a Reconciler what it was when it came', async () => {
     const kernel = new FakeKernel({ dialect: 'mainline' })
@@ -116,6 +156,7 @@ describe('a state that its caller changes later', () => {
         },
       ],
       timeouts: { tcp: 800 },
+      daemons: [{ state: 'backup', interface: 'eth0', syncId: 3 }],
     }
     const reconciler = new Reconciler({
       open: async () => ipvs,
@@ -129,6 +170,7 @@ describe('a state that its caller changes later', () => {
     persistence.timeout = 5
     to.tunnel.port = 1
     desired.timeouts.tcp = 1
+    for (const daemon of desired.daemons) daemon.syncId = 9
     desired.services[0]?.schedulerFlags.push('flag-2')
     desired.services.length = 0
     const round = await reconciler.now()
