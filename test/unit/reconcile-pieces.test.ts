@@ -6,6 +6,7 @@ import type { DesiredState } from '../../lib/model/desired-state'
 import type { DestinationInfo, SnapshotService } from '../../lib/model/types'
 import type { PlanStep, ReconcileClient } from '../../lib/reconcile'
 import { apply, plan, Reconciler } from '../../lib/reconcile'
+import { destinationFingerprint } from '../../lib/reconcile/fingerprint'
 import { checkDesiredState } from '../../lib/reconcile/wanted'
 import { WantedIndex } from '../../lib/reconcile/wanted-index'
 import { FakeKernel } from '../../lib/testing'
@@ -177,6 +178,31 @@ describe('a state that its caller changes later', () => {
     expect(round?.error).toBeUndefined()
     expect(round?.plan?.steps).toEqual([])
     await reconciler.stop()
+  })
+})
+
+describe('a fingerprint', () => {
+  it('of a destination is another one where any of its configuration is', () => {
+    const base = {
+      forwarding: 'tunnel',
+      weight: 1,
+      upperThreshold: 9,
+      lowerThreshold: 5,
+      tunnel: { type: 'gre' },
+    }
+    const others = [
+      { forwarding: 'masquerade' },
+      { weight: 2 },
+      { upperThreshold: 10 },
+      { lowerThreshold: 4 },
+      { tunnel: { type: 'ipip' } },
+      { tunnel: { type: 'gre', checksum: 'full' } },
+      { tunnel: undefined },
+    ].map((more) => ({ ...base, ...more }))
+    const prints = [base, ...others].map((info) => destinationFingerprint(info as DestinationInfo))
+    expect(new Set(prints).size).toBe(prints.length)
+    const counted = { ...base, activeConnections: 7 } as unknown as DestinationInfo
+    expect(destinationFingerprint(counted)).toBe(prints[0])
   })
 })
 
