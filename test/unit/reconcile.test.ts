@@ -274,6 +274,18 @@ describe('ownership and limits', () => {
     ])
   })
 
+  it('local addresses that go are no removals that a brake counts', async () => {
+    const { ipvs } = await open()
+    await apply(ipvs, await plan(ipvs, STATE))
+    const less = { services: [web({ localAddresses: ['10.1.0.1'], destinations: [at(1)] })] }
+    const { steps } = await plan(ipvs, less, { maxRemovals: 1 })
+    expect(steps.map(({ verb, kind }) => `${verb} ${kind}`)).toEqual([
+      'remove destination',
+      'remove localAddress',
+      'remove localAddress',
+    ])
+  })
+
   it('a brake, and what is allowed', async () => {
     const { ipvs } = await open()
     await apply(ipvs, await plan(ipvs, STATE))
