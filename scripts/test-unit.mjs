@@ -1,6 +1,7 @@
 // The vitest suites that need no VM, with the closing line that scripts/test.mjs adds up.
 //
-//   node scripts/test-unit.mjs [FILTER…]
+//   node scripts/test-unit.mjs [FILTER…]           the library
+//   node scripts/test-unit.mjs package [FILTER…]   the package
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -10,12 +11,15 @@ import { fileURLToPath } from 'node:url'
 const root = fileURLToPath(new URL('..', import.meta.url))
 const vitest = join(root, 'node_modules/vitest/vitest.mjs')
 const folder = mkdtempSync(join(tmpdir(), 'ipvs-unit-'))
+const given = process.argv.slice(2)
+const ofPackage = given[0] === 'package'
+const config = ofPackage ? 'test/package/vitest.config.mjs' : 'test/vitest.config.mjs'
 try {
   const report = join(folder, 'report.json')
-  const args = ['run', '--config', 'test/vitest.config.mjs', '--reporter=default', '--reporter=json']
+  const args = ['run', '--config', config, '--reporter=default', '--reporter=json']
   const { status } = spawnSync(
     process.execPath,
-    [vitest, ...args, `--outputFile.json=${report}`, ...process.argv.slice(2)],
+    [vitest, ...args, `--outputFile.json=${report}`, ...given.slice(ofPackage ? 1 : 0)],
     { cwd: root, stdio: 'inherit' },
   )
   const { numPassedTests, numFailedTests, numPendingTests, numTodoTests, success } = JSON.parse(

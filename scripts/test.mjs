@@ -14,8 +14,8 @@ const CLOSING = /^(\d+) passed, (\d+) failed(?:, (\d+) skipped)?$/
 const SUITES = {
   lint: ['scripts/lint.mjs'],
   native: ['scripts/test-native.mjs'],
-  unit: ['scripts/test-unit.mjs', 'test/unit', 'test/contract', 'test/lifecycle', 'test/types'],
-  package: ['scripts/test-unit.mjs', 'test/package'],
+  unit: ['scripts/test-unit.mjs'],
+  package: ['scripts/test-unit.mjs', 'package'],
   vm: ['scripts/vm/run.mjs'],
 }
 

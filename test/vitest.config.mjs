@@ -4,7 +4,7 @@ import { defineConfig } from 'vitest/config'
 
 const at = (path) => fileURLToPath(new URL(`../${path}`, import.meta.url))
 
-// test/vm runs inside the guests and has a configuration of its own.
+// test/package needs the package, test/vm runs inside the guests: they have configurations of their own.
 export default defineConfig({
   // What examples and code blocks of the documentation import is the package; here it is its source.
   resolve: {
@@ -18,7 +18,7 @@ export default defineConfig({
   },
   test: {
     root: at(''),
-    include: ['test/{unit,contract,lifecycle,package,types}/**/*.test.ts'],
+    include: ['test/{unit,contract,lifecycle,types}/**/*.test.ts'],
     setupFiles: [at('test/property-seed.ts')],
     pool: 'forks',
     // vitest would leave one processor to itself, and of two that is half of them.

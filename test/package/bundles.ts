@@ -6,7 +6,8 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 // @ts-expect-error: a script without types
 import { PREBUILDS } from '../../scripts/prebuild.mjs'
-import { consumer, full, type Ran } from './consumer'
+import { consumer } from './consumer'
+import { full, type Ran } from './project'
 import { commonJs, esModule, SAID } from './scenario'
 import { tools, VERSIONS } from './tools'
 

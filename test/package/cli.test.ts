@@ -10,7 +10,8 @@ import { Ipvs } from '../../lib'
 import { FakeKernel } from '../../lib/testing'
 // @ts-expect-error: a script without types
 import { nodeBinary, oldestNode } from '../../scripts/vm/nodes.mjs'
-import { Consumer, root } from './consumer'
+import { Consumer } from './consumer'
+import { root } from './project'
 
 /** They find what hangs. */
 vi.setConfig({ testTimeout: 600_000, hookTimeout: 600_000 })

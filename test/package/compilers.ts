@@ -1,8 +1,9 @@
 // The types as compilers see them, and what tools for packages say of it: tests of package.test.ts, with CI_FULL=1.
 
 import { join } from 'node:path'
-import { describe, expect, it } from 'vitest'
-import { consumer, full, root, tarball } from './consumer'
+import { describe, expect, inject, it } from 'vitest'
+import { consumer } from './consumer'
+import { full, root } from './project'
 import { tools, VERSIONS } from './tools'
 
 const slow = it.skipIf(!full)
@@ -83,7 +84,7 @@ describe('judged by', () => {
     const { status, stdout, stderr } = consumer().run(process.execPath, [
       cli,
       'run',
-      tarball().path,
+      inject('tarball').path,
       '--strict',
     ])
     expect({ status, said: status === 0 ? '' : stdout + stderr }).toEqual({ status: 0, said: '' })
@@ -92,7 +93,11 @@ describe('judged by', () => {
   slow(`attw ${VERSIONS.attw}${left}`, async () => {
     const folder = await tools('attw', [`@arethetypeswrong/cli@${VERSIONS.attw}`])
     const cli = join(folder, 'node_modules/@arethetypeswrong/cli/dist/index.js')
-    const { status, stdout, stderr } = consumer().run(process.execPath, [cli, tarball().path, '--no-emoji'])
+    const { status, stdout, stderr } = consumer().run(process.execPath, [
+      cli,
+      inject('tarball').path,
+      '--no-emoji',
+    ])
     expect({ status, said: status === 0 ? '' : stdout + stderr }).toEqual({ status: 0, said: '' })
   })
 })

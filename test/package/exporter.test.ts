@@ -13,7 +13,7 @@ import { type FakeDialect, FakeKernel } from '../../lib/testing'
 import { findPrometheus } from '../../scripts/prometheus.mjs'
 import { parseExposition, valuesOf } from '../unit/metrics/exposition-parser'
 import { until } from '../vm/net/until'
-import { root } from './consumer'
+import { root } from './project'
 
 const { folder, missing } = (await findPrometheus()) as { folder?: string; missing?: string }
 const named = missing ? ` (skipped: ${missing})` : ''

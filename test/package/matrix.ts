@@ -3,11 +3,12 @@
 import { chmodSync, copyFileSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, inject, it } from 'vitest'
 // @ts-expect-error: a script without types
 import { currentNode, nodeBinary, oldestNode } from '../../scripts/vm/nodes.mjs'
-import { consumer, full, Project, type Ran, tarball } from './consumer'
+import { consumer } from './consumer'
 import { underMusl } from './musl'
+import { full, Project, type Ran } from './project'
 import { commonJs, esModule, SAID } from './scenario'
 import { tools, VERSIONS } from './tools'
 
@@ -76,7 +77,11 @@ describe('installed by', () => {
     try {
       copyFileSync(node, join(bin, 'node'))
       const environment = { PATH: `${bin}:${process.env.PATH}` }
-      const { status, stderr } = one.run(node, [npm, 'install', ...options, tarball().path], environment)
+      const { status, stderr } = one.run(
+        node,
+        [npm, 'install', ...options, inject('tarball').path],
+        environment,
+      )
       expect({ status, errors: /ERR!/.test(stderr) ? stderr : '' }).toEqual({ status: 0, errors: '' })
     } finally {
       rmSync(bin, { recursive: true })
@@ -88,7 +93,7 @@ describe('installed by', () => {
     const node = (await nodeBinary('24.21.0')) as string
     const npm = join(await tools('npm', [`npm@${VERSIONS.npm}`]), 'node_modules/npm/bin/npm-cli.js')
     const one = project()
-    expectInstalled(one.run(node, [npm, 'install', '--no-audit', '--no-fund', tarball().path]))
+    expectInstalled(one.run(node, [npm, 'install', '--no-audit', '--no-fund', inject('tarball').path]))
     expectInstalled(one.run(node, [npm, 'ci', '--no-audit', '--no-fund']))
     expectWorks(one.run(node, [one.write('scenario.js', commonJs())]))
   })
@@ -101,14 +106,14 @@ describe('installed by', () => {
     const [pnpm] = ['bin/pnpm.cjs', 'bin/pnpm.mjs']
       .map((name) => join(folder, 'node_modules/pnpm', name))
       .filter((path) => existsSync(path))
-    expectInstalled(one.run(node, [pnpm as string, 'add', store, tarball().path]))
+    expectInstalled(one.run(node, [pnpm as string, 'add', store, inject('tarball').path]))
     expectWorks(one.run(node, [one.write('scenario.js', commonJs())]))
   })
 
   slow(`Yarn ${VERSIONS.yarn4}, Plug'n'Play${left}`, async () => {
     const folder = await tools('yarn4', [`@yarnpkg/cli-dist@${VERSIONS.yarn4}`])
     const yarn = join(folder, 'node_modules/@yarnpkg/cli-dist/bin/yarn.js')
-    const one = project({ dependencies: { 'ipvs-fullnat': `file:${tarball().path}` } })
+    const one = project({ dependencies: { 'ipvs-fullnat': `file:${inject('tarball').path}` } })
     one.write('yarn.lock', '')
     one.write('.yarnrc.yml', 'enableTelemetry: false\nenableGlobalCache: false\n')
     const registry = one.run('npm', ['config', 'get', 'registry']).stdout.trim()
@@ -121,7 +126,10 @@ describe('installed by', () => {
   onX64(`Yarn ${VERSIONS.yarn1}${left}`, async () => {
     const yarn = join(await tools('yarn1', [`yarn@${VERSIONS.yarn1}`]), 'node_modules/yarn/bin/yarn.js')
     const node = (await nodeBinary('16.20.2')) as string
-    const one = project({ license: 'MIT', dependencies: { 'ipvs-fullnat': `file:${tarball().path}` } })
+    const one = project({
+      license: 'MIT',
+      dependencies: { 'ipvs-fullnat': `file:${inject('tarball').path}` },
+    })
     const registry = one.run('npm', ['config', 'get', 'registry']).stdout.trim()
     const options = [
       'install',

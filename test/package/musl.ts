@@ -10,7 +10,7 @@ import { join } from 'node:path'
 import { suiteArchive } from '../../scripts/vm/apt.mjs'
 // @ts-expect-error: a script without types
 import { cached } from '../../scripts/vm/cache.mjs'
-import { root } from './consumer'
+import { root } from './project'
 
 const MACHINES = {
   x64: {

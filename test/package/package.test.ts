@@ -10,7 +10,7 @@ import {
 } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
-import { beforeAll, describe, expect, it, vi } from 'vitest'
+import { beforeAll, describe, expect, inject, it, vi } from 'vitest'
 // @ts-expect-error: a script without types
 import { checkAddon } from '../../scripts/check-floor.mjs'
 // @ts-expect-error: a script without types
@@ -21,7 +21,8 @@ import { chosenPrebuilds, unsetFields } from '../../scripts/pack.mjs'
 import { PREBUILDS, prebuildFault } from '../../scripts/prebuild.mjs'
 // @ts-expect-error: a script without types
 import { nodeBinary, oldestNode } from '../../scripts/vm/nodes.mjs'
-import { type Consumer, full, Project, root, consumer as shared, tarball } from './consumer'
+import { type Consumer, consumer as shared } from './consumer'
+import { full, Project, root } from './project'
 import { commonJs, SAID } from './scenario'
 import './bundles'
 import './compilers'
@@ -179,7 +180,7 @@ describe('the addon of the package', () => {
         '--no-fund',
         `--cache=${project.folder}/cache`,
       ]
-      const packages = [tarball().path, `${root}node_modules/node-gyp-build`]
+      const packages = [inject('tarball').path, `${root}node_modules/node-gyp-build`]
       const installed = project.run('npm', ['install', ...options, ...packages], environment)
       expect({ status: installed.status, said: installed.status === 0 ? '' : installed.stderr }).toEqual({
         status: 0,

@@ -5,7 +5,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 // @ts-expect-error: a script without types
 import { cached } from '../../scripts/vm/cache.mjs'
-import { cleanEnvironment } from './consumer'
+import { cleanEnvironment } from './project'
 
 /**
  * The folder in which those packages (`name@version`) stand below node_modules. `--force` among the options takes those of

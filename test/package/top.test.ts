@@ -7,7 +7,7 @@ import { createInterface } from 'node:readline'
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { Screen } from '../unit/top/screen'
 import { until } from '../vm/net/until'
-import { root } from './consumer'
+import { root } from './project'
 
 /** They find what hangs. */
 vi.setConfig({ testTimeout: 600_000 })
