@@ -1,6 +1,6 @@
 /** What an object was when a plan was made, as a short text: a step whose object has changed since is not done. */
 
-import type { DestinationInfo, ServiceInfo } from '../model/types'
+import type { DestinationInfo, ServiceInfo, SnapshotService } from '../model/types'
 import { serviceConfigOf } from './difference'
 
 /** JSON with the names in order: what is equal has the same text. */
@@ -23,6 +23,13 @@ function hash(text: string): string {
 }
 
 export const serviceFingerprint = (info: ServiceInfo): string => hash(canonical(serviceConfigOf(info)))
+
+/** Of a service that goes with all it has: somebody may have given it destinations meanwhile. */
+export const removalFingerprint = ({
+  service,
+  destinations,
+}: Pick<SnapshotService, 'service' | 'destinations'>): string =>
+  hash(`${canonical(serviceConfigOf(service))} ${destinations.length}`)
 
 /** Written out: a plan can be about hundreds of thousands. */
 export const destinationFingerprint = ({

@@ -1,6 +1,7 @@
 /** What a plan may do: steps that may not be done become reports. */
 
 import { invalidType, invalidValue, outOfRange } from '../errors/argument-errors'
+import { checkProperties, PropertyNames } from '../input'
 import { Pieces } from '../model/turn'
 import type { PlanStep, StepReason } from './plan-types'
 
@@ -10,13 +11,16 @@ export interface LimitOptions {
   /** What may be done; `'edit'` is changes and drains. Default all three. */
   readonly allow?: readonly Permission[] | undefined
   /**
-   * A brake against a desired state that lost its content: with more removals of services and destinations than so many, or
-   * than such a share of what is there, none is done. Default: no limit.
+   * A brake against a desired state that lost its content: where more services and destinations would go than so many, or than
+   * such a share of ours that are there, none is removed. A service counts with its destinations. Default: no limit.
    */
   readonly maxRemovals?: number | { readonly share: number } | undefined
 }
 
 const PERMISSIONS: readonly Permission[] = ['add', 'edit', 'remove']
+const MAX_REMOVALS = new PropertyNames(['share'])
+/** 0.29 of 100 is 28.999999999999996 to a computer. */
+const ROUNDING = 1e-9
 
 export interface Limits {
   readonly allow: readonly Permission[]
@@ -36,11 +40,11 @@ export function checkLimits({ allow = PERMISSIONS, maxRemovals }: LimitOptions):
     }
     return { allow, mostRemovals: () => maxRemovals }
   }
-  const { share } = maxRemovals
+  const { share } = checkProperties(maxRemovals, 'options.maxRemovals', MAX_REMOVALS)
   if (typeof share !== 'number' || !(share >= 0 && share <= 1)) {
     throw outOfRange('options.maxRemovals.share', '>= 0 && <= 1', share)
   }
-  return { allow, mostRemovals: (present) => Math.floor(present * share) }
+  return { allow, mostRemovals: (present) => Math.floor(present * share + ROUNDING) }
 }
 
 const permissionOf = ({ verb }: PlanStep): Permission | undefined =>
@@ -53,18 +57,23 @@ const asReport = (step: PlanStep, reason: StepReason, why: string): PlanStep => 
   message: `${why}: would ${step.verb}${step.message ? ` (${step.message})` : ''}`,
 })
 
-/**
- * `present`: services and destinations of the scope. While the table is in motion nothing is removed: what was read may be half
- * of what somebody else is about to do.
- */
+/** What a share is one of. */
+export interface Present {
+  /** Services and destinations that are ours. */
+  readonly present: number
+  /** Of these, destinations of services that go: no step of their own says so. */
+  readonly goAlong: number
+}
+
+/** While the table is in motion nothing is removed: what was read may be half of what somebody else is about to do. */
 export async function withinLimits(
   steps: readonly PlanStep[],
   limits: Limits,
-  present: number,
+  { present, goAlong }: Present,
   inMotion: boolean,
 ): Promise<PlanStep[]> {
   const pieces = new Pieces()
-  let removals = 0
+  let removals = goAlong
   for (const { verb, kind } of steps) {
     if (pieces.isDue()) await pieces.next()
     if (verb === 'remove' && (kind === 'service' || kind === 'destination')) removals++

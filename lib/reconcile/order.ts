@@ -2,6 +2,7 @@
 
 import { serviceKeyId } from '../model/keys'
 import { Pieces } from '../model/turn'
+import type { Limits } from './limits'
 import type { PlanStep } from './plan-types'
 
 /**
@@ -57,15 +58,22 @@ export async function inOrder(steps: readonly PlanStep[]): Promise<PlanStep[]> {
 }
 
 /**
- * What this kernel cannot have never comes in the place of what a service has: that stays, and is reported. What the desired
- * state itself takes away (`'off'`, `'drain'`) goes all the same.
+ * What this kernel cannot have, or nobody may add, never comes in the place of what a service has: that stays, and is reported.
+ * What the desired state itself takes away (`'off'`, `'drain'`) goes all the same.
  */
-export async function keepWhatWorks(steps: readonly PlanStep[]): Promise<readonly PlanStep[]> {
+export async function keepWhatWorks(
+  steps: readonly PlanStep[],
+  { allow }: Pick<Limits, 'allow'>,
+): Promise<readonly PlanStep[]> {
+  const addsNothing = !allow.includes('add')
   const refused = new Set<string>()
   const pieces = new Pieces()
   for (const step of steps) {
     if (pieces.isDue()) await pieces.next()
-    if (step.reason === 'unsupported' && 'service' in step) refused.add(serviceKeyId(step.service))
+    if (!('service' in step)) continue
+    if (step.reason === 'unsupported' || (addsNothing && step.verb === 'add')) {
+      refused.add(serviceKeyId(step.service))
+    }
   }
   if (refused.size === 0) return steps
   const kept: PlanStep[] = []
@@ -76,7 +84,7 @@ export async function keepWhatWorks(steps: readonly PlanStep[]): Promise<readonl
   return kept
 }
 
-/** `refused`: ids of the services that this kernel cannot have whole. */
+/** `refused`: ids of the services that do not get all that they should have. */
 const replacesWhatWorks = (step: PlanStep, refused: ReadonlySet<string>): boolean =>
   step.verb === 'remove' &&
   step.reason === 'not-wanted' &&
@@ -84,6 +92,6 @@ const replacesWhatWorks = (step: PlanStep, refused: ReadonlySet<string>): boolea
   refused.has(serviceKeyId(step.service))
 
 const stays = (step: PlanStep): PlanStep => {
-  const message = 'stays: this kernel cannot have all that its service should have'
+  const message = 'stays: its service does not get all that it should have'
   return { ...step, verb: 'report', reason: 'waits', message }
 }

@@ -61,8 +61,9 @@ class Draft implements StepList {
   /** Something has to be done, not only told. */
   changes = false
   same = 0
-  /** Services and destinations of the scope, for shares. */
+  /** Services and destinations that are ours, for shares. */
   present = 0
+  goAlong = 0
   readonly keepWeights: boolean
   readonly keepLastWorking: boolean
   readonly drainRules: Drains
@@ -88,6 +89,10 @@ class Draft implements StepList {
   unchanged(): void {
     this.same++
   }
+
+  removesWhole(destinations: number): void {
+    this.goAlong += destinations
+  }
 }
 
 /** What one that is there needs. */
@@ -99,12 +104,14 @@ function presentSteps(
 ): void {
   const key = keyOf(found.service)
   if (!ownership.manages(key)) return
-  draft.present += 1 + found.destinations.length
   if (ownership.isForeign(key) && !(desired && ownership.adopt)) {
     if (!desired) return
     const message = 'was made by somebody else; adopt takes it over'
     draft.add({ verb: 'report', reason: 'not-ours', kind: 'service', service: key, message })
-  } else if (desired) wantedSteps(draft, desired, found)
+    return
+  }
+  draft.present += 1 + found.destinations.length
+  if (desired) wantedSteps(draft, desired, found)
   else removalStep(draft, key, found)
 }
 
@@ -221,10 +228,10 @@ export async function planWanted(
   const { draft, services, inMotion } = await draftTable(ipvs, wanted.services, checked)
   await settingSteps(draft, ipvs, wanted, call)
   const { inDrain: draining, same: unchanged } = draft
-  const steps = await withinLimits(await keepWhatWorks(draft.steps), limits, draft.present, inMotion)
+  const steps = await withinLimits(await keepWhatWorks(draft.steps, limits), limits, draft, inMotion)
   const table = { wanted: wantedServices, services, steps, draining }
   const warnings = [
-    ...(await warningsOf(capabilities, desiredServices)),
+    ...(await warningsOf(capabilities, desiredServices, services)),
     ...(await machineWarnings(ipvs, table, call)),
   ]
   if (inMotion) {

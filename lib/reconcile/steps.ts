@@ -19,7 +19,7 @@ import {
   serviceDifferences,
 } from './difference'
 import type { Drains } from './drains'
-import { destinationFingerprint, serviceFingerprint } from './fingerprint'
+import { destinationFingerprint, removalFingerprint, serviceFingerprint } from './fingerprint'
 import { lastWorking } from './last-working'
 import type { Draining, PlanStep, StepReason } from './plan-types'
 import type { WantedDestination, WantedService } from './wanted'
@@ -34,6 +34,8 @@ export interface StepList {
   add(step: PlanStep): void
   draining(what: Draining): void
   unchanged(): void
+  /** A service goes with so many destinations. */
+  removesWhole(destinations: number): void
 }
 
 const inWords = (differences: readonly Difference[]): string =>
@@ -244,7 +246,7 @@ function localAddressSteps(list: StepList, service: WantedService, found: Snapsh
   }
 }
 
-/** False where the service cannot be on this kernel. */
+/** False where the service is not there and cannot be. One that only cannot become what it should be goes on as it is. */
 function serviceStep(list: StepList, wanted: WantedService, found: SnapshotService | undefined): boolean {
   const { capabilities } = list
   const { key, config, checked } = wanted
@@ -263,7 +265,7 @@ function serviceStep(list: StepList, wanted: WantedService, found: SnapshotServi
     list.unchanged()
     return true
   }
-  if (!allowed(rule, refuse)) return false
+  if (!allowed(rule, refuse)) return true
   list.add({
     ...base,
     verb: 'change',
@@ -288,6 +290,7 @@ export function wantedSteps(list: StepList, wanted: WantedService, found: Snapsh
 export function removalStep(list: StepList, key: ServiceKey, found: SnapshotService): void {
   const { service, destinations } = found
   const active = destinations.reduce((sum, { activeConnections }) => sum + activeConnections, 0)
+  list.removesWhole(destinations.length)
   list.add({
     verb: 'remove',
     kind: 'service',
@@ -295,6 +298,6 @@ export function removalStep(list: StepList, key: ServiceKey, found: SnapshotServ
     before: serviceConfigOf(service),
     reason: 'not-wanted',
     message: `${destinations.length} destinations, ${active} active connections`,
-    expect: serviceFingerprint(service),
+    expect: removalFingerprint(found),
   })
 }

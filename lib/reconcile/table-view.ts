@@ -3,7 +3,7 @@
 import { destinationKeyId, serviceKeyId } from '../model/keys'
 import { Pieces } from '../model/turn'
 import type { DestinationInfo, ServiceInfo, ServiceKey, Snapshot, SnapshotService } from '../model/types'
-import { destinationFingerprint, serviceFingerprint } from './fingerprint'
+import { destinationFingerprint, removalFingerprint, serviceFingerprint } from './fingerprint'
 import type { PlanStep } from './plan-types'
 
 /** Indexed when it is asked for something: a table can have many services, and a step is about one. */
@@ -11,7 +11,7 @@ class Entry {
   private byId: ReadonlyMap<string, DestinationInfo> | undefined
   private addresses: ReadonlySet<string> | undefined
 
-  constructor(private readonly read: SnapshotService) {}
+  constructor(readonly read: SnapshotService) {}
 
   get service(): ServiceInfo {
     return this.read.service
@@ -49,8 +49,8 @@ export class TableView {
   /** As the fingerprints of plans, which services and destinations have; undefined where there is no such object. */
   fingerprint(step: PlanStep): string | undefined {
     if (step.kind === 'service') {
-      const service = this.service(step)
-      return service && serviceFingerprint(service)
+      const found = this.entryOf(step.service)?.read
+      return found && (step.verb === 'remove' ? removalFingerprint(found) : serviceFingerprint(found.service))
     }
     const destination = this.destination(step)
     return destination && destinationFingerprint(destination)

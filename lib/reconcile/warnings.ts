@@ -1,8 +1,9 @@
 /** What a desired state brings about that nobody wants. */
 
 import type { Capabilities } from '../kernel/capabilities'
-import { formatServiceKey } from '../model/keys'
+import { formatServiceKey, serviceKeyId } from '../model/keys'
 import { Pieces } from '../model/turn'
+import type { SnapshotService } from '../model/types'
 import type { PlanWarning } from './plan-types'
 import type { WantedDestination, WantedService } from './wanted'
 
@@ -17,6 +18,7 @@ interface Trap {
     service: WantedService,
     destinations: readonly WantedDestination[],
     capabilities: Capabilities,
+    found: SnapshotService | undefined,
   ): string | undefined
 }
 
@@ -24,16 +26,23 @@ const TRAPS: readonly Trap[] = [
   {
     code: 'fullnat-without-local-address',
     hint: 'Name localAddresses: without one no connection can be made, and clients time out.',
-    find: ({ localAddresses }, destinations) =>
-      localAddresses?.size === 0 && destinations.some(({ forwarding }) => forwarding === 'fullnat')
+    // What the state has no opinion about is what is there.
+    find: (service, destinations, { localAddresses }, found) =>
+      localAddresses &&
+      (service.localAddresses?.size ?? found?.localAddresses.length ?? 0) === 0 &&
+      (service.destinations ? destinations : (found?.destinations ?? [])).some(
+        ({ forwarding }) => forwarding === 'fullnat',
+      )
         ? 'has FULLNAT destinations and no local address'
         : undefined,
   },
   {
     code: 'no-weight',
     hint: 'Give one a weight: new connections are refused until then.',
-    find: (_, destinations) =>
-      destinations.length > 0 && destinations.every(({ weight, state }) => state !== 'on' || weight === 0)
+    // Without any it is empty on purpose.
+    find: (service, destinations) =>
+      service.destinations?.length &&
+      destinations.every(({ weight, state }) => state !== 'on' || weight === 0)
         ? 'has no destination that takes new connections'
         : undefined,
   },
@@ -56,17 +65,38 @@ const TRAPS: readonly Trap[] = [
   },
 ]
 
+/** Of those that the state does not say everything about; empty where that is none. */
+async function presentServices(
+  { localAddresses }: Capabilities,
+  wanted: readonly WantedService[],
+  services: readonly SnapshotService[],
+): Promise<ReadonlyMap<string, SnapshotService>> {
+  const present = new Map<string, SnapshotService>()
+  const isOpen = (one: WantedService): boolean => !one.localAddresses || !one.destinations
+  if (!localAddresses || !wanted.some(isOpen)) return present
+  const pieces = new Pieces()
+  for (const found of services) {
+    if (pieces.isDue()) await pieces.next()
+    present.set(serviceKeyId(found.service), found)
+  }
+  return present
+}
+
+/** `services`: what is there. */
 export async function warningsOf(
   capabilities: Capabilities,
-  services: Iterable<WantedService>,
+  wanted: readonly WantedService[],
+  services: readonly SnapshotService[],
 ): Promise<PlanWarning[]> {
   const found: PlanWarning[] = []
   const pieces = new Pieces()
-  for (const service of services) {
+  const present = await presentServices(capabilities, wanted, services)
+  for (const service of wanted) {
     const destinations = (service.destinations ?? []).filter(({ state }) => state !== 'off')
     if (pieces.isDue(1 + destinations.length)) await pieces.next()
+    const there = present.size > 0 ? present.get(serviceKeyId(service.key)) : undefined
     for (const { code, hint, find } of TRAPS) {
-      const message = find(service, destinations, capabilities)
+      const message = find(service, destinations, capabilities, there)
       if (message !== undefined) {
         found.push({
           code,

@@ -290,13 +290,16 @@ describe('ownership and limits', () => {
     const { ipvs } = await open()
     await apply(ipvs, await plan(ipvs, STATE))
     const empty: DesiredState = { services: [] }
-    for (const maxRemovals of [0, { share: 0.3 }]) {
+    // A service goes with its two destinations: three of three.
+    for (const maxRemovals of [0, 2, { share: 0.3 }, { share: 0.99 }]) {
       const braked = await plan(ipvs, empty, { maxRemovals })
       expect(braked.steps.map(({ verb, reason }) => [verb, reason])).toEqual([
         ['report', 'too-many-removals'],
       ])
     }
-    expect((await plan(ipvs, empty, { maxRemovals: 1 })).steps).toMatchObject([{ verb: 'remove' }])
+    for (const maxRemovals of [3, { share: 1 }]) {
+      expect((await plan(ipvs, empty, { maxRemovals })).steps).toMatchObject([{ verb: 'remove' }])
+    }
     expect((await plan(ipvs, empty, { allow: ['add', 'edit'] })).steps).toMatchObject([
       { verb: 'report', reason: 'not-allowed' },
     ])
