@@ -9,14 +9,15 @@ import type { Applied, SkipReason, StepOutcome, StepStatus } from './apply-types
 import type { ReconcileBatch, ReconcileClient, StepResult } from './client'
 import { lookAt } from './look-again'
 import { isFirst, isOpening } from './order'
-import type { DaemonStep, PlanStep, SysctlStep, TimeoutsStep } from './plan-types'
+import type { PlanStep } from './plan-types'
+import type { SettingStep } from './settings-result'
+import { isSetAsWanted } from './settings-result'
 import { isAsWanted } from './step-result'
 import type { TableView } from './table-view'
 
 /** As many as go to the kernel in one job. */
 const STEPS_PER_BATCH = 1000
 
-type SettingStep = TimeoutsStep | SysctlStep | DaemonStep
 type TableStep = Exclude<PlanStep, SettingStep>
 const isTableStep = (step: PlanStep): step is TableStep =>
   step.kind !== 'timeouts' && step.kind !== 'daemon' && step.kind !== 'sysctl'
@@ -139,18 +140,25 @@ export class Run {
     if (open.length === 0) return
     // A kernel that says nothing would let the look wait as well.
     const silent = open.some(({ error }) => (error as { code?: string }).code === 'ERR_IPVS_TIMEOUT')
+    const places = open.map(({ place }) => place).filter((place) => isTableStep(this.step(place)))
     let view: TableView | undefined
     try {
       // Whoever aborts wants to know what is where.
       const { timeout } = this.call
-      const places = open.map(({ place }) => place)
-      if (!silent) view = await this.lookAt(places, { timeout })
+      if (!silent && places.length > 0) view = await this.lookAt(places, { timeout })
     } catch {
       // Then nobody knows more than the first errors say.
     }
     for (const { place, error } of open) {
       if (this.pieces.isDue()) await this.pieces.next()
-      this.resolve(place, error, view)
+      const step = this.step(place)
+      if (isTableStep(step)) {
+        const asWanted = view && isAsWanted(this.ipvs.capabilities, step, view)
+        const missing = step.verb === 'add' && step.kind !== 'service' && view && !view.service(step)
+        this.resolve(place, error, asWanted, missing)
+      } else {
+        this.resolve(place, error, silent ? undefined : await this.isSet(step))
+      }
     }
   }
 
@@ -246,25 +254,27 @@ export class Run {
     const { error } = result
     const { code, sent } = error as { code?: string; sent?: boolean }
     if (code === 'ABORT_ERR' && !sent) this.settle(place, 'skipped', { why: 'aborted', error })
-    else if (!isTableStep(step)) this.settle(place, sent && isLost(code) ? 'unknown' : 'failed', { error })
     else this.open.push({ place, error })
     if (isTableStep(step) && isOpening(step)) this.broken.add(serviceKeyId(step.service))
   }
 
-  private resolve(place: number, error: unknown, view: TableView | undefined): void {
-    const step = this.step(place)
+  /** Undefined where it cannot be read. */
+  private async isSet(step: SettingStep): Promise<boolean | undefined> {
+    const { timeout } = this.call
+    try {
+      return await isSetAsWanted(this.ipvs, step, { timeout })
+    } catch {
+      return undefined
+    }
+  }
+
+  /** `asWanted` undefined: nobody could look. `missing`: it is of a service that is not there. */
+  private resolve(place: number, error: unknown, asWanted: boolean | undefined, missing = false): void {
     const { code, sent } = error as { code?: string; sent?: boolean }
     const lost = sent === true && isLost(code)
-    if (!view) {
-      this.settle(place, lost ? 'unknown' : 'failed', { error })
-      return
-    }
-    if (isAsWanted(this.ipvs.capabilities, step, view)) {
-      this.settle(place, lost ? 'done' : 'already')
-      return
-    }
-    const missing = step.verb === 'add' && step.kind !== 'service' && view.service(step) === undefined
-    if (missing && code === 'ESRCH') this.settle(place, 'skipped', { why: 'depends-on-failed', error })
+    if (asWanted) this.settle(place, lost ? 'done' : 'already')
+    else if (asWanted === undefined) this.settle(place, lost ? 'unknown' : 'failed', { error })
+    else if (missing && code === 'ESRCH') this.settle(place, 'skipped', { why: 'depends-on-failed', error })
     else this.settle(place, 'failed', { error })
   }
 

@@ -10,7 +10,7 @@ import type { StepList } from './steps'
 import { allowed } from './steps'
 import type { WantedState } from './wanted'
 
-const TIMEOUTS = ['tcp', 'tcpFin', 'udp'] as const
+export const TIMEOUTS = ['tcp', 'tcpFin', 'udp'] as const
 const DAEMON_FIELDS = [
   'interface',
   'syncId',
@@ -33,7 +33,7 @@ function timeoutsStep(list: StepList, wanted: NonNullable<WantedState['timeouts'
 }
 
 /** What is not named is the kernel's to choose. */
-const sameDaemon = (wanted: DaemonInput, current: DaemonInfo): boolean =>
+export const sameDaemon = (wanted: DaemonInput, current: DaemonInfo): boolean =>
   DAEMON_FIELDS.every((name) => wanted[name] === undefined || wanted[name] === current[name])
 
 /** What this kernel cannot start is told, and nothing is stopped for it. */
