@@ -10,7 +10,10 @@ export type DrainWhile = 'active' | 'all'
 
 /** When what drains may go. */
 export interface DrainOptions {
-  /** Which connections keep a drained destination, for all services or by protocol. Default `'active'`. */
+  /**
+   * Which connections keep a drained destination, for all services or by protocol. Default `'active'`, and `'all'` for UDP, whose
+   * connections are never active (ip_vs_conn.c:ip_vs_bind_dest).
+   */
   readonly drainWhile?:
     | DrainWhile
     | {
@@ -41,20 +44,21 @@ const PROTOCOLS = new PropertyNames(['tcp', 'udp', 'sctp', 'fwmark'])
 const LOCAL_ADDRESSES = new PropertyNames(['until'])
 
 function checkWhile(value: unknown, field: string): DrainWhile {
-  if (value === undefined || value === 'active') return 'active'
-  if (value === 'all') return 'all'
+  if (value === 'active' || value === 'all') return value
   throw invalidValue(field, "must be one of: 'active', 'all'", value)
 }
 
-function checkDrainWhile(value: unknown): (service: ServiceKey) => DrainWhile {
+function checkDrainWhile(value: unknown = {}): (service: ServiceKey) => DrainWhile {
   const field = 'options.drainWhile'
   if (typeof value !== 'object' || value === null) {
     const one = checkWhile(value, field)
     return () => one
   }
   const chosen = checkProperties(value, field, PROTOCOLS)
-  const byProtocol = new Map<string, DrainWhile>()
-  for (const name of Object.keys(chosen)) byProtocol.set(name, checkWhile(chosen[name], `${field}.${name}`))
+  const byProtocol = new Map<string, DrainWhile>([['udp', 'all']])
+  for (const name of Object.keys(chosen)) {
+    if (chosen[name] !== undefined) byProtocol.set(name, checkWhile(chosen[name], `${field}.${name}`))
+  }
   return (service) =>
     byProtocol.get(service.fwmark === undefined ? String(service.protocol) : 'fwmark') ?? 'active'
 }

@@ -147,12 +147,25 @@ describe('drains', () => {
     for (const n of [1, 2]) kernel.connect({ client: `203.0.113.${n}:53`, service: 'udp 192.0.2.1:53' })
     const draining = dns({ state: 'drain', until })
     await make(draining)
-    const options = { drainWhile: { udp: 'all' } } as const
-    const before = await plan(ipvs, draining, { ...options, now: Date.parse(until) - 1 })
-    expect(before).toMatchObject({ steps: [], draining: [{ until: '2030-01-01T00:00:00.000Z' }] })
-    expect(verbs(await plan(ipvs, draining, { ...options, now: Date.parse(until) }))).toEqual([
-      'remove destination drained',
-    ])
+    const gone = ['remove destination drained']
+    // Its connections are never active.
+    for (const drainWhile of [
+      undefined,
+      'all',
+      {},
+      { udp: 'all' },
+      { tcp: 'active', udp: undefined },
+    ] as const) {
+      const before = await plan(ipvs, draining, { drainWhile, now: Date.parse(until) - 1 })
+      expect(before).toMatchObject({ steps: [], draining: [{ until: '2030-01-01T00:00:00.000Z' }] })
+      expect(verbs(await plan(ipvs, draining, { drainWhile, now: Date.parse(until) }))).toEqual(gone)
+    }
+    for (const drainWhile of ['active', { udp: 'active' }] as const) {
+      expect(verbs(await plan(ipvs, draining, { drainWhile, now: 0 }))).toEqual(gone)
+    }
+    // They end when no packet comes any more.
+    kernel.advance(301)
+    expect(verbs(await plan(ipvs, draining, { now: 0 }))).toEqual(gone)
   })
 
   it('lesson 3: which connections keep a drained destination is chosen by protocol', async () => {
