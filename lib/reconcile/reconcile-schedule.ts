@@ -43,9 +43,14 @@ export class ReconcileSchedule {
     this.due.set('drain', now + Math.min(left, this.varied(drainInterval)))
   }
 
-  failed(): void {
+  /** `deadline` as above: a drain ends in time whatever else fails. */
+  failed(deadline: number | undefined): void {
+    const now = this.clock.now()
     this.failures++
-    this.due.set('retry', this.clock.now() + this.backoff(this.failures))
+    this.due.set('retry', now + this.backoff(this.failures))
+    const left = (deadline ?? Number.NEGATIVE_INFINITY) - this.clock.time()
+    // One that is over was tried with this round, or could not be.
+    if (left > 0) this.due.set('drain', now + left)
   }
 
   /** Milliseconds to wait after so many failures. */

@@ -7,6 +7,7 @@ import type { DesiredState } from '../model/desired-state'
 import type { ServiceKey } from '../model/types'
 import type { ReconcileClient } from './client'
 import type { PlanOptions } from './plan'
+import { checkPlanOptions } from './plan'
 import type { ReconcilerClock } from './reconciler-clock'
 import { CLOCK } from './reconciler-clock'
 
@@ -135,7 +136,7 @@ export function checkReconcilerOptions(options: ReconcilerOptions): CheckedRecon
   if (!restarts && typeof Object(desired)[Symbol.asyncIterator] !== 'function') {
     throw invalidType('options.desired', 'AsyncIterable or function', desired)
   }
-  if (typeof plan !== 'function') checkPlan(plan, 'options.plan', 'object or function')
+  if (typeof plan !== 'function') checkPlanOptions(checkPlan(plan, 'options.plan', 'object or function'))
   if (remembered !== undefined && !Array.isArray(remembered)) {
     throw invalidType('options.remembered', 'Array', remembered)
   }

@@ -270,7 +270,7 @@ export class Reconciler extends Listeners<ReconcilerEvents> {
       schedule.succeeded(progress.draining.length > 0, progress.deadline)
       if (progress.succeeded(generation)) this.emit('reached', generation)
     } else {
-      schedule.failed()
+      schedule.failed(progress.deadline)
       progress.failed()
       this.fail(error, failedIn, true)
     }

@@ -8,6 +8,8 @@ import type { WantedState } from './wanted'
 
 export class RememberedServices {
   private readonly services: Map<string, ServiceKey> | undefined
+  /** Has been handed to `keep` as it is. */
+  private isKept = true
 
   /** Undefined: every service of the scope is ours, and nothing is remembered. */
   constructor(
@@ -36,7 +38,8 @@ export class RememberedServices {
     wanted.services?.forEach(({ key }, id) => {
       if (!told.has(id)) services.set(id, key)
     })
-    if (services.size > before) await this.keep?.(this.list as readonly ServiceKey[])
+    if (services.size > before) this.isKept = false
+    await this.keepAll()
   }
 
   /** What is gone is no longer ours, and what somebody else was faster to add is theirs. */
@@ -50,6 +53,14 @@ export class RememberedServices {
       const theirs = step.verb === 'add' && status === 'already' && !adopt
       if (gone || theirs) services.delete(serviceKeyId(step.service))
     }
-    if (services.size < before) await this.keep?.(this.list as readonly ServiceKey[])
+    if (services.size < before) this.isKept = false
+    await this.keepAll()
+  }
+
+  /** Again with the next plan where it could not be kept. */
+  private async keepAll(): Promise<void> {
+    if (this.isKept) return
+    await this.keep?.(this.list as readonly ServiceKey[])
+    this.isKept = true
   }
 }

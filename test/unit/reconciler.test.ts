@@ -520,11 +520,56 @@ describe('a Reconciler', () => {
     const remember = () => (works ? undefined : Promise.reject(new Error('disk full')))
     const lab = await startReconciler({ remembered: [], remember })
     await lab.apply(ONE)
-    expect(lab.heard).toEqual(['error remember undefined'])
+    // Nor with the next try.
+    await lab.advance(1000)
+    expect(lab.heard).toEqual(['error remember undefined', 'error remember undefined'])
     expect(await lab.other.services.list()).toEqual([])
     works = true
-    await lab.advance(1000)
+    await lab.advance(2000)
     expect(lab.heard).toContain('reached 1')
+    await lab.reconciler.stop()
+  })
+
+  it('what could not be forgotten is tried again', async () => {
+    const kept: number[] = []
+    let works = true
+    const remember = async (services: readonly unknown[]) => {
+      if (!works) throw new Error('disk full')
+      kept.push(services.length)
+    }
+    const lab = await startReconciler({ remembered: [], remember })
+    await lab.apply(ONE)
+    works = false
+    await lab.apply({ services: [] })
+    expect(lab.heard).toEqual(['reached 1', 'error remember undefined'])
+    works = true
+    await lab.advance(1000)
+    expect(kept).toEqual([1, 0])
+    expect(lab.reconciler.status()).toMatchObject({ settled: true, failures: 0 })
+    // And once is enough.
+    await lab.advance(100_000)
+    expect(kept).toEqual([1, 0])
+    await lab.reconciler.stop()
+  })
+
+  it('a drain ends in time although something else fails again and again', async () => {
+    const lab = await startReconciler({ backoff: { first: 50_000, most: 100_000 } })
+    const bad = { ...WEB, port: 81, scheduler: 'none-such', destinations: [] }
+    const state = (more: Partial<DesiredDestination>): DesiredState => ({
+      services: [...(web(at(1, more), at(2)).services ?? []), bad],
+    })
+    await lab.apply(state({}))
+    for (const n of [1, 2]) {
+      lab.kernel.connect({ client: `203.0.113.${n}:1000`, service: 'tcp 192.0.2.1:80' })
+    }
+    await lab.apply(state({ state: 'drain', until: iso(20_000) }))
+    expect(lab.reconciler.status()).toMatchObject({ failures: 2, settled: false, draining: [{}] })
+    await lab.advance(19_700)
+    expect(await lab.other.destinations.list(WEB)).toHaveLength(2)
+    await lab.advance(200)
+    expect(await lab.other.destinations.list(WEB)).toMatchObject([{ address: '10.9.0.2' }])
+    // That is once, and no reason to hurry with the rest.
+    expect(lab.reconciler.status()).toMatchObject({ failures: 3, nextIn: 100_000 - 100 })
     await lab.reconciler.stop()
   })
 
@@ -588,6 +633,8 @@ describe('a Reconciler', () => {
       ['options.open', { open: 1 }],
       ['options.desired', { desired: [] }],
       ['options.plan', { plan: null }],
+      ['options.maxRemovals', { plan: { maxRemovals: -1 } }],
+      ['options.keepWeight', { plan: { keepWeight: true } }],
       ['options.interval', { interval: 0 }],
       ['options.jitter', { jitter: 0.6 }],
       ['options.backoff.most', { backoff: { first: 100, most: 50 } }],
