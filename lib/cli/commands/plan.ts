@@ -1,7 +1,7 @@
 /** `plan FILE` */
 
 import type { Plan } from '../../reconcile/plan-types'
-import { hasChanges } from '../carry-out'
+import { hasChanges, isHeldBack } from '../carry-out'
 import type { Command, Invocation } from '../command'
 import { EXIT } from '../errors'
 import { PLAN_OPTIONS, readPlanOptions } from '../plan-options'
@@ -35,6 +35,6 @@ export const command: Command = {
     const { formatPlan } = await import('../../reconcile/print-plan')
     const { out, json, color } = invocation
     await out.write(json ? `${JSON.stringify(plan, null, 2)}\n` : formatPlan(plan, { color }))
-    return hasChanges(plan) ? EXIT.changes : EXIT.done
+    return hasChanges(plan) || isHeldBack(plan) ? EXIT.changes : EXIT.done
   },
 }

@@ -1,7 +1,7 @@
 /** `restore FILE` */
 
 import { toJson } from '../../model/json'
-import { carryOut, hasChanges, YES_OPTION } from '../carry-out'
+import { carryOut, hasChanges, isHeldBack, YES_OPTION } from '../carry-out'
 import type { Command, Invocation } from '../command'
 import { CliError, EXIT, UsageError } from '../errors'
 import { readInput } from '../read-input'
@@ -57,7 +57,7 @@ export const command: Command = {
         '--accept-losses restores the rest.',
       )
     }
-    if (dryRun) return hasChanges(plan) ? EXIT.changes : EXIT.done
+    if (dryRun) return hasChanges(plan) || isHeldBack(plan) ? EXIT.changes : EXIT.done
     return carryOut(plan, invocation, { losses })
   },
 }

@@ -2,7 +2,14 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { cli, Director, FakeKernel, freshFile, Sink } from './support'
+import { carryOut } from '../../../lib/cli/carry-out'
+import type { Invocation } from '../../../lib/cli/command'
+import type { CliError } from '../../../lib/cli/errors'
+import { GivenOptions } from '../../../lib/cli/options'
+import { Output } from '../../../lib/cli/output'
+import { Ipvs } from '../../../lib/client/ipvs'
+import { plan } from '../../../lib/reconcile'
+import { cli, Director, FakeKernel, freshFile, Sink, words } from './support'
 
 const write = (text: string, ending = 'json'): string => {
   const file = freshFile(ending)
@@ -201,6 +208,62 @@ describe('plan and apply', () => {
       const { code, err } = await director.type(['plan', none, wrong])
       expect(code).toBe(1)
       expect(err).toContain(wrong.split('=')[0])
+    }
+  })
+
+  it('what the brake holds back is to be done, and was not done', async () => {
+    const director = new Director('mainline')
+    for (const i of [1, 2, 3]) await director.works(`-A -t 192.0.2.${i}:80 -s rr`)
+    const state = write('{"services": [{"protocol": "tcp", "address": "192.0.2.9", "port": 80}]}')
+    for (const command of ['plan', 'apply', 'apply --yes']) {
+      const braked = await director.type([...words(command), state, '--max-removals', '2'])
+      expect(braked).toMatchObject({ code: 2, out: expect.stringContaining('[too-many-removals]') })
+    }
+    // What could be done is, and the rest still holds.
+    expect(await director.works('-S')).toContain('192.0.2.9:80')
+    const again = ['apply', state, '--yes', '--max-removals', '2']
+    expect(await director.type(again)).toMatchObject({ code: 2, err: '' })
+    const json = await director.type([...again, '--json'])
+    expect([json.code, JSON.parse(json.out)]).toMatchObject([2, { plan: { steps: { length: 3 } } }])
+    // Somebody said that it should not be done.
+    expect((await director.type(['plan', state, '--allow', 'add,edit'])).code).toBe(0)
+    expect((await director.type(['apply', state, '--yes'])).code).toBe(0)
+  })
+
+  it.each([false, true])('an interrupt half way is 130, and tells what is done (JSON: %s)', async (json) => {
+    const kernel = new FakeKernel({ dialect: 'mainline' })
+    const ipvs = await Ipvs.open({ transport: kernel.transport() })
+    const services = Array.from({ length: 3000 }, (_, i) => ({ fwmark: i + 1 }))
+    const todo = await plan(ipvs, { services })
+    const controller = new AbortController()
+    let writes = 0
+    const interrupt = ({ operation }: { operation: string }): boolean => {
+      if (operation === 'services.add' && ++writes === 500) controller.abort()
+      return false
+    }
+    kernel.fail(interrupt, 'EIO', { times: Number.POSITIVE_INFINITY })
+    const options = new GivenOptions()
+    options.add('yes', '', { help: '' })
+    const [stdout, told] = [new Sink(), [] as string[]]
+    const given = { options, json, call: { signal: controller.signal }, operands: ['state.json'] }
+    const invocation = {
+      ...given,
+      out: new Output(stdout),
+      director: async () => ipvs,
+      tell: async (line: string) => void told.push(line),
+      io: { stdin: {} },
+    } as unknown as Invocation
+    const code = await carryOut(todo, invocation).catch((error: CliError) => error.exit)
+    expect(code).toBe(130)
+    const there = (await ipvs.services.list()).length
+    expect(there).toBeGreaterThanOrEqual(500)
+    expect(there).toBeLessThan(3000)
+    const left = 3000 - there
+    if (json) {
+      expect(JSON.parse(stdout.text)).toMatchObject({ applied: { counts: { done: there, skipped: left } } })
+    } else {
+      expect(stdout.text).toBe(`${there} done, 0 already so, ${left} skipped\n`)
+      expect(told).toHaveLength(left)
     }
   })
 
