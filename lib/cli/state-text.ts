@@ -8,7 +8,7 @@ import { CliError, EXIT } from './errors'
 import type { InputText } from './read-input'
 
 interface Yaml {
-  parse(text: string): unknown
+  parse(text: string, options: { readonly merge: boolean }): unknown
 }
 
 function loadYaml(name: string): Yaml {
@@ -44,7 +44,8 @@ function parseJson({ text, file = '' }: SourceText): unknown {
 function parseYaml({ text, file = '' }: SourceText): unknown {
   const yaml = loadYaml(file)
   try {
-    return yaml.parse(text)
+    // What has anchors mostly has merge keys, too.
+    return yaml.parse(text, { merge: true })
   } catch (error) {
     throw wrong(file, 'YAML', (error as Error).message)
   }

@@ -29,11 +29,14 @@ const DESTINATION = destinationNames(...Object.keys(OF_DESTINATION))
 
 const STATES: readonly string[] = ['on', 'drain', 'off']
 const REASONS: readonly string[] = ['drain', 'health', 'maintenance']
-const TIME = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2})$/
+const TIME = /^(\d{4}-\d{2}-\d{2})T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2})$/
 
 /** Milliseconds since 1970 of an ISO 8601 time. */
 export function checkTime(value: unknown, field: string): number {
-  const time = typeof value === 'string' && TIME.test(value) ? Date.parse(value) : Number.NaN
+  const [, day] = (typeof value === 'string' && TIME.exec(value)) || []
+  // Date.parse() makes the 2nd of March of the 30th of February.
+  const isDay = day !== undefined && String(new Date(day).toJSON()).startsWith(day)
+  const time = isDay ? Date.parse(value as string) : Number.NaN
   if (Number.isNaN(time)) throw invalidValue(field, "must be a time such as '2026-01-31T12:00:00Z'", value)
   return time
 }

@@ -122,7 +122,8 @@ function heldService(value: unknown, path: string, problems: StateProblems): unk
   const service = shaped(value, path, names, problems)
   if (!isObject(service)) return service
   const { destinations, localAddresses } = service
-  const array = problems.try(() => checkArray(localAddresses ?? [], `${path}.localAddresses`))
+  const found = localAddresses === undefined ? [] : localAddresses
+  const array = problems.try(() => checkArray(found, `${path}.localAddresses`))
   const held = Array.isArray(destinations)
     ? destinations.map((destination: unknown, i) => {
         const one = shaped(destination, `${path}.destinations[${i}]`, DESTINATION, problems)

@@ -55,7 +55,10 @@ export class DesiredSource {
     const iterator = this.options.source()[Symbol.asyncIterator]()
     this.iterator = iterator
     for (;;) {
-      const { done, value } = await iterator.next()
+      const next: unknown = await iterator.next()
+      // As `for await` has it.
+      if (Object(next) !== next) throw new TypeError('next() of the desired states must resolve to an object')
+      const { done, value } = next as IteratorResult<DesiredState>
       if (done || this.stopped) return
       worked()
       await this.options.take(value)

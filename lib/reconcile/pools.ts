@@ -13,13 +13,12 @@ export const MOST_POOL_ADDRESSES = 4096
 
 const POOL = new PropertyNames(['addresses'])
 
-function expand(value: unknown, field: string): Set<string> {
+function expand(value: unknown, field: string, problems: StateProblems): Set<string> {
   const { addresses } = checkProperties(value, field, POOL)
   const path = `${field}.addresses`
   if (!Array.isArray(addresses)) throw invalidType(path, 'Array', addresses)
   const found = new Set<string>()
-  for (const [i, item] of (addresses as unknown[]).entries()) {
-    const itemPath = `${path}[${i}]`
+  const take = (item: unknown, itemPath: string): void => {
     if (typeof item !== 'string') throw invalidType(itemPath, 'string', item)
     const range = parseAddressRange(item)
     if (typeof range === 'string') throw invalidValue(itemPath, range, item)
@@ -31,6 +30,7 @@ function expand(value: unknown, field: string): Set<string> {
       found.add(text)
     }
   }
+  for (const [i, item] of (addresses as unknown[]).entries()) problems.try(() => take(item, `${path}[${i}]`))
   return found
 }
 
@@ -40,7 +40,7 @@ export function checkPools(value: unknown, problems: StateProblems): Pools {
   const named = problems.try(() => checkObject(value, 'pools')) ?? {}
   for (const name of Object.keys(named)) {
     // A pool that is wrong is known all the same: whoever names it did nothing wrong.
-    pools.set(name, problems.try(() => expand(named[name], `pools.${name}`)) ?? new Set())
+    pools.set(name, problems.try(() => expand(named[name], `pools.${name}`, problems)) ?? new Set())
   }
   return pools
 }

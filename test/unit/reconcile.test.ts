@@ -332,6 +332,7 @@ describe('a desired state that cannot be', () => {
     expect(error.problems.map(({ path }) => path)).toEqual([
       'state.nonsense',
       'pools.web.addresses[0]',
+      'pools.web.addresses[1]',
       'pools.big.addresses[0]',
       'services[0].destinations[0].weight',
       'services[0].destinations[1].state',

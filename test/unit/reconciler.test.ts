@@ -445,6 +445,40 @@ describe('a Reconciler', () => {
     await lab.reconciler.stop()
   })
 
+  it.each([
+    ['no iterable', () => undefined],
+    ['a number', () => 5],
+    ['no iterator', () => ({ [Symbol.asyncIterator]: () => undefined })],
+    ['no next()', () => ({ [Symbol.asyncIterator]: () => ({}) })],
+    [
+      'a next() that resolves to no object',
+      () => ({ [Symbol.asyncIterator]: () => ({ next: async () => 5 }) }),
+    ],
+    [
+      'a return() that is none',
+      () => ({
+        [Symbol.asyncIterator]: () => ({ next: () => Promise.reject(new Error('cut')), return: () => 5 }),
+      }),
+    ],
+  ])('a source that is %s fails, and is asked again later', async (_, desired) => {
+    let asked = 0
+    const source = () => {
+      asked++
+      return desired()
+    }
+    const lab = await startReconciler({ desired: source as never })
+    await turns(20)
+    expect(lab.heard).toEqual(['error source undefined'])
+    expect(asked).toBe(1)
+    await lab.advance(1000)
+    await turns(20)
+    expect(asked).toBe(2)
+    expect(lab.heard).toHaveLength(2)
+    await lab.advance(2000)
+    await lab.reconciler.stop()
+    expect(asked).toBe(3)
+  })
+
   it('stop() does not wait for an open() that hangs, and closes what comes of it', async () => {
     let arrive: (client: ReconcilerClient) => void = () => {}
     const opening = new Promise<ReconcilerClient>((resolve) => {

@@ -76,6 +76,11 @@ describe.each(['mainline', 'fullnat-v2', 'fullnat-v3'] as const)('a broken docum
     ['a wrong persistence', (d) => (d.services[0].persistence = 60), 'services[0].persistence'],
     ['a wrong destination', (d) => (d.services[0].destinations = [1]), 'services[0].destinations[0]'],
     ['a pool', (d) => (d.services[0].localAddresses = { pool: 'a' }), 'services[0].localAddresses'],
+    [
+      'no list of local addresses',
+      (d) => (d.services[0].localAddresses = null),
+      'services[0].localAddresses',
+    ],
     ['a wrong local address', (d) => (d.services[0].localAddresses = ['x']), 'services[0].localAddresses[0]'],
     ['a wrong timeout', (d) => (d.timeouts.tcp = -1), 'timeouts.tcp'],
     ['a missing timeout', (d) => delete d.timeouts.udp, 'timeouts.udp'],
