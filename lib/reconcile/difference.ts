@@ -111,8 +111,9 @@ function samePersistence(
   )
 }
 
+/** One that is named twice is one bit. */
 const sameNames = (one: readonly string[] = [], other: readonly string[] = []): boolean =>
-  one.length === other.length && one.every((name) => other.includes(name))
+  one.every((name) => other.includes(name)) && other.every((name) => one.includes(name))
 
 /** What of a service this kernel keeps: the rest is refused before, or nothing to compare. */
 export function serviceDifferences(

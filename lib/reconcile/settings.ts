@@ -2,6 +2,7 @@
 
 import { checkDaemonInput } from '../input'
 import { ruleDaemon } from '../kernel/rules'
+import { canonicalAddress } from '../model/address'
 import type { CallOptions } from '../model/call-types'
 import type { DaemonInfo, DaemonInput, Timeouts } from '../model/types'
 import type { ReconcileReader } from './client'
@@ -34,7 +35,10 @@ function timeoutsStep(list: StepList, wanted: NonNullable<WantedState['timeouts'
 
 /** What is not named is the kernel's to choose. */
 export const sameDaemon = (wanted: DaemonInput, current: DaemonInfo): boolean =>
-  DAEMON_FIELDS.every((name) => wanted[name] === undefined || wanted[name] === current[name])
+  DAEMON_FIELDS.every((name) => {
+    const value = name === 'multicastGroup' ? canonicalAddress(wanted[name] ?? '') : wanted[name]
+    return value === undefined || value === current[name]
+  })
 
 /** What this kernel cannot start is told, and nothing is stopped for it. */
 function startStep(list: StepList, daemon: DaemonInput, step: DaemonStep): void {

@@ -284,9 +284,13 @@ export function* collectDesiredState(desired: DesiredState, problems: StateProbl
   })
   const daemons = problems.try(() => {
     if (state.daemons === undefined) return undefined
+    const states = new Set<string>()
     return checkArray(state.daemons, 'daemons').map((value, i) => {
       checkDaemonInput(value, `daemons[${i}]`)
-      return { ...(value as DaemonInput) }
+      const daemon = { ...(value as DaemonInput) }
+      if (states.has(daemon.state)) throw twice(`daemons[${i}]`, daemon.state, value)
+      states.add(daemon.state)
+      return daemon
     })
   })
   return { services, timeouts, daemons }

@@ -51,6 +51,26 @@ describe('a daemon', () => {
     expect(await ipvs.daemons.list()).toMatchObject([BACKUP])
   })
 
+  it('is the same in another spelling of its group, and stops for no other reason than a difference', async () => {
+    const { ipvs } = await open()
+    const spelled = { ...BACKUP, multicastGroup: 'FF05:0::0:1' }
+    await apply(ipvs, await plan(ipvs, { daemons: [spelled] }))
+    expect(await ipvs.daemons.list()).toMatchObject([{ multicastGroup: 'ff05::1' }])
+    for (const daemon of [spelled, BACKUP, { ...spelled, multicastGroup: 'ff05::1' }]) {
+      expect((await plan(ipvs, { daemons: [daemon] })).steps).toEqual([])
+    }
+    for (const more of [
+      { multicastGroup: 'ff05::2' },
+      { interface: 'lo' },
+      { syncId: 4 },
+      { multicastTtl: 2 },
+    ]) {
+      expect((await plan(ipvs, { daemons: [{ ...spelled, ...more }] })).steps).toMatchObject([
+        { verb: 'change' },
+      ])
+    }
+  })
+
   it('that the kernel goes on with is a failure of its end', async () => {
     const { kernel, ipvs } = await open()
     await ipvs.daemons.start(BACKUP)

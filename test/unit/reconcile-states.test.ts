@@ -146,6 +146,26 @@ describe('every error at once', () => {
   })
 })
 
+describe('a property in two spellings', () => {
+  it('is one', async () => {
+    const ipvs = await Ipvs.open({ transport: new FakeKernel({ dialect: 'mainline' }).transport() })
+    for (const schedulerFlags of [
+      ['flag-2', 'flag-1', 'flag-2'],
+      ['flag-1', 'flag-2'],
+    ] as const) {
+      const state: DesiredState = { services: [{ ...WEB, scheduler: 'sh', schedulerFlags }] }
+      await apply(ipvs, await plan(ipvs, state))
+      expect((await plan(ipvs, state)).steps).toEqual([])
+      for (const other of [[], ['flag-1'], ['flag-1', 'flag-2', 'flag-3'], ['flag-1', 'flag-3']] as const) {
+        const { steps } = await plan(ipvs, {
+          services: [{ ...WEB, scheduler: 'sh', schedulerFlags: other }],
+        })
+        expect(steps).toMatchObject([{ verb: 'change' }])
+      }
+    }
+  })
+})
+
 describe('one object in two spellings', () => {
   const to = (address: string) => ({ address, port: 80, forwarding: 'masquerade' })
   const twice = (...services: object[]) => problemsOf({ services })
@@ -164,6 +184,10 @@ describe('one object in two spellings', () => {
     expect(
       twice({ ...V6, localAddresses: ['2001:db8::5'], drainLocalAddresses: [{ address: '2001:DB8::5' }] }),
     ).toEqual(['services[0].drainLocalAddresses[0].address'])
+    const daemon = { state: 'backup', interface: 'eth0' }
+    expect(
+      problemsOf({ daemons: [daemon, { ...daemon, state: 'master' }, { ...daemon, interface: 'lo' }] }),
+    ).toEqual(['daemons[2]'])
     expect(problemsOf({ pools: { a: { addresses: ['2001:db8::5', '2001:db8::/125'] } } })).toEqual([
       'pools.a.addresses[1]',
     ])
