@@ -94,14 +94,10 @@ export class Run {
 
   /** Leaves out what is not as it was. */
   async checkUnchanged(places: Places): Promise<void> {
-    if (places.length === 0) return
-    const view = await this.lookAt(places, this.call)
-    for (const place of places) {
-      if (this.pieces.isDue()) await this.pieces.next()
-      const step = this.step(place)
-      const now = view.fingerprint(step)
-      if (now === step.expect) continue
-      if (now === undefined && step.verb === 'remove') this.settle(place, 'already')
+    // A dump can miss what is there: what is gone is looked for twice.
+    const missing = await this.leaveChanged(places)
+    for (const place of await this.leaveChanged(missing)) {
+      if (this.step(place).verb === 'remove') this.settle(place, 'already')
       else this.settle(place, 'skipped', { why: 'changed-meanwhile' })
     }
   }
@@ -190,6 +186,21 @@ export class Run {
 
   private has(place: number): boolean {
     return this.outcomes[place] !== undefined
+  }
+
+  /** Those that are not there. */
+  private async leaveChanged(places: Places): Promise<Places> {
+    if (places.length === 0) return []
+    const view = await this.lookAt(places, this.call)
+    const missing: number[] = []
+    for (const place of places) {
+      if (this.pieces.isDue()) await this.pieces.next()
+      const step = this.step(place)
+      const now = view.fingerprint(step)
+      if (now === undefined) missing.push(place)
+      else if (now !== step.expect) this.settle(place, 'skipped', { why: 'changed-meanwhile' })
+    }
+    return missing
   }
 
   private lookAt(places: Places, call: CallOptions): Promise<TableView> {

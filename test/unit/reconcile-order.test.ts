@@ -188,6 +188,31 @@ describe('what failed', () => {
   })
 })
 
+describe('a dump that misses what is there', () => {
+  it('once is no evidence that it is gone', async () => {
+    const { kernel, ipvs, planned } = await open(web([1], [at(1), at(2)]))
+    const todo = await planned(web([1], [at(1, { weight: 7 })]))
+    for (const [times, expected] of [
+      [2, ['change 10.9.0.1: changed-meanwhile', 'remove 10.9.0.2: already']],
+      [1, ['change 10.9.0.1: done', 'remove 10.9.0.2: done']],
+    ] as const) {
+      kernel.skipDumpEntries(2, { operation: 'destinations.list', service: WEB }, { times })
+      expect(told(await apply(ipvs, todo))).toEqual(expected)
+    }
+  })
+
+  it('in every read of a plan makes an addition that the kernel refuses, and no removal', async () => {
+    const { kernel, ipvs, planned } = await open(web([1], [at(1), at(2)]))
+    const skip = kernel.skipDumpEntries(1, 'snapshot', { times: Number.POSITIVE_INFINITY })
+    const todo = await planned(web([1], [at(1), at(2)]))
+    skip.remove()
+    expect(todo.steps.filter(({ verb }) => verb === 'remove')).toEqual([])
+    const { complete, counts } = await apply(ipvs, todo)
+    expect([complete, counts.already]).toEqual([true, todo.steps.length])
+    expect((await planned(web([1], [at(1), at(2)]))).steps).toEqual([])
+  })
+})
+
 describe('what is held back', () => {
   it('by the brake is whatever would be removed, local addresses too', async () => {
     const { planned } = await open(web([1, 2], [at(1), at(2)]))
