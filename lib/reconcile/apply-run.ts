@@ -89,7 +89,9 @@ export class Run {
     const { why, error } = more
     const outcome = { step: this.step(place), status, why, error }
     this.outcomes[place] = outcome
-    this.breaks(outcome)
+    if (isWrong(outcome) && isTableStep(outcome.step) && isOpening(outcome.step)) {
+      this.broken.add(serviceKeyId(outcome.step.service))
+    }
   }
 
   /** Leaves out what is not as it was. */
@@ -168,16 +170,6 @@ export class Run {
       if (isWrong(outcome)) complete = false
     }
     return { outcomes: this.outcomes as readonly StepOutcome[], counts, complete }
-  }
-
-  /** What was refused, and was as it should be all the same, stands in nobody's way. */
-  async mend(): Promise<void> {
-    if (this.broken.size === 0) return
-    this.broken.clear()
-    for (const outcome of this.outcomes) {
-      if (this.pieces.isDue()) await this.pieces.next()
-      if (outcome) this.breaks(outcome)
-    }
   }
 
   private step(place: number): PlanStep {
@@ -261,12 +253,10 @@ export class Run {
       this.settle(place, 'done')
       return
     }
-    const step = this.step(place)
     const { error } = result
     const { code, sent } = error as { code?: string; sent?: boolean }
     if (code === 'ABORT_ERR' && !sent) this.settle(place, 'skipped', { why: 'aborted', error })
     else this.open.push({ place, error })
-    if (isTableStep(step) && isOpening(step)) this.broken.add(serviceKeyId(step.service))
   }
 
   /** Undefined where it cannot be read. */
@@ -287,10 +277,5 @@ export class Run {
     else if (asWanted === undefined) this.settle(place, lost ? 'unknown' : 'failed', { error })
     else if (missing && code === 'ESRCH') this.settle(place, 'skipped', { why: 'depends-on-failed', error })
     else this.settle(place, 'failed', { error })
-  }
-
-  private breaks(outcome: StepOutcome): void {
-    const { step } = outcome
-    if (isWrong(outcome) && isTableStep(step) && isOpening(step)) this.broken.add(serviceKeyId(step.service))
   }
 }

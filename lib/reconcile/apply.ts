@@ -51,7 +51,6 @@ export async function apply(ipvs: ReconcileClient, plan: Plan, options: ApplyOpt
     if (part.dependsOnOpening) await run.leaveBroken(places)
     await run.perform(places)
     await run.resolveOpen()
-    await run.mend()
   }
   return run.result()
 }

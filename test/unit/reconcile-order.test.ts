@@ -188,6 +188,43 @@ describe('what failed', () => {
   })
 })
 
+describe('what is read again', () => {
+  it('is each service, and the whole table where they are many', async () => {
+    for (const [count, operations] of [
+      [16, ['destinations.list', 'localAddresses.list', 'services.get']],
+      [17, ['snapshot']],
+    ] as const) {
+      const services = Array.from({ length: count }, (_, i) => ({
+        ...WEB,
+        port: 1000 + i,
+        destinations: [at(1)],
+      }))
+      const { kernel, ipvs, planned } = await open({ services })
+      const todo = await planned({ services: services.map((one) => ({ ...one, destinations: [] })) })
+      kernel.requests.length = 0
+      expect(await apply(ipvs, todo)).toMatchObject({ complete: true })
+      const reads = kernel.requests.filter(({ operation }) => operation !== 'destinations.remove')
+      expect(Array.from(new Set(reads.map(({ operation }) => operation))).sort()).toEqual(operations)
+    }
+  })
+})
+
+describe('a service that goes while it is read again', () => {
+  it('says nothing about the others', async () => {
+    const { kernel, ipvs, planned } = await open({ services: [] })
+    const other = { ...WEB, port: 81 }
+    const services = [WEB, other].map((key) => ({ ...key, destinations: [at(1)] }))
+    await planned({ services }).then((todo) => apply(ipvs, todo))
+    const more = services.map((one) => ({ ...one, destinations: [at(1), at(2)] }))
+    const todo = await planned({ services: more })
+    await ipvs.destinations.add(other, at(2))
+    for (const operation of ['destinations.add', 'destinations.list', 'localAddresses.list'] as const) {
+      kernel.fail({ operation, service: WEB }, 'ESRCH')
+    }
+    expect(told(await apply(ipvs, todo)).sort()).toEqual(['add 10.9.0.2: already', 'add 10.9.0.2: failed'])
+  })
+})
+
 describe('a dump that misses what is there', () => {
   it('once is no evidence that it is gone', async () => {
     const { kernel, ipvs, planned } = await open(web([1], [at(1), at(2)]))

@@ -564,6 +564,23 @@ describe('a Reconciler', () => {
     await lab.reconciler.stop()
   })
 
+  it('what somebody else was faster to make is theirs', async () => {
+    const kept: number[] = []
+    const kernel = new FakeKernel({ dialect: 'fullnat-v2' })
+    const other = await Ipvs.open({ transport: kernel.transport() })
+    const remember = async (services: readonly unknown[]) => {
+      kept.push(services.length)
+      if (kept.length === 1) await other.services.add(WEB)
+    }
+    const lab = await startReconciler({ remembered: [], remember }, {}, kernel)
+    await lab.apply(ONE)
+    expect(kept).toEqual([1, 0])
+    expect(lab.reconciler.remembered).toEqual([])
+    await lab.apply({ services: [] })
+    expect(await other.services.list()).toHaveLength(1)
+    await lab.reconciler.stop()
+  })
+
   it('what could not be forgotten is tried again', async () => {
     const kept: number[] = []
     let works = true
