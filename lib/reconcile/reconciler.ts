@@ -274,8 +274,6 @@ export class Reconciler extends Listeners<ReconcilerEvents> {
       progress.failed()
       this.fail(error, failedIn, true)
     }
-    // What came meanwhile.
-    if (progress.generation !== generation) schedule.stateCame()
   }
 
   private fail(error: unknown, phase: FailurePhase, counted = false): void {
