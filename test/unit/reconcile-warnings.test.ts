@@ -79,6 +79,47 @@ describe('on mainline', () => {
   })
 })
 
+it('connections that are cut are those of destinations that have some', async () => {
+  const kernel = new FakeKernel({ dialect: 'mainline' })
+  const ipvs = await Ipvs.open({ transport: kernel.transport() })
+  const nat = [1, 2, 3].map((last) => at(last, { forwarding: 'masquerade' }))
+  await apply(ipvs, await plan(ipvs, web({ scheduler: 'rr', destinations: nat })))
+  for (const n of [1, 2]) kernel.connect({ client: `203.0.113.${n}:1000`, service: WEB })
+  for (const next of [web({ scheduler: 'rr', destinations: [] }), { services: [] }]) {
+    expect((await plan(ipvs, next)).warnings.map(({ message }) => message)).toEqual([
+      '2 active connections of 2 destinations that go hang until they time out (expire_nodest_conn 0)',
+    ])
+  }
+  expect((await plan(ipvs, web({ scheduler: 'rr', destinations: nat }))).warnings).toEqual([])
+})
+
+it('a port is used again with conn_reuse_mode 0 alone', async () => {
+  const kernel = new FakeKernel({ dialect: 'mainline' })
+  const ipvs = await Ipvs.open({ transport: kernel.transport() })
+  const [one, two] = [1, 2].map((last) => at(last, { forwarding: 'masquerade' })) as DesiredDestination[]
+  await apply(ipvs, await plan(ipvs, web({ destinations: [one, two] as DesiredDestination[] })))
+  const draining = web({ destinations: [one as DesiredDestination, at(2, { ...two, state: 'drain' })] })
+  for (const [mode, codes] of [
+    [0, ['drain-port-reuse']],
+    [1, []],
+    [2, []],
+    [3, []],
+  ] as const) {
+    await ipvs.sysctl.set('conn_reuse_mode', mode)
+    expect((await plan(ipvs, draining)).warnings.map(({ code }) => code)).toEqual(codes)
+  }
+})
+
+it('ports of local addresses are taken by connections that end, too', async () => {
+  const kernel = new FakeKernel({ dialect: 'fullnat-v2', localPorts: { min: 5000, max: 5003 } })
+  const ipvs = await Ipvs.open({ transport: kernel.transport() })
+  const state = web({ localAddresses: ['10.1.0.1'], destinations: [at(1)] })
+  await apply(ipvs, await plan(ipvs, state))
+  for (const n of [1, 2, 3, 4]) kernel.connect({ client: `203.0.113.${n}:1000`, service: WEB }).close()
+  expect(await ipvs.destinations.list(WEB)).toMatchObject([{ activeConnections: 0, inactiveConnections: 4 }])
+  expect((await plan(ipvs, state)).warnings.map(({ code }) => code)).toEqual(['local-address-capacity'])
+})
+
 it('a SYN proxy and answers that do not come back through it', async () => {
   const state = (forwarding: DesiredDestination['forwarding'], state: DesiredDestination['state'] = 'on') =>
     web({ synproxy: true, localAddresses: ['10.1.0.1'], destinations: [at(1, { forwarding, state }), at(2)] })

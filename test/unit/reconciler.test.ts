@@ -482,6 +482,49 @@ describe('a Reconciler', () => {
     expect(asked).toBe(3)
   })
 
+  it('a source that is no function is asked once: it has nothing else to say', async () => {
+    const lab = await startReconciler()
+    let asked = 0
+    const iterator = lab.states[Symbol.asyncIterator].bind(lab.states)
+    lab.states[Symbol.asyncIterator] = () => {
+      asked++
+      return iterator()
+    }
+    await lab.apply(ONE)
+    lab.states.fail(new Error('cut'))
+    await lab.advance(100_000)
+    expect(lab.heard).toEqual(['reached 1', 'error source undefined'])
+    expect(asked).toBe(0)
+    await lab.reconciler.stop()
+  })
+
+  it('a source that had a state before it failed is asked again as if it never had', async () => {
+    let asked = 0
+    async function* desired(): AsyncIterable<DesiredState> {
+      asked++
+      yield ONE
+      throw new Error('cut')
+    }
+    const lab = await startReconciler({ desired })
+    await turns(20)
+    for (let i = 1; i <= 5; i++) {
+      expect(asked).toBe(i)
+      await lab.advance(1000)
+      await turns(20)
+    }
+    await lab.reconciler.stop()
+  })
+
+  it('opens no other client for what is wrong with its options', async () => {
+    const lab = await startReconciler({ plan: () => ({ maxRemovals: -1 }) })
+    await lab.apply(ONE)
+    await lab.advance(20_000)
+    expect(new Set(lab.heard)).toEqual(new Set(['error plan ERR_OUT_OF_RANGE']))
+    expect(lab.heard.length).toBeGreaterThan(2)
+    expect(lab.opened()).toBe(1)
+    await lab.reconciler.stop()
+  })
+
   it('stop() does not wait for an open() that hangs, and closes what comes of it', async () => {
     let arrive: (client: ReconcilerClient) => void = () => {}
     const opening = new Promise<ReconcilerClient>((resolve) => {
@@ -633,6 +676,9 @@ describe('a Reconciler', () => {
     await lab.apply(ONE)
     expect(lab.reconciler.status()).toMatchObject({ settled: true, reports: [{ reason: 'not-allowed' }] })
     expect(lab.reconciler.activity().reports).toBe(1)
+    // And no drift, however often it is looked at.
+    await lab.advance(100_000)
+    expect(lab.heard).toEqual(['reached 1', 'reached 2'])
     await lab.reconciler.stop()
   })
 
