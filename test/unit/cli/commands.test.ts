@@ -143,6 +143,15 @@ describe('plan and apply', () => {
     }
   })
 
+  it('ask nobody where the state came from the terminal', async () => {
+    const director = new Director('fullnat-v2')
+    const { Readable } = await import('node:stream')
+    const stdin = Object.assign(Readable.from([Buffer.from(JSON.stringify(STATE))]), { isTTY: true })
+    const { code, err } = await director.type(['apply', '-'], { stdin })
+    expect([code, err]).toEqual([2, 'Nothing was changed: --yes does it.\n'])
+    expect(await director.works('-S')).toBe('')
+  })
+
   it('what this kernel cannot is told, and what fails makes 1', async () => {
     const director = new Director('mainline')
     const file = write(JSON.stringify(STATE))
@@ -225,6 +234,7 @@ describe('plan and apply', () => {
     expect(await director.type(again)).toMatchObject({ code: 2, err: '' })
     const json = await director.type([...again, '--json'])
     expect([json.code, JSON.parse(json.out)]).toMatchObject([2, { plan: { steps: { length: 3 } } }])
+    expect((await director.type(['plan', state, '--max-removals', '2'])).code).toBe(2)
     // Somebody said that it should not be done.
     expect((await director.type(['plan', state, '--allow', 'add,edit'])).code).toBe(0)
     expect((await director.type(['apply', state, '--yes'])).code).toBe(0)
