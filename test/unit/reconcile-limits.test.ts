@@ -177,7 +177,7 @@ describe('whose it is', () => {
   it('is a union where a scope names several things', async () => {
     const { ipvs } = await open({ services: [serviceOf(80, []), serviceOf(81, [])] })
     await ipvs.services.add({ protocol: 'tcp', address: '198.51.100.1', port: 80 })
-    await ipvs.services.add({ fwmark: 80 })
+    for (const fwmark of [80, 81]) await ipvs.services.add({ fwmark })
     const named = async (manage: PlanOptions['manage']) =>
       (await plan(ipvs, { services: [] }, { manage })).steps.length
     expect(await named({ addresses: ['192.0.2.1'], ports: [80] })).toBe(3)

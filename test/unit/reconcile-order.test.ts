@@ -165,6 +165,16 @@ describe('what failed', () => {
     expect(told(await apply(ipvs, todo))).toEqual(['add 10.9.0.2: depends-on-failed'])
   })
 
+  it('because somebody changed it keeps nothing else from going', async () => {
+    const { ipvs, planned } = await open(web([1], [at(1), at(2), at(3)]))
+    const todo = await planned(web([1], [at(1)]))
+    await ipvs.destinations.update(WEB, at(2), { weight: 9 })
+    expect(told(await apply(ipvs, todo)).sort()).toEqual([
+      'remove 10.9.0.2: changed-meanwhile',
+      'remove 10.9.0.3: done',
+    ])
+  })
+
   it('with a service that somebody made in another way is a failure', async () => {
     const { ipvs, planned } = await open({ services: [] })
     const todo = await planned(web([1], [at(1)], { scheduler: 'rr' }))

@@ -82,7 +82,6 @@ export class Reporter {
   /** `nextIn`: milliseconds until the next one. */
   async round(round: Round, nextIn: number | undefined): Promise<void> {
     const { cause, generation, plan, applied, drift, error } = round
-    if (generation === 0) return
     const { reachedNow, phase } = this
     this.reachedNow = false
     this.phase = undefined

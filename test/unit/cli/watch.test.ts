@@ -3,7 +3,7 @@ import { EventEmitter } from 'node:events'
 import { mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { StateFile } from '../../../lib/cli/watch/state-file'
-import { type CliResult, cli, Director, freshFile, Sink } from './support'
+import { type CliResult, cli, Director, FakeKernel, freshFile, Sink } from './support'
 
 /** Tells whoever waits for a text that it was written. */
 class Listening extends Sink {
@@ -53,7 +53,8 @@ class Watching {
   readonly ended: Promise<CliResult>
 
   constructor(director: Director, file: string, ...more: string[]) {
-    const argv = ['watch', file, '--poll', '0.01', '--interval', '0.05', ...more]
+    const often = more.includes('--interval') ? [] : ['--interval', '0.05']
+    const argv = ['watch', file, '--poll', '0.01', ...often, ...more]
     const { out: stdout, err: stderr, signals } = this
     this.ended = director.type(argv, { stdout, stderr, signals })
   }
@@ -152,7 +153,8 @@ describe('watch', () => {
     for (const line of ['-D -t 192.0.2.1:80', '-A -f 7 -s rr']) {
       await director.works(line)
       await watch.out.saw(/drift: somebody else has changed the director.*\n( {2}[-+] .*\n)+/)
-      await watch.out.saw(/Z state 1: \d done, 0 already so\n/)
+      // Its steps stand there already.
+      await watch.out.saw(/Z state 1: \d done, 0 already so\n(?! )/)
     }
     const { err } = await watch.stop()
     expect(err).toBe('')
@@ -223,6 +225,22 @@ describe('watch', () => {
     }
   })
 
+  it('stops where nobody reads from the beginning', async () => {
+    const director = new Director('fullnat-v2')
+    const watch = new Watching(director, write(JSON.stringify(stateOf(1))))
+    watch.out.emit('error', Object.assign(new Error('EPIPE: write'), { code: 'EPIPE', syscall: 'write' }))
+    expect(await watch.ended).toMatchObject({ code: 0, err: '' })
+  })
+
+  it('ends where another kernel takes the place of the one in the file', async () => {
+    const director = new Director('fullnat-v2')
+    // No round looks before the next look at the file.
+    const watch = new Watching(director, write(JSON.stringify(stateOf(1))), '--interval', '3600')
+    await watch.out.saw(/state 1 reached/)
+    writeFileSync(director.file, JSON.stringify(new FakeKernel({ dialect: 'mainline' }).dump()))
+    expect(await watch.ended).toMatchObject({ code: 1, err: expect.stringContaining('another kernel') })
+  })
+
   it.each([
     [['watch', '-'], 2, /watch needs a file, which it can read again/],
     [['watch'], 2, /watch needs FILE/],
@@ -264,6 +282,33 @@ virtual_server 192.0.2.1 80 {
   const newer = imported.out.replace('"weight": 10', '"weight": 30')
   const grown = await director.type('plan -', { input: newer })
   expect([grown.code, grown.out.split('\n')[0]]).toEqual([2, expect.stringContaining('weight 10 -> 30')])
+})
+
+it('takes no text that was written while it was read', async () => {
+  const path = freshFile()
+  writeFileSync(path, 'first')
+  let reads = 0
+  const parsed: string[] = []
+  const file = await StateFile.open({
+    ...{ path, poll: 1, changed: () => {}, broken: () => {} },
+    read: async () => {
+      const bytes = readFileSync(path)
+      // Half of the next one was there.
+      if (++reads === 2) writeFileSync(path, 'second, whole')
+      return { name: path, bytes }
+    },
+    parse: async ({ bytes }) => {
+      parsed.push(Buffer.from(bytes).toString())
+      return { services: [] }
+    },
+    looked: () => {
+      if (readFileSync(path, 'utf8') === 'first') writeFileSync(path, 'second')
+    },
+  })
+  const states = file[Symbol.asyncIterator]()
+  await states.next()
+  await states.next()
+  expect(parsed).toEqual(['first', 'second, whole'])
 })
 
 it('reads no file that changes from one look to the next', async () => {
