@@ -56,6 +56,12 @@ const TRAPS: readonly Trap[] = [
   },
 ]
 
+const isOff = ({ state }: WantedDestination): boolean => state === 'off'
+
+/** The list itself where it can be: there can be ten thousand. */
+const takingPart = (destinations: readonly WantedDestination[]): readonly WantedDestination[] =>
+  destinations.some(isOff) ? destinations.filter((one) => !isOff(one)) : destinations
+
 export async function warningsOf(
   capabilities: Capabilities,
   services: Iterable<WantedService>,
@@ -63,7 +69,7 @@ export async function warningsOf(
   const found: PlanWarning[] = []
   const pieces = new Pieces()
   for (const service of services) {
-    const destinations = (service.destinations ?? []).filter(({ state }) => state !== 'off')
+    const destinations = takingPart(service.destinations ?? [])
     if (pieces.isDue(1 + destinations.length)) await pieces.next()
     for (const { code, hint, find } of TRAPS) {
       const message = find(service, destinations, capabilities)
