@@ -43,7 +43,7 @@ import { checkOpenOptions } from './open-options'
 import type { Context, Runner } from './operation'
 import { streamRecords } from './record-stream'
 import { Services } from './services'
-import type { SnapshotOptions } from './snapshot'
+import type { SnapshotOptions, SnapshotWithoutStats } from './snapshot'
 import { readSnapshot } from './snapshot'
 import {
   readApplicationHelpers,
@@ -215,8 +215,10 @@ export class Ipvs {
   }
 
   /** Services, destinations and local addresses, in one trip. */
-  async snapshot(options?: SnapshotOptions): Promise<Snapshot> {
-    return readSnapshot((call) => this.run((context) => takeSnapshot(context), call), options)
+  snapshot(options: SnapshotOptions & { readonly stats: false }): Promise<SnapshotWithoutStats>
+  snapshot(options?: SnapshotOptions): Promise<Snapshot>
+  async snapshot(options?: SnapshotOptions): Promise<Snapshot | SnapshotWithoutStats> {
+    return readSnapshot((call, stats) => this.run((context) => takeSnapshot(context, stats), call), options)
   }
 
   /**
