@@ -3,8 +3,14 @@
 import { checkBoolean, checkProperties, PropertyNames } from '../input'
 import { readUntilAgreed } from '../model/agreeing-reads'
 import type { CallOptions } from '../model/call-types'
-import type { Stats } from '../model/counter-types'
-import type { DestinationInfo, LocalAddressInfo, ServiceInfo, Snapshot, SnapshotService } from '../model/types'
+import type { NoStats, Stats } from '../model/counter-types'
+import type {
+  DestinationInfo,
+  LocalAddressInfo,
+  ServiceInfo,
+  Snapshot,
+  SnapshotService,
+} from '../model/types'
 
 const SNAPSHOT_OPTIONS = new PropertyNames(['consistent', 'stats', 'signal', 'timeout'])
 
@@ -20,9 +26,6 @@ export interface SnapshotOptions extends CallOptions {
    */
   readonly stats?: boolean | undefined
 }
-
-/** In the place of counters that were not asked for: an empty object. */
-export type NoStats = { readonly [name in keyof Stats]?: undefined }
 
 type WithoutStats<T> = T extends { readonly stats: Stats }
   ? Omit<T, 'stats'> & { readonly stats: NoStats }
@@ -42,10 +45,14 @@ export async function readSnapshot(
   take: (call: CallOptions, stats: boolean) => Promise<SnapshotService[]>,
   options: SnapshotOptions | undefined,
 ): Promise<Snapshot> {
-  const { consistent, stats = true, signal, timeout } =
-    options === undefined
-      ? ({} as SnapshotOptions)
-      : (checkProperties(options, 'options', SNAPSHOT_OPTIONS) as SnapshotOptions)
+  const {
+    consistent,
+    stats = true,
+    signal,
+    timeout,
+  } = options === undefined
+    ? ({} as SnapshotOptions)
+    : (checkProperties(options, 'options', SNAPSHOT_OPTIONS) as SnapshotOptions)
   if (consistent !== undefined) checkBoolean(consistent, 'options.consistent')
   checkBoolean(stats, 'options.stats')
   const call = { signal, timeout }

@@ -193,13 +193,9 @@ function wholeConfig(
     forwarding: CHECKS.forwarding(forwarding, paths.forwarding, listed),
     weight: weight === undefined ? 1 : CHECKS.weight(weight, paths.weight, listed),
     upperThreshold:
-      upperThreshold === undefined
-        ? 0
-        : CHECKS.upperThreshold(upperThreshold, paths.upperThreshold, listed),
+      upperThreshold === undefined ? 0 : CHECKS.upperThreshold(upperThreshold, paths.upperThreshold, listed),
     lowerThreshold:
-      lowerThreshold === undefined
-        ? 0
-        : CHECKS.lowerThreshold(lowerThreshold, paths.lowerThreshold, listed),
+      lowerThreshold === undefined ? 0 : CHECKS.lowerThreshold(lowerThreshold, paths.lowerThreshold, listed),
     tunnel: tunnel === undefined ? undefined : (CHECKS.tunnel(tunnel, paths.tunnel, listed) ?? undefined),
   }
 }

@@ -47,7 +47,10 @@ export interface ReconcileReader {
   readonly capabilities: Capabilities
   /** No counter is looked at: with `stats: false` they may be left out. */
   snapshot(
-    options?: CallOptions & { readonly consistent?: boolean | undefined; readonly stats?: boolean | undefined },
+    options?: CallOptions & {
+      readonly consistent?: boolean | undefined
+      readonly stats?: boolean | undefined
+    },
   ): Promise<Snapshot>
   readonly timeouts: { get(options?: CallOptions): Promise<Timeouts> }
   readonly daemons: { list(options?: CallOptions): Promise<DaemonInfo[]> }

@@ -24,8 +24,7 @@ function hash(text: string): string {
 
 export const serviceFingerprint = (info: ServiceInfo): string => hash(canonical(serviceConfigOf(info)))
 
-/** Written out: a plan can be about hundreds of thousands. */
-export const destinationFingerprint = ({
+const destinationText = ({
   forwarding,
   weight,
   upperThreshold,
@@ -33,3 +32,21 @@ export const destinationFingerprint = ({
   tunnel,
 }: DestinationInfo): string =>
   hash(`${forwarding} ${weight} ${upperThreshold} ${lowerThreshold} ${tunnel ? canonical(tunnel) : ''}`)
+
+/** The last one that was asked for: most destinations of a pool differ in their address alone. */
+let last: { readonly of: DestinationInfo; readonly text: string } | undefined
+
+/** A plan can be about hundreds of thousands. */
+export function destinationFingerprint(info: DestinationInfo): string {
+  const of = last?.of
+  const known =
+    of !== undefined &&
+    of.weight === info.weight &&
+    of.forwarding === info.forwarding &&
+    of.upperThreshold === info.upperThreshold &&
+    of.lowerThreshold === info.lowerThreshold &&
+    of.tunnel === undefined &&
+    info.tunnel === undefined
+  if (!known) last = { of: info, text: destinationText(info) }
+  return (last as { readonly text: string }).text
+}

@@ -273,7 +273,13 @@ export function* collectDesiredState(desired: DesiredState, problems: StateProbl
   const state = problems.try(() => checkObject(desired, 'state')) ?? {}
   problems.try(() => checkProperties(state, 'state', STATE))
   const pools = checkPools(state.pools, problems)
-  const checking: Checking = { problems, pieces: new Pieces(), pools, fitting: new Set(), seen: new DestinationSet() }
+  const checking: Checking = {
+    problems,
+    pieces: new Pieces(),
+    pools,
+    fitting: new Set(),
+    seen: new DestinationSet(),
+  }
   const services =
     state.services === undefined
       ? undefined
