@@ -1,4 +1,4 @@
-/** What the whole matrix needs of Debian, besides the compilers that the prebuilds need: an emulator for the cells of arm64. */
+/** What the cells of arm64 need of Debian: an emulator, and the libraries that its programs find there. */
 
 import { existsSync } from 'node:fs'
 // @ts-expect-error: a script without types
@@ -6,12 +6,13 @@ import { aptGet, isRoot, machineArchive } from '../../scripts/vm/apt.mjs'
 import { full } from './project'
 
 export default function installEmulator(): void {
-  if (!full || existsSync('/usr/bin/qemu-aarch64') || !isRoot()) return
+  const files = ['/usr/bin/qemu-aarch64', '/usr/bin/aarch64-linux-gnu-g++']
+  if (!full || files.every((path) => existsSync(path)) || !isRoot()) return
   try {
     machineArchive.update()
-    aptGet(['install', '-yq', '--no-install-recommends', 'qemu-user'])
+    aptGet(['install', '-yq', '--no-install-recommends', 'qemu-user', 'g++-aarch64-linux-gnu'])
   } catch (error) {
     // The cells are skipped, by name.
-    console.error(`qemu-user cannot be installed: ${(error as Error).message}`)
+    console.error(`an emulator of arm64 cannot be installed: ${(error as Error).message}`)
   }
 }
