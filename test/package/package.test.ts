@@ -60,13 +60,27 @@ describe('the tarball', () => {
       /^(testing|metrics|formats|reconcile|diagnose)\/package\.json$/,
       /^linux-(x64|arm64)(-musl)?\/index\.(js|d\.ts)$/,
       /^docs\/.+\.(md|json|svg|txt)$/,
-      /^examples\/\w+\.mjs$/,
+      /^examples\/(\w+\.mjs|testing\/[\w.]+\.ts)$/,
       /^(package\.json|README\.md|CHANGELOG\.md|SECURITY\.md|LICENSE)$/,
     ]
     expect(consumer.files.filter((file) => !allowed.some((pattern) => pattern.test(file)))).toEqual([])
     for (const entry of ['index.js', 'index.mjs', 'index.d.ts', 'index.d.mts']) {
       expect(consumer.files).toContain(`dist/${entry}`)
     }
+  })
+
+  it('has every file that its documents link to', () => {
+    const documents = consumer.files.filter((file) => file.endsWith('.md'))
+    const linked = documents.flatMap((file) => {
+      const text = readFileSync(join(consumer.package, file), 'utf8')
+      return Array.from(text.matchAll(/\]\(([^)#\s]+)/g), ([, target]) => target as string)
+        .filter((target) => !/^https?:/.test(target))
+        .map((target) => join(dirname(file), target))
+    })
+    expect(linked.length).toBeGreaterThan(100)
+    const missing = linked.filter((file) => !consumer.files.includes(file))
+    // For those who have the repository.
+    expect(missing.filter((file) => file !== 'CONTRIBUTING.md')).toEqual([])
   })
 
   it('has every file that package.json and binding.gyp name', () => {
