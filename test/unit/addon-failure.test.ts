@@ -166,6 +166,13 @@ describe('why an addon cannot be loaded, and what to do', () => {
   })
 })
 
+it('a bundle that finds the addon of its own project is told that it is one', () => {
+  const where = place('bundle-with-addon', ['build/Release/x.node'], 'consumer')
+  const error = explainOtherBuild({ hello: () => 'world' }, { ...where, given: false })
+  expect(error.message).toMatch(/in a bundle/)
+  expect(error.hint).toMatch(/Ipvs\.open\(\{ addon \}\)/)
+})
+
 describe('the file, before it is loaded', () => {
   const path = join(folder, 'x.node')
   /** A header that promises ten sections of 64 bytes from byte 4096. */
