@@ -2,13 +2,17 @@
 
 import { chmodSync, copyFileSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { afterEach, describe, expect, inject, it } from 'vitest'
+// @ts-expect-error: a script without types
+import { checkAddon } from '../../scripts/check-floor.mjs'
+// @ts-expect-error: a script without types
+import { nodeHeaders } from '../../scripts/node-headers.mjs'
 // @ts-expect-error: a script without types
 import { currentNode, nodeBinary, oldestNode } from '../../scripts/vm/nodes.mjs'
 import { consumer } from './consumer'
 import { underMusl } from './musl'
-import { full, Project, type Ran } from './project'
+import { full, Project, type Ran, root } from './project'
 import { commonJs, esModule, SAID } from './scenario'
 import { tools, VERSIONS } from './tools'
 
@@ -141,6 +145,27 @@ describe('installed by', () => {
     ]
     expectInstalled(one.run(node, [yarn, ...options]))
     expectWorks(one.run(node, [one.write('scenario.js', commonJs())]))
+  })
+})
+
+describe('built from source', () => {
+  slow(`by node-gyp, where there is no prebuild${left}`, () => {
+    const one = project()
+    const packages = ['node-gyp-build', 'node-addon-api'].map((name) => join(root, 'node_modules', name))
+    const options = ['--offline', '--install-links', '--no-audit', '--no-fund']
+    expectInstalled(one.run('npm', ['install', ...options, inject('tarball').path, ...packages]))
+    const installed = join(one.folder, 'node_modules/ipvs-fullnat')
+    rmSync(join(installed, 'prebuilds'), { recursive: true })
+    const headers = nodeHeaders() as string | undefined
+    const environment = headers ? { npm_config_nodedir: dirname(dirname(headers)) } : {}
+    const gyp = join(root, 'node_modules/node-gyp/bin/node-gyp.js')
+    const built = one.run(process.execPath, [gyp, 'rebuild', '-C', join(installed, 'native')], environment)
+    expect({ status: built.status, said: built.status === 0 ? '' : built.stderr }).toEqual({
+      status: 0,
+      said: '',
+    })
+    expect(checkAddon(join(installed, 'native/build/Release/ipvs_fullnat.node')).faults).toEqual([])
+    expectWorks(one.run(process.execPath, [one.write('scenario.js', commonJs())]))
   })
 })
 
