@@ -66,10 +66,7 @@ export class Ipvs {
   readonly services: Services
   /** The real servers of each service. */
   readonly destinations: Destinations
-  /**
-   * The addresses of the director that FULLNAT connections of each service come from. Rejects with `ERR_IPVS_UNSUPPORTED`
-   * where `capabilities.localAddresses` is false.
-   */
+  /** Where FULLNAT connections come from. Rejects with `ERR_IPVS_UNSUPPORTED` where `capabilities.localAddresses` is false. */
   readonly localAddresses: LocalAddresses
   /** The threads of the kernel that send connections to another director, or receive them from one. */
   readonly daemons: Daemons
