@@ -62,13 +62,17 @@ import { flushTable, readInfo, takeSnapshot, zeroCounters } from './whole-table'
  */
 // biome-ignore lint/suspicious/noUnsafeDeclarationMerging: closeAtEndOfScope() defines Symbol.asyncDispose, where it exists
 export class Ipvs {
+  /** Virtual services: what clients connect to. */
   readonly services: Services
+  /** The real servers of each service. */
   readonly destinations: Destinations
-  /** Rejects with `ERR_IPVS_UNSUPPORTED` where `capabilities.localAddresses` is false. */
+  /** Where FULLNAT connections come from. Rejects with `ERR_IPVS_UNSUPPORTED` where `capabilities.localAddresses` is false. */
   readonly localAddresses: LocalAddresses
+  /** The threads of the kernel that send connections to another director, or receive them from one. */
   readonly daemons: Daemons
+  /** How long connections stay without a packet, for all services. */
   readonly timeouts: TimeoutMethods
-  /** Rejects with `ERR_IPVS_UNSUPPORTED` where `capabilities.connectionList` is false. */
+  /** The connections of clients. Rejects with `ERR_IPVS_UNSUPPORTED` where `capabilities.connectionList` is false. */
   readonly connections: Connections
   /** Settings of IPVS in /proc/sys: docs/sysctls.md. */
   readonly sysctl: SysctlMethods
