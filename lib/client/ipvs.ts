@@ -240,9 +240,8 @@ export class Ipvs {
 
   /**
    * Runs what `build` puts into the batch, in order and in as few trips as there can be. Each operation has an outcome
-   * of its own; one that fails does not stop those behind it, and the promise rejects only when `build` throws. Nothing
-   * was sent then, unless there were more than a thousand operations: every full thousand is under way while `build` goes
-   * on.
+   * of its own; one that fails does not stop those behind it, and the promise rejects only when `build` throws. Nothing was
+   * sent then, unless there were more than a thousand operations: every full thousand is under way while `build` goes on.
    */
   batch(build: (batch: Batch) => void, options?: CallOptions): Promise<BatchOutcome[]> {
     return withCallerStack(
