@@ -21,7 +21,7 @@ export interface SnapshotOptions extends CallOptions {
    */
   readonly consistent?: boolean | undefined
   /**
-   * False leaves the counters out: `stats` is an empty object then. They are three quarters of what a snapshot weighs and most of
+   * False leaves the counters out: `stats` is an empty object then. They are more than half of what a snapshot weighs, and half of
    * the time that it takes outside the kernel. Default true.
    */
   readonly stats?: boolean | undefined
