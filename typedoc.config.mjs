@@ -20,6 +20,15 @@ function readGuides(app) {
   })
 }
 
+/** A module is called what it is imported by. */
+function nameModules(app) {
+  app.converter.on(Converter.EVENT_RESOLVE_BEGIN, ({ project }) => {
+    for (const module of project.getReflectionsByKind(ReflectionKind.Module)) {
+      module.name = module.name === 'index' ? 'ipvs-fullnat' : `ipvs-fullnat/${module.name}`
+    }
+  })
+}
+
 /** Interfaces that say which part of `Ipvs` somebody asks for. */
 const PARTS_OF_IPVS =
   /^(Batch|Reconcile(Batch|Client|Reader)|ReconcilerClient|(Restore|Save|Diagnose)Client|MetricsSource|Sysctl(Getter|Reader|Writer))$/
@@ -51,12 +60,14 @@ export default {
   out: 'site',
   readme: 'README.md',
   projectDocuments: guides,
-  plugin: [readGuides, fillIn, requireProperties],
+  plugin: [readGuides, nameModules, fillIn, requireProperties],
   excludePrivate: true,
   excludeInternal: true,
   disableSources: true,
   hideGenerator: true,
   customCss: 'scripts/site.css',
+  // SECURITY.md and abi.md are files, and would be domains of Moldova.
+  markdownItOptions: { html: true, linkify: false },
   highlightLanguages: ['javascript', 'typescript', 'json', 'yaml', 'shellscript', 'console', 'ini', 'text'],
   navigation: { includeCategories: false, includeGroups: true },
   validation: { notExported: true, invalidLink: true, notDocumented: true },

@@ -3,7 +3,7 @@
 //
 //   node examples/director.mjs 192.0.2.1:80 10.0.0.2:8080,10.0.0.3:8080 10.0.0.100,10.0.0.101
 //
-// Says what it did, and says "unchanged" when it is run again.
+// Needs CAP_NET_ADMIN and a kernel with ip_vs: docs/install.md. Says what it did, and says "unchanged" when it is run again.
 import { pathToFileURL } from 'node:url'
 import { formatServiceKey, Ipvs, parseDestinationKey } from 'ipvs-fullnat'
 

@@ -1,6 +1,8 @@
 // Metrics for Prometheus: the heart of `ipvs-fullnat exporter`, which has options, /healthz and a clean end besides.
 //
 //   node examples/exporter.mjs
+//
+// Needs CAP_NET_ADMIN and a kernel with ip_vs: docs/install.md.
 import { createServer } from 'node:http'
 import { Ipvs } from 'ipvs-fullnat'
 import { collect, contentType } from 'ipvs-fullnat/metrics'

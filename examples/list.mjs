@@ -1,6 +1,8 @@
 // Prints the whole table: services, their destinations and local addresses, with counters.
 //
 //   node examples/list.mjs
+//
+// Needs CAP_NET_ADMIN and a kernel with ip_vs: docs/install.md.
 import { pathToFileURL } from 'node:url'
 import { formatDestinationKey, formatServiceKey, Ipvs } from 'ipvs-fullnat'
 import { bytes, count, table } from './table.mjs'

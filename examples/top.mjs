@@ -1,6 +1,8 @@
 // What goes by, twice: the heart of `ipvs-fullnat top`, which is this with a screen.
 //
 //   node examples/top.mjs
+//
+// Needs CAP_NET_ADMIN and a kernel with ip_vs: docs/install.md.
 import { formatDestinationKey, formatServiceKey, Ipvs } from 'ipvs-fullnat'
 
 const ipvs = await Ipvs.open()

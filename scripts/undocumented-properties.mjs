@@ -1,5 +1,5 @@
 // Part of the docs gate: a property of a public type that is a bare number, text or flag says what is not in its name: a unit,
-// a default, where the kernel has it from.
+// a default, where the kernel has it from. A property of a class has no other place to be told of.
 import { Application, ReflectionKind } from 'typedoc'
 
 /** Types that say nothing of what a value means. */
@@ -29,7 +29,9 @@ function isTold(reflection) {
 export function requireProperties(app) {
   app.on(Application.EVENT_VALIDATE_PROJECT, (project) => {
     for (const property of project.getReflectionsByKind(ReflectionKind.Property)) {
-      if (!isBare(property.type) || CLEAR.has(property.name) || property.flags.isExternal) continue
+      const isOfClass = property.parent?.kindOf(ReflectionKind.Class) && property.type?.type !== 'literal'
+      if (!(isOfClass || isBare(property.type)) || CLEAR.has(property.name) || property.flags.isExternal)
+        continue
       // Asked for where it is declared.
       if (property.inheritedFrom?.reflection || isTold(property)) continue
       app.logger.validationWarning(`${property.getFriendlyFullName()}: ${property.type} needs a docstring`)

@@ -106,8 +106,14 @@ function readPersistence(reply: Reply, at: number, flags: number, present: numbe
   return { timeout, netmask, engine: reply.name(at + SERVICE.engine) }
 }
 
+/**
+ * In the place of counters that nobody asked for: they are most of what a listed object weighs, and a listed one is told by having
+ * them (lib/input/properties.ts).
+ */
+const NO_STATS = Object.freeze({}) as Stats
+
 /** A protocol without a name stays a number (netlink lets any in, ip_vs_ctl.c:ip_vs_genl_parse_service). */
-export function decodeService(reply: Reply, index: number): ServiceInfo {
+export function decodeService(reply: Reply, index: number, counters = true): ServiceInfo {
   const at = reply.services.start + index * ServiceLayout.size
   const { bytes } = reply
   const present = reply.u32(at + ServiceLayout.presence)
@@ -125,7 +131,7 @@ export function decodeService(reply: Reply, index: number): ServiceInfo {
     establishedTimeout:
       (present & presence.establishedTimeout) !== 0 && established !== 0 ? established : undefined,
     flags,
-    stats: readStats(reply, at + ServiceLayout.stats, present),
+    stats: counters ? readStats(reply, at + ServiceLayout.stats, present) : NO_STATS,
   }
   if ((present & presence.fwmark) !== 0) {
     return { fwmark: reply.u32(at + SERVICE.fwmark), ...state }
@@ -180,7 +186,7 @@ function readTunnel(reply: Reply, at: number, present: number): TunnelInfo | und
   return name !== 'gue' && port === 0 ? { type: name, checksum } : { type: name, port, checksum }
 }
 
-export function decodeDestination(reply: Reply, index: number): DestinationInfo {
+export function decodeDestination(reply: Reply, index: number, counters = true): DestinationInfo {
   const at = reply.destinations.start + index * DestinationLayout.size
   const { bytes } = reply
   const present = reply.u32(at + DestinationLayout.presence)
@@ -199,7 +205,7 @@ export function decodeDestination(reply: Reply, index: number): DestinationInfo 
     activeConnections: reply.u32(at + DestinationLayout.activeConnections),
     inactiveConnections: reply.u32(at + DestinationLayout.inactiveConnections),
     persistentConnections: reply.u32(at + DestinationLayout.persistentConnections),
-    stats: readStats(reply, at + DestinationLayout.stats, present),
+    stats: counters ? readStats(reply, at + DestinationLayout.stats, present) : NO_STATS,
   }
 }
 

@@ -244,6 +244,7 @@ export class BatchRun implements SettleCommands {
  * kernel is at work while it goes on.
  */
 export class Batch {
+  /** As the methods of `ipvs.services`, whose outcome is that of the batch. */
   readonly services: {
     add(service: ServiceInput): void
     set(service: ServiceInput): void
@@ -251,6 +252,7 @@ export class Batch {
     ensure(service: ServiceInput): void
     remove(service: ServiceKey): void
   }
+  /** As the methods of `ipvs.destinations`. */
   readonly destinations: {
     add(service: ServiceKey, destination: DestinationInput): void
     set(service: ServiceKey, destination: DestinationInput): void
@@ -258,6 +260,7 @@ export class Batch {
     ensure(service: ServiceKey, destination: DestinationInput): void
     remove(service: ServiceKey, destination: DestinationKey): void
   }
+  /** As the methods of `ipvs.localAddresses`. */
   readonly localAddresses: {
     add(service: ServiceKey, address: LocalAddressInput): void
     set(service: ServiceKey, addresses: readonly string[]): void

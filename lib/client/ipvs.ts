@@ -43,7 +43,7 @@ import { checkOpenOptions } from './open-options'
 import type { Context, Runner } from './operation'
 import { streamRecords } from './record-stream'
 import { Services } from './services'
-import type { SnapshotOptions } from './snapshot'
+import type { SnapshotOptions, SnapshotWithoutStats } from './snapshot'
 import { readSnapshot } from './snapshot'
 import {
   readApplicationHelpers,
@@ -62,13 +62,17 @@ import { flushTable, readInfo, takeSnapshot, zeroCounters } from './whole-table'
  */
 // biome-ignore lint/suspicious/noUnsafeDeclarationMerging: closeAtEndOfScope() defines Symbol.asyncDispose, where it exists
 export class Ipvs {
+  /** Virtual services: what clients connect to. */
   readonly services: Services
+  /** The real servers of each service. */
   readonly destinations: Destinations
-  /** Rejects with `ERR_IPVS_UNSUPPORTED` where `capabilities.localAddresses` is false. */
+  /** Where FULLNAT connections come from. Rejects with `ERR_IPVS_UNSUPPORTED` where `capabilities.localAddresses` is false. */
   readonly localAddresses: LocalAddresses
+  /** The threads of the kernel that send connections to another director, or receive them from one. */
   readonly daemons: Daemons
+  /** How long connections stay without a packet, for all services. */
   readonly timeouts: TimeoutMethods
-  /** Rejects with `ERR_IPVS_UNSUPPORTED` where `capabilities.connectionList` is false. */
+  /** The connections of clients. Rejects with `ERR_IPVS_UNSUPPORTED` where `capabilities.connectionList` is false. */
   readonly connections: Connections
   /** Settings of IPVS in /proc/sys: docs/sysctls.md. */
   readonly sysctl: SysctlMethods
@@ -215,8 +219,10 @@ export class Ipvs {
   }
 
   /** Services, destinations and local addresses, in one trip. */
-  async snapshot(options?: SnapshotOptions): Promise<Snapshot> {
-    return readSnapshot((call) => this.run((context) => takeSnapshot(context), call), options)
+  snapshot(options: SnapshotOptions & { readonly stats: false }): Promise<SnapshotWithoutStats>
+  snapshot(options?: SnapshotOptions): Promise<Snapshot>
+  async snapshot(options?: SnapshotOptions): Promise<Snapshot | SnapshotWithoutStats> {
+    return readSnapshot((call, stats) => this.run((context) => takeSnapshot(context, stats), call), options)
   }
 
   /**
@@ -234,9 +240,8 @@ export class Ipvs {
 
   /**
    * Runs what `build` puts into the batch, in order and in as few trips as there can be. Each operation has an outcome
-   * of its own; one that fails does not stop those behind it, and the promise rejects only when `build` throws. Nothing
-   * was sent then, unless there were more than a thousand operations: every full thousand is under way while `build` goes
-   * on.
+   * of its own; one that fails does not stop those behind it, and the promise rejects only when `build` throws. Nothing was
+   * sent then, unless there were more than a thousand operations: every full thousand is under way while `build` goes on.
    */
   batch(build: (batch: Batch) => void, options?: CallOptions): Promise<BatchOutcome[]> {
     return withCallerStack(

@@ -22,6 +22,7 @@ export interface OpenOptions {
    * itself may take so long for each of its steps. Default 5000.
    */
   readonly timeout?: number | undefined
+  /** Ends opening with `ABORT_ERR`; an open client does not heed it. Default none. */
   readonly signal?: AbortSignal | undefined
   /** Run `modprobe ip_vs` where it is not loaded. Default false: nothing is ever loaded. */
   readonly loadModule?: boolean | undefined

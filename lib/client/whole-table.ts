@@ -27,7 +27,7 @@ interface Building {
 }
 
 /** Destinations and local addresses name their service by its ordinal among those of the same snapshot. */
-function snapshotRequest(services: Building[], localAddresses: boolean): PlannedRequest {
+function snapshotRequest(services: Building[], localAddresses: boolean, stats: boolean): PlannedRequest {
   const intoOwner = (
     section: 'destinations' | 'localAddresses',
     parent: number,
@@ -49,12 +49,12 @@ function snapshotRequest(services: Building[], localAddresses: boolean): Planned
         section: 'services',
         take(reply, from, to) {
           for (let i = from; i < to; i++) {
-            services.push({ service: decodeService(reply, i), destinations: [], localAddresses: [] })
+            services.push({ service: decodeService(reply, i, stats), destinations: [], localAddresses: [] })
           }
         },
       },
       intoOwner('destinations', DestinationLayout.parent, ({ destinations }, reply, index) => {
-        destinations.push(decodeDestination(reply, index))
+        destinations.push(decodeDestination(reply, index, stats))
       }),
       intoOwner('localAddresses', LocalAddressLayout.parent, ({ localAddresses: found }, reply, index) => {
         found.push(decodeLocalAddress(reply, index))
@@ -63,12 +63,12 @@ function snapshotRequest(services: Building[], localAddresses: boolean): Planned
   }
 }
 
-export function takeSnapshot({ capabilities }: Context): CallPlan<SnapshotService[]> {
+export function takeSnapshot({ capabilities }: Context, stats: boolean): CallPlan<SnapshotService[]> {
   const services: Building[] = []
   return {
     operation: 'snapshot',
     subject: {},
-    request: snapshotRequest(services, capabilities.localAddresses),
+    request: snapshotRequest(services, capabilities.localAddresses, stats),
     done: () => services,
   }
 }
@@ -90,7 +90,7 @@ export function flushTable({ capabilities }: Context): Write {
     operation,
     subject: {},
     lock: lockOfService({}),
-    request: snapshotRequest(services, false),
+    request: snapshotRequest(services, false, false),
     done: () => {
       const removals: PlannedRequest[] = []
       for (const { service, destinations } of services) {

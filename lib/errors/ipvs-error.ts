@@ -84,6 +84,7 @@ function describeSubject({ service, destination, localAddress }: ErrorSubject): 
  * 192.0.2.1:80`.
  */
 export class IpvsError extends Error {
+  /** The name of the kernel's error number, `'ESRCH'`, or one of our own, `'ERR_IPVS_TIMEOUT'` (docs/errors.md). */
   readonly code: IpvsErrorCode | (string & {})
   /** The kernel's error number, negative; undefined for errors of our own. */
   readonly errno: number | undefined
@@ -91,8 +92,11 @@ export class IpvsError extends Error {
   readonly syscall: string | undefined
   /** The method that failed, `'services.add'`. */
   readonly operation: string | undefined
+  /** The service it is about; undefined where it is about none. */
   readonly service: ServiceKey | undefined
+  /** The destination it is about. */
   readonly destination: DestinationKey | undefined
+  /** The local address it is about. */
   readonly localAddress: string | undefined
   /** True when the kernel may have seen the request, and so may have done it. */
   readonly sent: boolean

@@ -17,8 +17,10 @@ export interface AddonPlace {
 /** [description, hint] */
 type Words = readonly [string, string]
 
-const OF_A_BUNDLE =
-  "Keep ipvs-fullnat out of the bundle (external), or bundle require('ipvs-fullnat/linux-x64') (or linux-arm64, each with -musl on Alpine) and pass it: Ipvs.open({ addon })."
+const IN_A_BUNDLE: Words = [
+  'the JavaScript is in a bundle, away from the addon',
+  "Keep ipvs-fullnat out of the bundle (external), or bundle require('ipvs-fullnat/linux-x64') (or linux-arm64, each with -musl on Alpine) and pass it: Ipvs.open({ addon }).",
+]
 const REINSTALL = 'Delete the folder of the package and install it again.'
 
 /** Whether the package.json at `root` is ours. */
@@ -104,7 +106,7 @@ export function explainFailure(cause: Error, { root, libc }: AddonPlace): IpvsEr
   const denied = (cause as NodeJS.ErrnoException).code === 'ERR_ACCESS_DENIED'
   let words: Words
   if (root === undefined || (!denied && !isOwnFolder(root))) {
-    words = ['the JavaScript is in a bundle, away from the addon', OF_A_BUNDLE]
+    words = IN_A_BUNDLE
   } else if (/^No native build was found/.test(said)) {
     words = missing(root, libc)
   } else {
@@ -124,6 +126,8 @@ export function explainOtherBuild(
     ownError('ERR_IPVS_ADDON', { operation: 'open', description, hint })
   const { version: itsVersion, layoutHash } = addon as { version?: unknown; layoutHash?: unknown }
   if (typeof layoutHash !== 'number') {
+    // A bundle can stand where the addon of its own project is found.
+    if (!given && root !== undefined && !isOwnFolder(root)) return named(...IN_A_BUNDLE)
     return named('the file that was loaded is the addon of something else', REINSTALL)
   }
   const version = typeof itsVersion === 'string' ? itsVersion : 'before 0.1.0'

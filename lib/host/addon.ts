@@ -4,6 +4,7 @@ import { existsSync } from 'fs'
 import { LAYOUT_HASH } from '../border/layout.gen'
 import { ownError } from '../errors/ipvs-error'
 import { explainFailure, explainOtherBuild } from './addon-failure'
+import { checkAddonFile } from './addon-file'
 import type { Libc } from './libc'
 import { mappedLibc } from './libc'
 import { VERSION } from './version'
@@ -50,6 +51,8 @@ function requireAddon(libc: Libc | undefined): Addon {
     if (existsSync(file)) return open(file)
   }
   try {
+    const file = root === undefined ? undefined : findAddon(root)
+    if (file !== undefined) checkAddonFile(file)
     // A build in build/Release comes first, then the prebuilds.
     return require('node-gyp-build')(path.join(__dirname, '..', '..'))
   } catch (error) {
@@ -62,9 +65,19 @@ function requireAddon(libc: Libc | undefined): Addon {
 
 /** A `require` of what is not written out makes bundlers warn. */
 function open(file: string): Addon {
+  checkAddonFile(file)
   const module = { exports: {} }
   process.dlopen(module, file)
   return module.exports as Addon
+}
+
+/** What node-gyp-build is about to load. There is nothing in a bundle, where something else stands in the place of that. */
+function findAddon(root: string): string | undefined {
+  try {
+    return require('node-gyp-build').path(root)
+  } catch {
+    return undefined
+  }
 }
 
 const isMissing = (error: unknown): boolean => /^No native build was found/.test((error as Error).message)

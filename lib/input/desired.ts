@@ -16,7 +16,7 @@ import type { DestinationConfig, ServiceConfig } from '../model/types'
 import { checkDestinationInput, destinationNames } from './destinations'
 import { checkLocalAddressKey } from './local-addresses'
 import { checkProperties, PropertyNames } from './properties'
-import { checkServiceInput } from './services'
+import { checkServiceInput, serviceNames } from './services'
 import type { Properties } from './values'
 import { checkObject } from './values'
 
@@ -99,22 +99,34 @@ export function checkLocalAddressDrain(
   }
 }
 
-type OfService = Exclude<keyof DesiredServiceConfig, keyof ServiceConfig>
+const OF_SERVICE = {
+  name: true,
+  destinations: true,
+  localAddresses: true,
+  drainLocalAddresses: true,
+} satisfies { readonly [name in Exclude<keyof DesiredServiceConfig, keyof ServiceConfig>]-?: true }
+const SERVICE = serviceNames(...Object.keys(OF_SERVICE))
 
 /** The service as a kernel is told it, and the rest of a desired one, not looked at but for its name. */
 export interface CheckedDesiredService extends ReturnType<typeof checkServiceInput> {
-  readonly input: Properties
+  readonly properties: Properties
   readonly name: string | undefined
-  readonly rest: { readonly [name in Exclude<OfService, 'name'>]-?: unknown }
+  readonly rest: { readonly [name in Exclude<keyof typeof OF_SERVICE, 'name'>]: unknown }
 }
 
+/** Nothing is spread here and below: that costs more than all the checks. */
 export function checkDesiredService(value: unknown, field: string): CheckedDesiredService {
-  const { name, destinations, localAddresses, drainLocalAddresses, ...input } = checkObject(value, field)
+  const properties = checkObject(value, field)
+  const { name, destinations, localAddresses, drainLocalAddresses } = properties
   if (name !== undefined && typeof name !== 'string') throw invalidType(`${field}.name`, 'string', name)
+  const { service, config, change, listed } = checkServiceInput(properties, field, SERVICE)
   return {
-    ...checkServiceInput(input, field),
-    input,
-    name: name as string | undefined,
+    service,
+    config,
+    change,
+    listed,
+    properties,
+    name,
     rest: { destinations, localAddresses, drainLocalAddresses },
   }
 }

@@ -88,11 +88,7 @@ const checkThreshold = (value: unknown, field: string, listed: boolean): number 
   checkInteger(value, field, 0, listed ? U32_MAX : INT_MAX)
 
 /** Only what was `named` can be wrong. */
-function checkThresholds(
-  config: NormalizedDestinationConfig,
-  named: NormalizedDestinationChange,
-  field: string,
-): void {
+function checkThresholds(config: NormalizedDestinationConfig, named: Properties, field: string): void {
   const { upperThreshold, lowerThreshold } = config
   // The kernel says ERANGE, also for a lower threshold without an upper one (ip_vs_ctl.c:ip_vs_add_dest).
   if (lowerThreshold > upperThreshold) {
@@ -107,8 +103,8 @@ function checkThresholds(
 
 /** A listed destination has a tunnel with that method only. */
 function checkTunnelBelongs(
-  { forwarding }: NormalizedDestinationConfig,
-  { tunnel }: NormalizedDestinationChange,
+  forwarding: number,
+  tunnel: NormalizedTunnel | null | undefined,
   field: string,
 ): void {
   if (tunnel && forwarding !== FORWARDING_METHODS.tunnel) {
@@ -187,6 +183,23 @@ function nameProperties(
   }
 }
 
+/** The same with defaults, and without an object between: it is done for each of hundreds of thousands. */
+function wholeConfig(
+  { forwarding, weight, upperThreshold, lowerThreshold, tunnel }: Properties,
+  paths: Paths,
+  listed: boolean,
+): NormalizedDestinationConfig {
+  return {
+    forwarding: CHECKS.forwarding(forwarding, paths.forwarding, listed),
+    weight: weight === undefined ? 1 : CHECKS.weight(weight, paths.weight, listed),
+    upperThreshold:
+      upperThreshold === undefined ? 0 : CHECKS.upperThreshold(upperThreshold, paths.upperThreshold, listed),
+    lowerThreshold:
+      lowerThreshold === undefined ? 0 : CHECKS.lowerThreshold(lowerThreshold, paths.lowerThreshold, listed),
+    tunnel: tunnel === undefined ? undefined : (CHECKS.tunnel(tunnel, paths.tunnel, listed) ?? undefined),
+  }
+}
+
 /** Those of a destination to add or to set, and of what has `more`. */
 export const destinationNames = (...more: readonly string[]): PropertyNames =>
   new PropertyNames([...KEY, ...CONFIG_NAMES, ...more], READ_ONLY)
@@ -206,18 +219,11 @@ export function checkDestinationInput(
     throw invalidValue(paths.forwarding, 'must be named: it has no default', undefined)
   }
   const listed = isListed(properties)
-  const named = nameProperties(properties, paths, listed)
-  const config: NormalizedDestinationConfig = {
-    forwarding: named.forwarding as number,
-    weight: named.weight ?? 1,
-    upperThreshold: named.upperThreshold ?? 0,
-    lowerThreshold: named.lowerThreshold ?? 0,
-    tunnel: named.tunnel ?? undefined,
-  }
-  checkTunnelBelongs(config, named, field)
+  const config = wholeConfig(properties, paths, listed)
+  checkTunnelBelongs(config.forwarding, config.tunnel, field)
   if (listed) return { destination, config }
   refuseMapped(destination.address, properties.address, paths.address)
-  checkThresholds(config, named, field)
+  checkThresholds(config, properties, field)
   if (leadsAcross(config.forwarding, destination, service)) {
     throw invalidValue(
       paths.address,
@@ -252,8 +258,8 @@ export function mergeDestination(
     lowerThreshold: named.lowerThreshold ?? current.lowerThreshold,
     tunnel: named.tunnel === undefined ? kept : (named.tunnel ?? undefined),
   }
-  checkTunnelBelongs(config, named, field)
-  checkThresholds(config, named, field)
+  checkTunnelBelongs(forwarding, named.tunnel, field)
+  checkThresholds(config, named as Properties, field)
   if (leadsAcross(named.forwarding, destination, service)) {
     throw invalidValue(
       `${field}.forwarding`,

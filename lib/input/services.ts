@@ -197,7 +197,10 @@ const PROPERTIES: { readonly [name in keyof Required<ServiceConfig>]: Property }
 
 const CONFIG_NAMES = Object.keys(PROPERTIES) as (keyof ServiceConfig)[]
 const READ_ONLY = ['flags', 'stats'] as const
-const SERVICE_INPUT = new PropertyNames([...SERVICE_KEY, ...CONFIG_NAMES], READ_ONLY)
+/** Those of a service to add or to set, and of what has `more`. */
+export const serviceNames = (...more: readonly string[]): PropertyNames =>
+  new PropertyNames([...SERVICE_KEY, ...CONFIG_NAMES, ...more], READ_ONLY)
+const SERVICE_INPUT = serviceNames()
 const SERVICE_CHANGE = new PropertyNames(CONFIG_NAMES, [...SERVICE_KEY, ...READ_ONLY])
 
 function nameProperties(
@@ -277,6 +280,7 @@ function checkReachable(
 export function checkServiceInput(
   value: unknown,
   field = 'service',
+  names = SERVICE_INPUT,
 ): {
   readonly service: NormalizedServiceKey
   readonly config: NormalizedServiceConfig
@@ -284,7 +288,7 @@ export function checkServiceInput(
   /** It was listed, by this kernel or another one. */
   readonly listed: boolean
 } {
-  const properties = checkProperties(value, field, SERVICE_INPUT)
+  const properties = checkProperties(value, field, names)
   const service = checkServiceKey(properties, field)
   const listed = isListed(properties)
   if (!listed) checkReachable(service, properties, field)

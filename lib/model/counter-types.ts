@@ -32,3 +32,6 @@ export interface Rates {
   /** To clients, bytes (not bits) per second. */
   readonly outBytes: bigint
 }
+
+/** In the place of counters that were not asked for, `snapshot({ stats: false })`: an empty object. */
+export type NoStats = { readonly [name in keyof Stats]?: undefined }

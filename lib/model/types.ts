@@ -1,6 +1,6 @@
 /** Public shapes: what callers pass in and what the library returns. Kernel facts are cited by file and function. */
 
-import type { Stats } from './counter-types'
+import type { NoStats, Stats } from './counter-types'
 
 export * from './counter-types'
 export * from './daemon-types'
@@ -199,8 +199,9 @@ export type DestinationChange = {
 }
 
 /** A listed destination as an input, with changes or without. */
-export interface ListedDestination extends Omit<DestinationInfo, 'tunnel'> {
+export interface ListedDestination extends Omit<DestinationInfo, 'tunnel' | 'stats'> {
   readonly tunnel?: TunnelInfo | null | undefined
+  readonly stats: Stats | NoStats
 }
 
 /**

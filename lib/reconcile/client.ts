@@ -45,7 +45,13 @@ export type StepResult =
 /** What `plan` asks of a client; `Ipvs` satisfies it. */
 export interface ReconcileReader {
   readonly capabilities: Capabilities
-  snapshot(options?: CallOptions & { readonly consistent?: boolean | undefined }): Promise<Snapshot>
+  /** No counter is looked at: with `stats: false` they may be left out. */
+  snapshot(
+    options?: CallOptions & {
+      readonly consistent?: boolean | undefined
+      readonly stats?: boolean | undefined
+    },
+  ): Promise<Snapshot>
   readonly timeouts: { get(options?: CallOptions): Promise<Timeouts> }
   readonly daemons: { list(options?: CallOptions): Promise<DaemonInfo[]> }
   /** Settings that decide about drains and ports; where there are none, plans do not warn of them. */

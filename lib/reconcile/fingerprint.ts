@@ -31,8 +31,7 @@ export const removalFingerprint = ({
 }: Pick<SnapshotService, 'service' | 'destinations'>): string =>
   hash(`${canonical(serviceConfigOf(service))} ${destinations.length}`)
 
-/** Written out: a plan can be about hundreds of thousands. */
-export const destinationFingerprint = ({
+const destinationText = ({
   forwarding,
   weight,
   upperThreshold,
@@ -40,3 +39,21 @@ export const destinationFingerprint = ({
   tunnel,
 }: DestinationInfo): string =>
   hash(`${forwarding} ${weight} ${upperThreshold} ${lowerThreshold} ${tunnel ? canonical(tunnel) : ''}`)
+
+/** The last one that was asked for: most destinations of a pool differ in their address alone. */
+let last: { readonly of: DestinationInfo; readonly text: string } | undefined
+
+/** A plan can be about hundreds of thousands. */
+export function destinationFingerprint(info: DestinationInfo): string {
+  const of = last?.of
+  const known =
+    of !== undefined &&
+    of.weight === info.weight &&
+    of.forwarding === info.forwarding &&
+    of.upperThreshold === info.upperThreshold &&
+    of.lowerThreshold === info.lowerThreshold &&
+    of.tunnel === undefined &&
+    info.tunnel === undefined
+  if (!known) last = { of: info, text: destinationText(info) }
+  return (last as { readonly text: string }).text
+}

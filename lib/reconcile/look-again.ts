@@ -47,7 +47,7 @@ export async function lookAt(
     keys.set(serviceKeyId(last), last)
   }
   const only = new Set(keys.keys())
-  if (keys.size > MOST_SINGLE_LOOKS) return TableView.of(await ipvs.snapshot(call), only)
+  if (keys.size > MOST_SINGLE_LOOKS) return TableView.of(await ipvs.snapshot({ ...call, stats: false }), only)
   const found = await Promise.all(Array.from(keys.values(), (key) => readService(ipvs, key, call)))
   const services = found.filter((service): service is SnapshotService => service !== undefined)
   return TableView.of({ services, consistent: undefined }, only)

@@ -184,7 +184,7 @@ async function draftTable(
   const { ownership, call } = checked
   let doubtful = false
   const read = async (): Promise<readonly SnapshotService[]> => {
-    const { services, consistent } = await ipvs.snapshot(call)
+    const { services, consistent } = await ipvs.snapshot({ ...call, stats: false })
     doubtful = consistent === false
     return services
   }

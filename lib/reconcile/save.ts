@@ -111,7 +111,7 @@ export async function save(ipvs: SaveClient, options: SaveOptions = {}): Promise
     })
   }
   const call = { signal, timeout }
-  const { services, consistent } = await ipvs.snapshot({ ...call, consistent: true })
+  const { services, consistent } = await ipvs.snapshot({ ...call, consistent: true, stats: false })
   const timeouts = await ipvs.timeouts.get(call)
   const daemons = await ipvs.daemons.list(call)
   const infos = names === false ? undefined : await ipvs.sysctl.list(call)

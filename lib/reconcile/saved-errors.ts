@@ -7,6 +7,7 @@ import type { StateProblem } from './state-error'
 export class SavedStateError extends TypeError {
   readonly code = 'ERR_IPVS_SAVED_STATE'
 
+  /** @param problems All of them, in the order of the document. */
   constructor(readonly problems: readonly StateProblem[]) {
     const [first] = problems
     const others = problems.length > 1 ? ` (and ${problems.length - 1} more)` : ''
@@ -29,6 +30,7 @@ export class RestoreLossError extends Error {
   readonly code = 'ERR_IPVS_LOSSES'
   readonly hint = 'acceptLosses: true restores the rest; dryRun: true shows the plan.'
 
+  /** @param losses All of them, in the order of the document. */
   constructor(readonly losses: readonly RestoreLoss[]) {
     const [first] = losses
     const others = losses.length > 1 ? ` (and ${losses.length - 1} more)` : ''

@@ -16,6 +16,7 @@ export interface StateProblem {
 export class DesiredStateError extends TypeError {
   readonly code = 'ERR_IPVS_DESIRED_STATE'
 
+  /** @param problems All of them, in the order of the state. */
   constructor(readonly problems: readonly StateProblem[]) {
     const [first] = problems
     const others = problems.length > 1 ? ` (and ${problems.length - 1} more)` : ''

@@ -1,14 +1,22 @@
 /** A snapshot by identity. */
 
-import { destinationKeyId, serviceKeyId } from '../model/keys'
+import { serviceKeyId } from '../model/keys'
 import { Pieces } from '../model/turn'
-import type { DestinationInfo, ServiceInfo, ServiceKey, Snapshot, SnapshotService } from '../model/types'
+import type {
+  DestinationInfo,
+  DestinationKey,
+  ServiceInfo,
+  ServiceKey,
+  Snapshot,
+  SnapshotService,
+} from '../model/types'
+import { DestinationIndex } from './destination-index'
 import { destinationFingerprint, removalFingerprint, serviceFingerprint } from './fingerprint'
 import type { PlanStep } from './plan-types'
 
 /** Indexed when it is asked for something: a table can have many services, and a step is about one. */
 class Entry {
-  private byId: ReadonlyMap<string, DestinationInfo> | undefined
+  private index: DestinationIndex<DestinationInfo> | undefined
   private addresses: ReadonlySet<string> | undefined
 
   constructor(readonly read: SnapshotService) {}
@@ -17,9 +25,10 @@ class Entry {
     return this.read.service
   }
 
-  get destinations(): ReadonlyMap<string, DestinationInfo> {
-    this.byId ??= new Map(this.read.destinations.map((info) => [destinationKeyId(info), info] as const))
-    return this.byId
+  destination(key: DestinationKey): DestinationInfo | undefined {
+    const { destinations } = this.read
+    this.index ??= new DestinationIndex(destinations)
+    return destinations[this.index.indexOf(key)]
   }
 
   get localAddresses(): ReadonlySet<string> {
@@ -62,7 +71,7 @@ export class TableView {
 
   destination(step: PlanStep): DestinationInfo | undefined {
     if (step.kind !== 'destination') return undefined
-    return this.entryOf(step.service)?.destinations.get(destinationKeyId(step.destination))
+    return this.entryOf(step.service)?.destination(step.destination)
   }
 
   hasLocalAddress(step: PlanStep): boolean {

@@ -29,6 +29,7 @@ import type {
   Timeouts,
   Tunnel,
 } from '../model/types'
+import { DestinationSet } from './destination-set'
 import type { Pools } from './pools'
 import { checkPools } from './pools'
 import { StateProblems } from './state-error'
@@ -103,6 +104,7 @@ interface Checking {
   readonly pools: Pools
   /** Pools all of whose addresses a service of this family can have, as `'10 front'`. */
   readonly fitting: Set<string>
+  readonly seen: DestinationSet
 }
 
 const twice = (field: string, id: string, value: unknown): Error =>
@@ -115,19 +117,17 @@ function* wantedDestinations(
   list: readonly unknown[],
   service: NormalizedServiceKey,
   field: string,
-  { problems, pieces }: Checking,
+  { problems, pieces, seen }: Checking,
 ): InPieces<WantedDestination[]> {
   const found: WantedDestination[] = []
-  const ids = new Set<string>()
   const take = (value: unknown, path: string): void => {
     const destination = wantedDestination(value, service, path)
-    const id = `${destination.address} ${destination.port}`
-    if (ids.has(id)) throw twice(path, destinationKeyId(destination), value)
-    ids.add(id)
-    found.push(destination)
+    if (!seen.add(found, destination)) throw twice(path, destinationKeyId(destination), value)
   }
-  for (const [i, value] of list.entries()) {
+  seen.begin(list.length)
+  for (let i = 0; i < list.length; i++) {
     if (pieces.isDue()) yield
+    const value = list[i]
     try {
       take(value, SOME)
     } catch {
@@ -193,19 +193,25 @@ function wantedDrains(
 
 const NO_DRAINS: ReadonlyMap<string, undefined> = new Map()
 
+/** A state that is kept is not what its caller makes of it later. */
+const configOf = ({
+  scheduler,
+  schedulerFlags,
+  persistence,
+  onePacket,
+  synproxy,
+  establishedTimeout,
+}: ServiceConfig): ServiceConfig => ({
+  scheduler,
+  schedulerFlags: schedulerFlags && Array.from(schedulerFlags),
+  persistence: persistence && { ...persistence },
+  onePacket,
+  synproxy,
+  establishedTimeout,
+})
+
 function* wantedService(value: unknown, field: string, checking: Checking): InPieces<WantedService> {
-  const { service, change, listed: held, input, name, rest } = checkDesiredService(value, field)
-  const {
-    protocol: _p,
-    address: _a,
-    port: _o,
-    fwmark: _f,
-    family: _m,
-    flags: _g,
-    stats: _s,
-    ...config
-  } = input
-  const { persistence, schedulerFlags } = config as ServiceConfig
+  const { service, change, listed: held, properties, name, rest } = checkDesiredService(value, field)
   const path = `${field}.destinations`
   const destinations =
     rest.destinations === undefined
@@ -220,12 +226,7 @@ function* wantedService(value: unknown, field: string, checking: Checking): InPi
     key: service.key,
     name,
     held,
-    // A state that is kept is not what its caller makes of it later.
-    config: {
-      ...(config as ServiceConfig),
-      ...(persistence ? { persistence: { ...persistence } } : {}),
-      ...(schedulerFlags ? { schedulerFlags: Array.from(schedulerFlags) } : {}),
-    },
+    config: configOf(properties as ServiceConfig),
     destinations,
     localAddresses,
     drainLocalAddresses:
@@ -272,7 +273,13 @@ export function* collectDesiredState(desired: DesiredState, problems: StateProbl
   const state = problems.try(() => checkObject(desired, 'state')) ?? {}
   problems.try(() => checkProperties(state, 'state', STATE))
   const pools = checkPools(state.pools, problems)
-  const checking: Checking = { problems, pieces: new Pieces(), pools, fitting: new Set() }
+  const checking: Checking = {
+    problems,
+    pieces: new Pieces(),
+    pools,
+    fitting: new Set(),
+    seen: new DestinationSet(),
+  }
   const services =
     state.services === undefined
       ? undefined

@@ -65,6 +65,12 @@ const TRAPS: readonly Trap[] = [
   },
 ]
 
+const isOff = ({ state }: WantedDestination): boolean => state === 'off'
+
+/** The list itself where it can be: there can be ten thousand. */
+const takingPart = (destinations: readonly WantedDestination[]): readonly WantedDestination[] =>
+  destinations.some(isOff) ? destinations.filter((one) => !isOff(one)) : destinations
+
 /** Of those that the state does not say everything about; empty where that is none. */
 async function presentServices(
   { localAddresses }: Capabilities,
@@ -92,7 +98,7 @@ export async function warningsOf(
   const pieces = new Pieces()
   const present = await presentServices(capabilities, wanted, services)
   for (const service of wanted) {
-    const destinations = (service.destinations ?? []).filter(({ state }) => state !== 'off')
+    const destinations = takingPart(service.destinations ?? [])
     if (pieces.isDue(1 + destinations.length)) await pieces.next()
     const there = present.size > 0 ? present.get(serviceKeyId(service.key)) : undefined
     for (const { code, hint, find } of TRAPS) {

@@ -127,6 +127,7 @@ function refusalText(refusal: Refusal): string {
 
 /** A client was refused, with the reason. */
 export class ConnectionRefused extends Error {
+  /** @param reason Why the kernel would have dropped the packet. */
   constructor(readonly reason: Refusal) {
     super(`connection refused: ${refusalText(reason)}`)
     Object.defineProperty(this, 'name', { value: 'ConnectionRefused', configurable: true, writable: true })

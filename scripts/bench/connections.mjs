@@ -1,7 +1,7 @@
 // npm run bench:connections: what a listing of connections costs beside a program in C that reads the same file with the same
 // buffer and does nothing else.
 //
-//   npm run bench:connections [-- --rows 1000000 --rounds 5] [--kernel mainline-6.1 --kernel mainline-newest]
+//   npm run bench:connections [-- --rows 1000000 --rounds 5 --only 'iterate()'] [--kernel mainline-6.1 --kernel mainline-newest]
 //
 // Without a kernel it is this machine: the list is a regular file, given page by page, so that the floor has next to nothing to
 // do. In a guest the connections are the kernel's own.
@@ -18,10 +18,11 @@ const { values } = parseArgs({
   options: {
     rows: { type: 'string', default: '1000000' },
     rounds: { type: 'string', default: '5' },
+    only: { type: 'string', multiple: true },
     kernel: { type: 'string', multiple: true, default: [] },
   },
 })
-const asked = { rows: Number(values.rows), rounds: Number(values.rounds) }
+const asked = { rows: Number(values.rows), rounds: Number(values.rounds), only: values.only }
 
 const hex = (value, digits) => value.toString(16).toUpperCase().padStart(digits, '0')
 
@@ -87,6 +88,8 @@ try {
     const lines = []
     const ended = await bootJob({
       ...{ kernel: name, project: root, smp: 2, memory: 3072, limitSeconds: 5400, packages: [] },
+      // The kernel's count of connections is that of their slab, and SLUB merges slabs of one size.
+      append: 'slab_nomerge',
       env: { BENCH_CONNECTIONS: JSON.stringify(asked), BENCH_READ_FILE: '/work/read-file' },
       script: 'node --expose-gc test/bench/connections.cjs',
       files: { 'read-file': join(work, 'read-file') },

@@ -1,6 +1,6 @@
 // Listing connections beside a floor in C that reads the same file with the same buffer and does nothing else.
 //
-// BENCH_CONNECTIONS: { rows, rounds, file? }. With `file` the list is that regular file, read page by page as /proc would
+// BENCH_CONNECTIONS: { rows, rounds, only?, file? }: `only` are names of methods. With `file` the list is that regular file, read page by page as /proc would
 // give it; without, it is that of the kernel this runs on, filled by messages to its own sync daemon. Prints JSON.
 const { execFileSync } = require('node:child_process')
 const fs = require('node:fs')
@@ -8,7 +8,7 @@ const { Ipvs } = require('../../dist')
 const { FakeKernel } = require('../../dist/testing')
 const { timed } = require('./measure.cjs')
 
-const { rows, rounds, file } = JSON.parse(process.env.BENCH_CONNECTIONS)
+const { rows, rounds, only, file } = JSON.parse(process.env.BENCH_CONNECTIONS)
 /** What fs/seq_file.c gives at once. */
 const PAGE = 4096
 const floorProgram = process.env.BENCH_READ_FILE
@@ -60,7 +60,7 @@ async function fill(ipvs) {
   await ipvs.daemons.stop('backup')
 }
 
-const methods = {
+const every = {
   'count()': (ipvs) => ipvs.connections.count(),
   'count({ client })': (ipvs) => ipvs.connections.count({ client: '10.16.0.1' }),
   "count({ by: 'destination' })": (ipvs) => ipvs.connections.count({ by: 'destination' }),
@@ -73,6 +73,8 @@ const methods = {
     for await (const _ of ipvs.connections.iterate({ limit: 100 }));
   },
 }
+
+const methods = only ? Object.fromEntries(only.map((name) => [name, every[name]])) : every
 
 const median = (numbers) => [...numbers].sort((a, b) => a - b)[numbers.length >> 1]
 

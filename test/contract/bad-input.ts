@@ -275,6 +275,7 @@ const CASES: readonly Case[] = [
     'options.consistent',
     (ipvs) => ipvs.snapshot({ consistent: 1 as Anything }),
   ],
+  ['stats as a number', TYPE, 'options.stats', (ipvs) => ipvs.snapshot({ stats: 0 as Anything })],
 ]
 
 const locals =

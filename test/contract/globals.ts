@@ -232,6 +232,31 @@ export function tableContract(harness: Harness): void {
       await ipvs.close()
     })
 
+    it('snapshot without counters is the same but for them, and what it lists can be added again', async () => {
+      await world.full.services.add({ ...WEB, persistence: { timeout: 300 } })
+      await world.full.services.add({ fwmark: 7 })
+      await world.full.destinations.add(WEB, real('198.51.100.1'))
+      const whole = await world.ipvs.snapshot()
+      const lean = await world.ipvs.snapshot({ stats: false, consistent: true })
+      const without = <T extends object>(listed: T) => ({ ...listed, stats: {} })
+      expect(lean.services).toEqual(
+        whole.services.map((one) => ({
+          ...one,
+          service: without(one.service),
+          destinations: one.destinations.map(without),
+        })),
+      )
+      await world.full.flush()
+      for (const { service, destinations } of lean.services) {
+        await world.full.services.add(service)
+        for (const destination of destinations) await world.full.destinations.add(service, destination)
+      }
+      const again = await world.ipvs.snapshot()
+      const sorted = (services: readonly { readonly service: { readonly fwmark?: number | undefined } }[]) =>
+        [...services].sort((one, other) => (one.service.fwmark ?? 0) - (other.service.fwmark ?? 0))
+      expect(sorted(again.services)).toEqual(sorted(whole.services))
+    })
+
     it('snapshot of 100 services with 5 destinations each', async () => {
       const outcomes = await world.full.batch(({ services, destinations }) => {
         for (let s = 0; s < 100; s++) {

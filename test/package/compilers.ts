@@ -42,7 +42,7 @@ describe('compiled by', () => {
         noEmit: true,
         esModuleInterop: true,
         target: 'es2022',
-        lib: ['es2022', ...(version === '5.0.4' ? [] : ['esnext.disposable'])],
+        lib: ['es2022'],
         types: ['node'],
         typeRoots: [join(folder, 'node_modules/@types')],
       }

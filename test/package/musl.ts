@@ -27,29 +27,29 @@ const MACHINES = {
   },
 }
 
+/** Debian's loader for musl, which is libc itself; taken out of the package, not installed. */
+export async function muslLoader(arch: keyof typeof MACHINES): Promise<string> {
+  const { debian, triplet } = MACHINES[arch]
+  const musl = (await cached('musl', `musl-${arch}`, (path: string) => {
+    mkdirSync(path)
+    execFileSync('dpkg', ['-x', suiteArchive('bookworm', undefined, debian).download('musl', path), path])
+  })) as string
+  return join(musl, 'lib', triplet, 'libc.so')
+}
+
 /** What is to be run for a program for musl, libraries put into `folder`. */
 export async function underMusl(
   arch: keyof typeof MACHINES,
   folder: string,
   program: string,
 ): Promise<[string, ...string[]]> {
-  const { debian, triplet, compiler, libraries } = MACHINES[arch]
-  const musl = (await cached('musl', `musl-${arch}`, (path: string) => {
-    mkdirSync(path)
-    execFileSync('dpkg', ['-x', suiteArchive('bookworm', undefined, debian).download('musl', path), path])
-  })) as string
+  const { compiler, libraries } = MACHINES[arch]
   for (const path of libraries) copyFileSync(path, join(folder, path.replace(/.*\//, '')))
   // By the name that libstdc++ of x64 asks for; the one of arm64 asks for none.
   const names = join(folder, 'ld-linux-x86-64.so.2')
   const source = join(root, 'test/package/glibc-names.c')
   execFileSync(compiler, ['-shared', '-fPIC', '-nostdlib', '-fno-stack-protector', '-w', source, '-o', names])
-  const loader = [
-    join(musl, 'lib', triplet, 'libc.so'),
-    '--library-path',
-    folder,
-    '--preload',
-    names,
-    program,
-  ]
-  return arch === 'arm64' ? ['qemu-aarch64', ...loader] : (loader as [string, ...string[]])
+  const musl = await muslLoader(arch)
+  const args = ['--library-path', folder, '--preload', names, program]
+  return arch === 'arm64' ? ['qemu-aarch64', musl, ...args] : [musl, ...args]
 }

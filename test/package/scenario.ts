@@ -1,6 +1,6 @@
 /** What a consumer of the package runs, in JavaScript that Node 10 reads. */
 
-export const SUBPATHS = ['testing', 'metrics', 'formats', 'reconcile'] as const
+export const SUBPATHS = ['testing', 'metrics', 'formats', 'reconcile', 'diagnose'] as const
 
 const WORK = `
   var kernel = new testing.FakeKernel({ dialect: 'fullnat-v3', cpus: 2 })
@@ -12,7 +12,8 @@ const WORK = `
     for (var last = 1; last <= 2; last++) await ipvs.localAddresses.add(service, '10.0.1.' + last)
     var state = formats.parseRules('-A -t 192.0.2.9:80 -s wrr\\n', { dialect: 'mainline' }).state
     console.log(ipvs.dialect, (await ipvs.localAddresses.list(service)).length,
-      (await reconcile.plan(ipvs, state)).steps.length > 0, /ipvs_up 1/.test(await metrics.collect(ipvs)))
+      (await reconcile.plan(ipvs, state)).steps.length > 0, /ipvs_up 1/.test(await metrics.collect(ipvs)),
+      Array.isArray((await diagnose.diagnose(ipvs, { interval: 1 })).findings))
     await ipvs.close()
     console.log(await main_.Ipvs.open(OPTIONS).then(
       function (real) { return 'opened ' + real.dialect },
@@ -32,4 +33,4 @@ ${imports}
 ${WORK.replace('OPTIONS', options)}`
 
 /** That the addon loaded shows in what the kernel was found to be. */
-export const SAID = /^fullnat-v3 2 true true\n(?:ERR_IPVS_NOT_LOADED open|EPERM open|opened [\w-]+)\n$/
+export const SAID = /^fullnat-v3 2 true true true\n(?:ERR_IPVS_NOT_LOADED open|EPERM open|opened [\w-]+)\n$/

@@ -180,6 +180,12 @@ async function results(): Promise<void> {
   const { services, consistent } = await ipvs.snapshot({ consistent: true, timeout: 1000 })
   same<typeof consistent, boolean | undefined>(true)
   void services[0]?.localAddresses
+  const lean = await ipvs.snapshot({ stats: false })
+  for (const { service, destinations } of lean.services) {
+    same<typeof service.stats.inBytes, undefined>(true)
+    await ipvs.services.set(service)
+    for (const one of destinations) await ipvs.destinations.set(service, one)
+  }
   const capabilities: Capabilities = ipvs.capabilities
   const perCpu: boolean = capabilities.perCpuLocalAddresses
   void perCpu

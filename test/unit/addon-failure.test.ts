@@ -6,6 +6,7 @@ import { Ipvs, IpvsError } from '../../lib'
 import { checkByteOrder } from '../../lib/border/byte-order'
 import { LAYOUT_HASH } from '../../lib/border/layout.gen'
 import { explainFailure, explainOtherBuild } from '../../lib/host/addon-failure'
+import { checkAddonFile } from '../../lib/host/addon-file'
 import { mappedLibc } from '../../lib/host/libc'
 import { VERSION } from '../../lib/host/version'
 import { FakeKernel } from '../../lib/testing'
@@ -112,6 +113,13 @@ describe('why an addon cannot be loaded, and what to do', () => {
       /install it again/,
     ],
     [
+      'a file of another machine',
+      failed('/x.node: ELF file of another machine (243)'),
+      place('machine', PREBUILT),
+      /not an addon for linux-/,
+      /install it again/,
+    ],
+    [
       'a file of something else',
       failed("Module did not self-register: '/x.node'."),
       place('foreign', PREBUILT),
@@ -156,6 +164,47 @@ describe('why an addon cannot be loaded, and what to do', () => {
     expect(error).toMatchObject({ code: 'ERR_IPVS_ADDON', operation: 'open' })
     expect(error.hint).toMatch(hint)
   })
+})
+
+it('a bundle that finds the addon of its own project is told that it is one', () => {
+  const where = place('bundle-with-addon', ['build/Release/x.node'], 'consumer')
+  const error = explainOtherBuild({ hello: () => 'world' }, { ...where, given: false })
+  expect(error.message).toMatch(/in a bundle/)
+  expect(error.hint).toMatch(/Ipvs\.open\(\{ addon \}\)/)
+})
+
+describe('the file, before it is loaded', () => {
+  const path = join(folder, 'x.node')
+  /** A header that promises ten sections of 64 bytes from byte 4096. */
+  function elf(machine = process.arch === 'arm64' ? 183 : 62): Buffer {
+    const file = Buffer.alloc(4096 + 640)
+    file.writeUInt32BE(0x7f454c46, 0)
+    file.writeUInt16LE(machine, 0x12)
+    file.writeUInt32LE(4096, 0x28)
+    file.writeUInt16LE(64, 0x3a)
+    file.writeUInt16LE(10, 0x3c)
+    return file
+  }
+  const look = (file: Buffer) => {
+    writeFileSync(path, file)
+    return () => checkAddonFile(path)
+  }
+
+  it('is whole', () => expect(look(elf())).not.toThrow())
+
+  it.each([0, 3, 63, 64, 4096, 4096 + 639])('ends after %i bytes', (size) => {
+    expect(look(elf().subarray(0, size))).toThrow(size < 4 ? /invalid ELF header/ : /file too short/)
+  })
+
+  it('promises more than four gigabytes', () => {
+    const file = elf()
+    file.writeUInt32LE(1, 0x2c)
+    expect(look(file)).toThrow(/file too short/)
+  })
+
+  it('is no ELF file', () => expect(look(Buffer.alloc(8192))).toThrow(/invalid ELF header/))
+
+  it('is of another machine', () => expect(look(elf(243))).toThrow(/ELF file of another machine \(243\)/))
 })
 
 describe('options.addon', () => {

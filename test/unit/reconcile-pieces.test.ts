@@ -6,6 +6,7 @@ import type { DesiredState } from '../../lib/model/desired-state'
 import type { DestinationInfo, SnapshotService } from '../../lib/model/types'
 import type { PlanStep, ReconcileClient } from '../../lib/reconcile'
 import { apply, plan, Reconciler } from '../../lib/reconcile'
+import { DestinationSet } from '../../lib/reconcile/destination-set'
 import { destinationFingerprint } from '../../lib/reconcile/fingerprint'
 import { checkDesiredState } from '../../lib/reconcile/wanted'
 import { WantedIndex } from '../../lib/reconcile/wanted-index'
@@ -201,6 +202,10 @@ describe('a fingerprint', () => {
     ].map((more) => ({ ...base, ...more }))
     const prints = [base, ...others].map((info) => destinationFingerprint(info as DestinationInfo))
     expect(new Set(prints).size).toBe(prints.length)
+    // In whatever order one asks.
+    expect(
+      [base, ...others].reverse().map((info) => destinationFingerprint(info as DestinationInfo)),
+    ).toEqual([...prints].reverse())
     const counted = { ...base, activeConnections: 7 } as unknown as DestinationInfo
     expect(destinationFingerprint(counted)).toBe(prints[0])
   })
@@ -243,6 +248,32 @@ describe('WantedIndex', () => {
           expect(missing).toEqual(wanted.map(name).filter((one) => !there.has(one)))
         },
       ),
+    )
+  })
+})
+
+describe('DestinationSet', () => {
+  const key = fc.record({
+    address: fc.integer({ min: 0, max: 40 }).map((n) => `2001:db8::${n}`),
+    port: fc.constantFrom(0, 1, 65535),
+  })
+
+  it('takes what is not in the list, list after list, and no list knows of those before', () => {
+    fc.assert(
+      fc.property(fc.array(fc.array(key, { maxLength: 120 }), { maxLength: 6 }), (lists) => {
+        const set = new DestinationSet()
+        for (const wanted of lists) {
+          set.begin(wanted.length)
+          const list: { address: string; port: number }[] = []
+          const known = new Set<string>()
+          for (const one of wanted) {
+            const name = `${one.address} ${one.port}`
+            expect(set.add(list, { ...one })).toBe(!known.has(name))
+            known.add(name)
+          }
+          expect(list).toHaveLength(known.size)
+        }
+      }),
     )
   })
 })

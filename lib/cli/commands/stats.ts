@@ -29,7 +29,7 @@ function extendedTable({ counters }: ExtendedStatistics, all: boolean, width: nu
   const rows = shown.map(({ name, total, meaning = '', advice }) => [
     name,
     String(total),
-    advice === undefined ? meaning : `${meaning} ${advice}`,
+    advice === undefined ? meaning : `${meaning}. ${advice}`,
   ])
   const columns = [
     { title: 'Extended' },

@@ -35,6 +35,7 @@ function codeFrame({ source, offset, length }: Span): string {
 export class IpvsTextError extends Error {
   /** Stable, in words: `'unknown-option'`. */
   readonly code: string
+  /** Whether what was read can be used. */
   readonly severity: Severity
   readonly file: string | undefined
   /** From 1. */
