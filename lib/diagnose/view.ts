@@ -12,7 +12,7 @@ import type {
   Snapshot,
   SnapshotService,
 } from '../model/types'
-import type { WantedDestination, WantedService, WantedState } from '../reconcile/wanted'
+import type { WantedDestination, WantedService, WantedState } from '../reconcile/wanted-types'
 
 export interface DestinationView {
   readonly key: DestinationKey

@@ -17,7 +17,8 @@ import type {
 } from './saved-types'
 import { SAVED_FORMAT, SAVED_VERSION } from './saved-types'
 import { StateProblems } from './state-error'
-import { checkArray, collectDesiredState } from './wanted'
+import { collectDesiredState } from './wanted'
+import { checkArray } from './wanted-services'
 
 type Properties = Readonly<Record<string, unknown>>
 

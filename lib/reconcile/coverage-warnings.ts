@@ -10,7 +10,7 @@ import { Pieces } from '../model/turn'
 import type { ReconcileReader } from './client'
 import type { PlanWarning } from './plan-types'
 import { addressesByCpu } from './suggest-local-addresses'
-import type { WantedService } from './wanted'
+import type { WantedService } from './wanted-types'
 
 const LAST_BYTE = BigInt(256)
 

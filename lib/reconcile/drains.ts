@@ -3,7 +3,7 @@
 import { invalidType, invalidValue } from '../errors/argument-errors'
 import { checkProperties, checkTime, PropertyNames } from '../input'
 import type { DestinationInfo, ServiceKey } from '../model/types'
-import type { WantedDestination, WantedService } from './wanted'
+import type { WantedDestination, WantedService } from './wanted-types'
 
 /** Connections that keep a drained destination: `'active'`, or `'all'` with the inactive ones (closing, and UDP). */
 export type DrainWhile = 'active' | 'all'

@@ -2,7 +2,7 @@
 
 import { destinationKeyId } from '../model/keys'
 import type { DestinationInfo } from '../model/types'
-import type { WantedDestination } from './wanted'
+import type { WantedDestination } from './wanted-types'
 
 const takesConnections = ({ state, weight }: WantedDestination): boolean => state === 'on' && weight > 0
 

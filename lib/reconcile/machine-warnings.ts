@@ -7,7 +7,7 @@ import type { ServiceInfo, SnapshotService } from '../model/types'
 import type { ReconcileReader } from './client'
 import { coverageWarnings } from './coverage-warnings'
 import type { Draining, PlanStep, PlanWarning } from './plan-types'
-import type { WantedService } from './wanted'
+import type { WantedService } from './wanted-types'
 
 export interface PlannedTable {
   /** By `serviceKeyId`. */

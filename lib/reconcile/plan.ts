@@ -22,8 +22,8 @@ import type { Draining, Plan, PlanStep } from './plan-types'
 import { settingSteps } from './settings'
 import type { StepList } from './steps'
 import { removalStep, wantedSteps } from './steps'
-import type { WantedService, WantedState } from './wanted'
 import { checkInPieces } from './wanted'
+import type { WantedService, WantedState } from './wanted-types'
 import { warningsOf } from './warnings'
 
 export interface PlanOptions extends CallOptions, OwnershipOptions, LimitOptions, DrainOptions {

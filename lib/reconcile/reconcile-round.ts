@@ -9,7 +9,7 @@ import type { Draining } from './plan-types'
 import type { CheckedReconcilerOptions, ReconcilerClient } from './reconciler-options'
 import type { Drift, FailurePhase, Round, RoundCause } from './reconciler-types'
 import type { RememberedServices } from './remembered-services'
-import type { WantedState } from './wanted'
+import type { WantedState } from './wanted-types'
 
 export interface RoundTask {
   readonly cause: RoundCause

@@ -3,7 +3,7 @@
 import type { DesiredState } from '../model/desired-state'
 import type { Draining, Plan, PlanStep, PlanWarning } from './plan-types'
 import type { ReconcilerStatus } from './reconciler-types'
-import type { WantedState } from './wanted'
+import type { WantedState } from './wanted-types'
 
 export class ReconcilerProgress {
   /** The newest that was not refused. */

@@ -4,7 +4,7 @@ import { serviceKeyId } from '../model/keys'
 import type { ServiceKey } from '../model/types'
 import type { Applied } from './apply-types'
 import type { Plan } from './plan-types'
-import type { WantedState } from './wanted'
+import type { WantedState } from './wanted-types'
 
 export class RememberedServices {
   private readonly services: Map<string, ServiceKey> | undefined

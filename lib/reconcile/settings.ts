@@ -9,7 +9,7 @@ import type { ReconcileReader } from './client'
 import type { DaemonStep } from './plan-types'
 import type { StepList } from './steps'
 import { allowed } from './steps'
-import type { WantedState } from './wanted'
+import type { WantedState } from './wanted-types'
 
 export const TIMEOUTS = ['tcp', 'tcpFin', 'udp'] as const
 const DAEMON_FIELDS = [

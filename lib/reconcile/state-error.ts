@@ -25,6 +25,23 @@ export class DesiredStateError extends TypeError {
   }
 }
 
+/** The property of the object at `field` that an error names, or names something in. */
+function propertyOf({ field }: ArgumentError, object: string): string | undefined {
+  if (!field?.startsWith(`${object}.`)) return undefined
+  return /^[^.[]+/.exec(field.slice(object.length + 1))?.[0]
+}
+
+/** Whether the words of an error name a property that is not there any more. */
+const isAbout = ({ field = '', message }: ArgumentError, name: string): boolean =>
+  message.replace(field, '').split(/\W/).includes(name)
+
+function without(object: object, name: string, standIns: Readonly<Record<string, unknown>>): object {
+  const copy = { ...object } as Record<string, unknown>
+  if (name in standIns) copy[name] = standIns[name]
+  else delete copy[name]
+  return copy
+}
+
 /** Collects what the checks of arguments throw. */
 export class StateProblems {
   private readonly found: StateProblem[] = []
@@ -44,7 +61,34 @@ export class StateProblems {
     }
   }
 
-  /** The same for a check in pieces. */
+  /**
+   * What `check` makes of an object, undefined where it threw. All that is wrong with the object is noted then: what one error names is
+   * left out, or has its stand-in where it must be there, and the object is checked again. What is only wrong because of that is not
+   * told.
+   */
+  tryEach<T>(
+    value: unknown,
+    field: string,
+    check: (value: unknown) => T,
+    standIns: Readonly<Record<string, unknown>> = {},
+  ): T | undefined {
+    const told: string[] = []
+    for (let left = value; ; ) {
+      try {
+        const checked = check(left)
+        return told.length === 0 ? checked : undefined
+      } catch (error) {
+        const name = propertyOf(error as ArgumentError, field)
+        if (name !== undefined && told.includes(name)) return undefined
+        if (!told.some((other) => isAbout(error as ArgumentError, other))) this.note(error as ArgumentError)
+        if (name === undefined) return undefined
+        told.push(name)
+        left = without(left as object, name, standIns)
+      }
+    }
+  }
+
+  /** The same as `try` for a check in pieces. */
   *tryInPieces<T>(check: () => InPieces<T>): InPieces<T | undefined> {
     try {
       return yield* check()

@@ -22,8 +22,8 @@ import type { Drains } from './drains'
 import { destinationFingerprint, removalFingerprint, serviceFingerprint } from './fingerprint'
 import { lastWorking } from './last-working'
 import type { Draining, PlanStep, StepReason } from './plan-types'
-import type { WantedDestination, WantedService } from './wanted'
 import { WantedIndex } from './wanted-index'
+import type { WantedDestination, WantedService } from './wanted-types'
 
 /** What a plan is filled with. */
 export interface StepList {

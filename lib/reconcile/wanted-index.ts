@@ -2,7 +2,7 @@
 
 import type { DestinationKey } from '../model/types'
 import { DestinationIndex } from './destination-index'
-import type { WantedDestination } from './wanted'
+import type { WantedDestination } from './wanted-types'
 
 export class WantedIndex {
   private readonly index: DestinationIndex<WantedDestination>

@@ -5,7 +5,7 @@ import { formatServiceKey, serviceKeyId } from '../model/keys'
 import { Pieces } from '../model/turn'
 import type { SnapshotService } from '../model/types'
 import type { PlanWarning } from './plan-types'
-import type { WantedDestination, WantedService } from './wanted'
+import type { WantedDestination, WantedService } from './wanted-types'
 
 /** Schedulers that map clients by the set of destinations: one with weight 0 moves clients of others. */
 const MAPS_BY_SET: readonly string[] = ['dh', 'sh', 'mh']

@@ -11,14 +11,15 @@ import { FakeKernel } from '../../lib/testing'
 
 const yaml = (text: string): DesiredState => parseStateText({ name: 'state.yaml', bytes: Buffer.from(text) })
 
-function problemsOf(state: unknown): string[] {
+function findProblems(state: unknown): DesiredStateError['problems'] {
   try {
     checkDesiredState(state as DesiredState)
     return []
   } catch (error) {
-    return (error as DesiredStateError).problems.map(({ path }) => path)
+    return (error as DesiredStateError).problems
   }
 }
+const problemsOf = (state: unknown): string[] => findProblems(state).map(({ path }) => path)
 
 const WEB = { protocol: 'tcp', address: '192.0.2.1', port: 80 } as const
 const DRAIN = { address: '10.9.0.1', port: 80, forwarding: 'masquerade', state: 'drain' }
@@ -42,7 +43,7 @@ services:
     ])
     expect(problemsOf({ services })).toEqual([])
     // What stands at the top belongs to the state.
-    expect(problemsOf({ services, ...rest })).toEqual(['state.shared'])
+    expect(problemsOf({ services, ...rest })).toEqual(['state.shared', 'state.reals'])
   })
 
   it('has times, bare and as a timestamp', () => {
@@ -202,5 +203,124 @@ describe('one object in two spellings', () => {
     for (const next of [first, state('2001:db8::1', '2001:db8::5'), JSON.parse(JSON.stringify(first))]) {
       expect((await plan(ipvs, next)).steps).toEqual([])
     }
+  })
+})
+
+describe('everything that is wrong is told at once', () => {
+  const codesOf = (state: unknown): string[] => findProblems(state).map(({ path, code }) => `${path} ${code}`)
+  const service = { protocol: 'tcp', address: '192.0.2.1', port: 80 }
+  const destination = { address: '10.0.0.1', port: 80, forwarding: 'masquerade' }
+  const [RANGE, VALUE, TYPE] = ['ERR_OUT_OF_RANGE', 'ERR_INVALID_ARG_VALUE', 'ERR_INVALID_ARG_TYPE']
+  const first = 'services[0]'
+
+  it.each([
+    [
+      'of one destination, its key among it',
+      {
+        services: [
+          {
+            ...service,
+            destinations: [
+              { address: '10.0.0', port: 70000, forwarding: 'nat', weight: -1, wieght: 1, state: 'of' },
+            ],
+          },
+        ],
+      },
+      [
+        `address ${VALUE}`,
+        `port ${RANGE}`,
+        `forwarding ${VALUE}`,
+        `weight ${RANGE}`,
+        `wieght ${VALUE}`,
+        `state ${VALUE}`,
+      ].map((what) => `${first}.destinations[0].${what}`),
+    ],
+    [
+      'of one service, and of its destinations',
+      {
+        services: [
+          {
+            ...{
+              ...service,
+              scheduler: '',
+              onePacket: 1,
+              persistence: { timeout: 0, mask: 1 },
+              schduler: 'rr',
+              name: 7,
+            },
+            ...{
+              destinations: [{ ...destination, weight: 1.5 }],
+              localAddresses: [1, 'x'],
+              drainLocalAddresses: {},
+            },
+          },
+        ],
+      },
+      [
+        ...[
+          `scheduler ${VALUE}`,
+          `onePacket ${TYPE}`,
+          `persistence.mask ${VALUE}`,
+          `schduler ${VALUE}`,
+          `name ${TYPE}`,
+        ],
+        ...[`destinations[0].weight ${RANGE}`, `localAddresses[0] ${TYPE}`, `localAddresses[1] ${VALUE}`],
+        `drainLocalAddresses ${TYPE}`,
+      ].map((what) => `${first}.${what}`),
+    ],
+    [
+      'of lists and pools that are none, and not what is behind them',
+      {
+        services: [{ ...service, destinations: {}, localAddresses: { pool: 'none' } }],
+        servics: [],
+        deamons: [],
+      },
+      [
+        `${first}.destinations ${TYPE}`,
+        `${first}.localAddresses.pool ${VALUE}`,
+        `state.servics ${VALUE}`,
+        `state.deamons ${VALUE}`,
+      ],
+    ],
+    [
+      'of timeouts and daemons',
+      { timeouts: { tcp: 0, udp: 'x' }, daemons: [{ state: 'mister', interface: '', syncId: 256 }] },
+      [
+        `timeouts.tcp ${RANGE}`,
+        `timeouts.udp ${TYPE}`,
+        `daemons[0].state ${VALUE}`,
+        `daemons[0].interface ${VALUE}`,
+        `daemons[0].syncId ${RANGE}`,
+      ],
+    ],
+    [
+      'and nothing that is wrong for another error alone',
+      {
+        services: [
+          {
+            ...service,
+            destinations: [
+              { ...destination, upperThreshold: -1, lowerThreshold: 5 },
+              { ...destination, address: '2001:db8::5', forwarding: 'tunel', tunnel: { type: 'gre' } },
+              { ...destination, address: 'a' },
+              { ...destination, address: 'b' },
+              destination,
+              destination,
+            ],
+          },
+          { ...service, protocol: 'tpc', port: 81, destinations: [{ ...destination, weight: -1 }] },
+        ],
+      },
+      [
+        `${first}.destinations[0].upperThreshold ${RANGE}`,
+        `${first}.destinations[1].forwarding ${VALUE}`,
+        `${first}.destinations[2].address ${VALUE}`,
+        `${first}.destinations[3].address ${VALUE}`,
+        `${first}.destinations[5] ${VALUE}`,
+        `services[1].protocol ${VALUE}`,
+      ],
+    ],
+  ])('%s', (_, state, expected) => {
+    expect(codesOf(state).sort()).toEqual([...expected].sort())
   })
 })

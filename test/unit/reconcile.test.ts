@@ -339,6 +339,7 @@ describe('a desired state that cannot be', () => {
       'services[0].destinations[3]',
       'services[1].port',
       'services[2].localAddresses.pool',
+      'services[2]',
       'services[3].destinations[0].until',
       'timeouts.tcp',
     ])

@@ -144,7 +144,7 @@ const desiredStates: fc.Arbitrary<DesiredState> = fc
         maxLength: 3,
       }),
       timeouts: fc.record({ tcp: seconds, tcpFin: seconds, udp: seconds }, optional),
-      daemons: fc.array(
+      daemons: fc.uniqueArray(
         fc.record(
           {
             state: fc.constantFrom('master' as const, 'backup' as const),
@@ -157,7 +157,7 @@ const desiredStates: fc.Arbitrary<DesiredState> = fc
           },
           { requiredKeys: ['state', 'interface'] },
         ),
-        { maxLength: 2 },
+        { selector: ({ state }) => state, maxLength: 2 },
       ),
     },
     optional,
