@@ -9,6 +9,10 @@ describe('the process', () => {
     expect(ended).toMatchObject({ ...endedWell(), lines: [expect.stringMatching(/^sockets: [12]$/), 'open'] })
   })
 
+  it('is not kept alive by the addon alone', { timeout: TIMEOUT }, async () => {
+    expect(await runFixture('common')).toEqual(endedWell())
+  })
+
   it('is not kept alive by the deadline of a call', { timeout: TIMEOUT }, async () => {
     expect(await runFixture('pending-timers')).toEqual(endedWell('called'))
   })
