@@ -106,8 +106,8 @@ describe.each(nodes)('Node $name', ({ skip, options }) => {
     })
 
     it('keep the process alive while jobs are pending, and no longer', { timeout: TIMEOUT }, async () => {
-      const pending = await runFixture('pending-job', [], { ...options, threads: 1 })
-      expect(pending).toEqual(endedWell('started', 'answered'))
+      const pending = await runFixture('pending-job', [], { ...options, kernel: 'silent' })
+      expect(pending).toEqual(endedWell('started', 'answered', 'sent: 1'))
       const idle = await runFixture('open-connection', [], options)
       expect(idle).toEqual(endedWell(expect.stringMatching(/^sockets: [12]$/), 'open'))
     })

@@ -18,7 +18,8 @@ describe('the process', () => {
   })
 
   it('is kept alive by a pending job', { timeout: TIMEOUT }, async () => {
-    expect(await runFixture('pending-job', [], { threads: 1 })).toEqual(endedWell('started', 'answered'))
+    const ended = await runFixture('pending-job', [], { kernel: 'silent' })
+    expect(ended).toEqual(endedWell('started', 'answered', 'sent: 1'))
   })
 
   it.each([
