@@ -52,7 +52,7 @@ const VARIANTS = {
 }
 
 /** What more than one thread of ours is in: under ThreadSanitizer, too. */
-const THREADED = ['job_queue_test', 'open_files_test', 'step_test']
+const THREADED = ['job_queue_test', 'open_files_test', 'queue_sides_test', 'step_test']
 
 const newest = (paths) =>
   Math.max(...paths.map((path) => (existsSync(path) ? statSync(path).mtimeMs : Infinity)))

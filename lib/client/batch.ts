@@ -228,10 +228,9 @@ export class BatchRun implements SettleCommands {
   }
 
   private settle(index: number, outcome: Fulfilled | Rejected): void {
-    if (this.outcomes[index]) return
     this.outcomes[index] = outcome
     this.open--
-    if (this.open === 0 && this.filled) this.end()
+    if (this.open === 0) this.end()
   }
 
   private end(): void {

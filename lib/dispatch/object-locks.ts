@@ -26,11 +26,6 @@ export class ObjectLocks {
   /** Objects by service. */
   private readonly held = new Map<string, Set<string>>()
 
-  /** Nothing is left that would not conflict. */
-  get everything(): boolean {
-    return this.held.has('')
-  }
-
   add({ service, object }: ObjectLock): void {
     const objects = this.held.get(service)
     if (objects) objects.add(object)

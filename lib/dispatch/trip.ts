@@ -154,7 +154,7 @@ export function fillTrip(
   let total = 0
   let looked = 0
   for (const call of queue) {
-    if (total >= TRIP_REQUESTS || locks.everything || held > MOST_HELD_BACK) break
+    if (total >= TRIP_REQUESTS || held > MOST_HELD_BACK) break
     looked++
     if (call.settled) continue
     if (holds || held > 0) {

@@ -64,7 +64,7 @@ JobQueue::Next JobQueue::next(Job& job) {
       continue;
     }
     mode_ = Mode::kIdle;
-    if (!changed_.wait_for(lock, idle_ms_) && waiting_.empty() && !closed_ && !stopped_) {
+    if (!changed_.wait_for(lock, idle_ms_) && waiting_.empty()) {
       mode_ = Mode::kNoThread;
       return Next::kIdle;
     }

@@ -37,14 +37,14 @@ Error get_one(const sys::InetSocket& socket, int option, std::size_t size, std::
   return {};
 }
 
-// Calls `query(count)`, getsockopt and `read(entry)` with growing counts; appends nothing before the list is whole.
+// Calls `query(count)`, getsockopt and `read(entry)` with growing counts. `records` is empty before, and stays so unless
+// the list is whole.
 template <typename Record, typename Query, typename Read>
 Error list(const sys::InetSocket& socket, int option, std::uint32_t guess, std::size_t header, std::size_t stride,
            Query&& query, Read&& read, std::vector<Record>& records) {
   for (std::uint32_t count = guess + kSlack; count <= kMostEntries; count *= 2) {
     Bytes bytes = query(count);
     if (const Error error = socket.get(option, bytes); error.value != 0) return error;
-    const std::size_t before = records.size();
     std::span<const std::byte> entries(bytes);
     entries = entries.subspan(header);
     for (std::uint32_t i = 0; i < count; ++i) {
@@ -52,8 +52,8 @@ Error list(const sys::InetSocket& socket, int option, std::uint32_t guess, std::
       if (!read(entries.subspan(i * stride, stride), record)) break;
       records.push_back(record);
     }
-    if (records.size() - before < count) return {};
-    records.resize(before);
+    if (records.size() < count) return {};
+    records.clear();
   }
   return {ENOBUFS, abi::Syscall::kGetsockopt};
 }
@@ -100,7 +100,6 @@ bool SockoptSession::run(const abi::Request& request, std::uint32_t request_inde
     finish(request_index, error, 0, reply);
     return false;
   }
-  clock_.sent();
   const sockopt::EntryFormat& format = sockopt::entry_format(dialect);
   switch (static_cast<Operation>(request.operation)) {
     case Operation::kServiceList:
@@ -116,7 +115,6 @@ bool SockoptSession::run(const abi::Request& request, std::uint32_t request_inde
       finish(request_index, execute(request, request_index, format, reply), flags::kSent, reply);
       break;
   }
-  clock_.stop();
   return false;
 }
 

@@ -35,7 +35,6 @@ bool take_port(const Attribute& attribute, std::uint16_t& port) {
 
 bool take_address(const Attribute& attribute, std::uint8_t (&address)[abi::kAddressSize]) {
   if (attribute.payload.size() < 4) return false;
-  std::memset(address, 0, sizeof address);
   std::memcpy(address, attribute.payload.data(), std::min(attribute.payload.size(), sizeof address));
   return true;
 }

@@ -13,8 +13,8 @@ namespace {
 
 // Room for the answers of a window in which every message fails (engine/window.h). The kernel doubles it.
 constexpr int kReceiveBuffer = 1 << 20;
-// What a socket has when neither option is allowed: net.core.rmem_default of the 2.6.32 kernel.
-constexpr std::size_t kSmallestReceiveBuffer = 124928;
+// What a socket has that nobody has asked for more: net.core.rmem_default of the 2.6.32 kernel.
+constexpr std::size_t kDefaultReceiveBuffer = 124928;
 // The longest sleep, then the clock and the stop are looked at again: whoever stops a wait does not wait for it.
 constexpr std::uint64_t kLongestPoll = 50;
 
@@ -38,7 +38,7 @@ std::size_t grow_receive_buffer(int fd) {
   }
   int size = 0;
   socklen_t length = sizeof size;
-  if (::getsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, &length) != 0 || size <= 0) return kSmallestReceiveBuffer;
+  ::getsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, &length);
   return static_cast<std::size_t>(size);
 }
 
@@ -70,7 +70,7 @@ NetlinkSocket NetlinkSocket::adopt(UniqueFd fd, std::uint32_t port_id, Clock clo
   socket.fd_ = std::move(fd);
   socket.clock_ = clock;
   socket.port_id_ = port_id;
-  socket.receive_budget_ = kSmallestReceiveBuffer;
+  socket.receive_budget_ = kDefaultReceiveBuffer;
   return socket;
 }
 

@@ -30,6 +30,13 @@ describe.each(nodes)('Node $name', ({ skip, options }) => {
       },
     )
 
+    it('a job behind the one that found it so is not sent; a later one is', {
+      timeout: TIMEOUT,
+    }, async () => {
+      const ended = await runFixture('silence', [SOON], { ...options, kernel: 'silent' })
+      expect(ended).toEqual(endedWell('at the same time: sent 1', 'later: sent 2', 'sent: 2'))
+    })
+
     it('process.exit() does not wait', { timeout: TIMEOUT }, async () => {
       const ended = await runFixture('stop', ['exit', 5], { ...options, kernel: 'silent', threads: 1 })
       expect(ended).toEqual(endedBy(7, 'sent: 5'))
@@ -99,8 +106,8 @@ describe.each(nodes)('Node $name', ({ skip, options }) => {
     })
 
     it('keep the process alive while jobs are pending, and no longer', { timeout: TIMEOUT }, async () => {
-      const pending = await runFixture('pending-job', [], { ...options, threads: 1 })
-      expect(pending).toEqual(endedWell('started', 'answered'))
+      const pending = await runFixture('pending-job', [], { ...options, kernel: 'silent' })
+      expect(pending).toEqual(endedWell('started', 'answered', 'sent: 1'))
       const idle = await runFixture('open-connection', [], options)
       expect(idle).toEqual(endedWell(expect.stringMatching(/^sockets: [12]$/), 'open'))
     })
@@ -133,10 +140,14 @@ describe('threads', () => {
 })
 
 describe('a connection that stays', () => {
-  it('keeps nothing of the jobs that have ended', { timeout: TIMEOUT }, async () => {
+  it('keeps nothing of the jobs and reads that have ended', { timeout: TIMEOUT }, async () => {
     const ended = await runFixture('leaks', [200], { node: ['--expose-gc'] })
     expect(ended).toEqual(
-      endedWell('asynchronous contexts: 200 begun, 200 destroyed', 'callbacks are collected'),
+      endedWell(
+        'asynchronous contexts: 200 begun, 200 destroyed',
+        'callbacks are collected',
+        'so are buffers and callbacks of reads',
+      ),
     )
   })
 })

@@ -9,12 +9,17 @@ describe('the process', () => {
     expect(ended).toMatchObject({ ...endedWell(), lines: [expect.stringMatching(/^sockets: [12]$/), 'open'] })
   })
 
+  it('is not kept alive by the addon alone', { timeout: TIMEOUT }, async () => {
+    expect(await runFixture('common')).toEqual(endedWell())
+  })
+
   it('is not kept alive by the deadline of a call', { timeout: TIMEOUT }, async () => {
     expect(await runFixture('pending-timers')).toEqual(endedWell('called'))
   })
 
   it('is kept alive by a pending job', { timeout: TIMEOUT }, async () => {
-    expect(await runFixture('pending-job', [], { threads: 1 })).toEqual(endedWell('started', 'answered'))
+    const ended = await runFixture('pending-job', [], { kernel: 'silent' })
+    expect(ended).toEqual(endedWell('started', 'answered', 'sent: 1'))
   })
 
   it.each([

@@ -2,6 +2,7 @@
 
 #include <poll.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <cerrno>
@@ -57,8 +58,14 @@ void FakeKernel::wait_answered(int count) const {
 }
 
 std::vector<Window> FakeKernel::windows() {
-  const std::lock_guard<std::mutex> lock(mutex_);
-  return windows_;
+  for (;;) {
+    {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      int unread = 0;
+      if (::ioctl(end_.get(), FIONREAD, &unread) != 0 || unread == 0) return windows_;
+    }
+    std::this_thread::yield();
+  }
 }
 
 void FakeKernel::run() {
@@ -67,11 +74,12 @@ void FakeKernel::run() {
     pollfd waiting[2] = {{end_.get(), POLLIN, 0}, {stop_.get(), POLLIN, 0}};
     if (::poll(waiting, 2, -1) < 0) continue;
     if (waiting[1].revents != 0) return;
-    const ssize_t size = ::recv(end_.get(), buffer.data(), buffer.size(), 0);
-    if (size <= 0) return;  // the engine dropped its end
-    const Window window = parse(Bytes(buffer.begin(), buffer.begin() + size));
+    Window window;
     {
       const std::lock_guard<std::mutex> lock(mutex_);
+      const ssize_t size = ::recv(end_.get(), buffer.data(), buffer.size(), 0);
+      if (size <= 0) return;  // the engine dropped its end
+      window = parse(Bytes(buffer.begin(), buffer.begin() + size));
       windows_.push_back(window);
     }
     for (const Bytes& datagram : handler_(window)) send(datagram);

@@ -47,7 +47,7 @@ class FakeKernel {
   // Waits until all answers to `count` windows are written: the real kernel has done that when sendmsg returns.
   void wait_answered(int count) const;
   [[nodiscard]] int answered() const { return answered_; }
-  // What the engine sent so far.
+  // What the engine has sent, also where this thread has been slower.
   [[nodiscard]] std::vector<Window> windows();
 
  private:

@@ -69,6 +69,7 @@ class Runner {
     abi::Outcome outcome{};
     outcome.request_index = job_.requests[0].service.fwmark;
     reply.outcomes.push_back(outcome);
+    if (large) reply.destinations.resize(JobQueue::kMostBytes / sizeof(abi::DestinationRecord) + 1);
     ++steps_;
     return --left_ > 0;
   }
@@ -76,6 +77,7 @@ class Runner {
   void close() { ++closed_; }
 
   std::function<void()> on_step;
+  bool large = false;  // its replies are
   [[nodiscard]] int started() const { return started_; }
   [[nodiscard]] int closed() const { return closed_; }
   [[nodiscard]] int steps() const { return steps_; }
@@ -247,23 +249,20 @@ TEST("a thread is never further ahead of its owner than the limit, within a job 
   }
 }
 
-TEST("large replies are fewer") {
+TEST("nothing is made beside a reply that is large") {
   Harness harness(kForever);
+  harness.runner.large = true;
   std::vector<std::uint32_t> numbers;
-  std::atomic<int> stepped{0};
-  harness.runner.on_step = [&stepped] { ++stepped; };
-  JobQueue::Step large;
-  large.reply.destinations.resize(JobQueue::kMostBytes / sizeof(abi::DestinationRecord) + 1);
-  std::vector<JobQueue::Step> taken;
-  // The test plays the thread.
-  REQUIRE(harness.queue.add(job_of(0)));
-  Job job;
-  REQUIRE(harness.queue.next(job) == JobQueue::Next::kJob);
-  CHECK(harness.queue.hand_over(std::move(large), {}));
-  std::thread owner([&] { harness.queue.take(taken); });
-  CHECK(harness.queue.wait_for_room());  // returns when the owner has taken it
-  owner.join();
-  CHECK_EQ(taken.size(), std::size_t{1});
+  constexpr std::uint32_t kSteps = 20;
+  harness.add(job_of(0, kSteps));
+  for (std::size_t ended = 0, seen = 0; ended == 0;) {
+    while (harness.notified == static_cast<int>(seen)) std::this_thread::yield();
+    ++seen;
+    for (int i = 0; i < 100; ++i) std::this_thread::yield();  // time for one more, were it made
+    ended += harness.take(numbers);
+  }
+  CHECK_EQ(numbers.size(), std::size_t{kSteps});
+  CHECK_EQ(harness.most_taken, std::size_t{1});
 }
 
 TEST("close() lets what was added end, and then the sockets are closed") {
@@ -285,10 +284,36 @@ TEST("close() lets what was added end, and then the sockets are closed") {
   }
 }
 
-TEST("close() of a queue without work closes the sockets itself") {
+TEST("the sockets under a job that runs are closed by its thread, by nobody else and once") {
+  for (const bool stops : {false, true}) {
+    Harness harness(kForever);
+    std::atomic<bool> runs{false};
+    std::atomic<bool> may_end{false};
+    harness.runner.on_step = [&] {
+      runs = true;
+      while (!may_end) std::this_thread::yield();
+    };
+    harness.add(job_of(0));
+    while (!runs) std::this_thread::yield();
+    if (stops) {
+      harness.stop();
+    } else {
+      harness.close();
+    }
+    CHECK_EQ(harness.runner.closed(), 0);
+    may_end = true;
+    harness.join();
+    CHECK_EQ(harness.runner.closed(), 1);
+  }
+}
+
+TEST("close() and stop() of a queue without work close the sockets themselves") {
   Harness unused(kForever);
   unused.close();
   CHECK_EQ(unused.runner.closed(), 1);
+  Harness stopped(kForever);
+  stopped.stop();
+  CHECK_EQ(stopped.runner.closed(), 1);
 
   Harness harness(kForever);
   std::vector<std::uint32_t> numbers;

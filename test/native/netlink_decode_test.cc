@@ -187,6 +187,24 @@ TEST("a field of a length that it cannot have yields no record, whatever the rec
   CHECK_EQ(reply.size(), sizeof(abi::ReplyHeader));
 }
 
+TEST("what follows a field that cannot be read does not make up for it") {
+  Reply reply;
+  const Bytes weight = attribute(4, raw(std::int32_t{5}));
+  CHECK(!decoded(5, attribute(2, join({attribute(1, Bytes(3)), weight})), Dialect::kMainline, reply));
+  CHECK(reply.destinations.empty());
+}
+
+TEST("STATS64 is mainline's: the same number of another kernel is something else") {
+  for (const Dialect dialect : {Dialect::kUnknown, Dialect::kFullnatV2, Dialect::kFullnatV3}) {
+    Reply reply;
+    const Bytes stats64 = attribute(12, attribute(1, raw(std::uint64_t{9})));
+    REQUIRE(decoded(1, service_with(stats64), dialect, reply));
+    REQUIRE(decoded(5, attribute(2, stats64), dialect, reply));
+    CHECK_EQ(reply.services[0].presence, 0U);
+    CHECK_EQ(reply.destinations[0].presence, 0U);
+  }
+}
+
 TEST("only mainline has rates: an unknown dialect and the FULLNAT kernels have none") {
   for (const Dialect dialect : {Dialect::kUnknown, Dialect::kFullnatV2, Dialect::kFullnatV3}) {
     Reply reply;

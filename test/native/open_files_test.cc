@@ -5,12 +5,39 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <deque>
 #include <string>
 #include <thread>
 
 #include "check.h"
 #include "sys/file_io.h"
+
+namespace {
+
+// What the next calls of read() and write() come to before they are made: an errno, or 0 for the real one. Of a read
+// that is made no more than a page comes, as of /proc.
+std::deque<int> errors;
+constexpr std::size_t kPage = 4096;
+
+bool fails() {
+  if (errors.empty()) return false;
+  errno = errors.front();
+  errors.pop_front();
+  return errno != 0;
+}
+
+}  // namespace
+
+extern "C" ssize_t __real_read(int fd, void* into, std::size_t size);
+extern "C" ssize_t __wrap_read(int fd, void* into, std::size_t size) {
+  return fails() ? -1 : __real_read(fd, into, std::min(size, kPage));
+}
+extern "C" ssize_t __real_write(int fd, const void* from, std::size_t size);
+extern "C" ssize_t __wrap_write(int fd, const void* from, std::size_t size) {
+  return fails() ? -1 : __real_write(fd, from, size);
+}
 
 namespace ipvs::test {
 namespace {
@@ -125,6 +152,47 @@ TEST("a sysctl is written at once, and an error of it is told") {
   put = sys::write_once(-1, from, text.size());
   CHECK(!put);
   CHECK_EQ(put.error().value, EBADF);
+}
+
+TEST("EINTR is no answer, neither to read nor to write; what was read before an error is read") {
+  int ends[2] = {-1, -1};
+  REQUIRE_EQ(::pipe(ends), 0);
+  const UniqueFd reader(ends[0]);
+  const UniqueFd writer(ends[1]);
+  const std::string text(kPage + 1, 'x');
+  errors = {EINTR, EINTR};
+  sys::Result<std::size_t> count =
+      sys::write_once(writer.get(), reinterpret_cast<const std::byte*>(text.data()), text.size());
+  REQUIRE(static_cast<bool>(count));
+  CHECK_EQ(count.value(), text.size());
+  std::byte into[4 * kPage] = {};
+  errors = {EINTR, 0, EINTR, EIO};
+  count = sys::read_pages(reader.get(), std::data(into), sizeof into, 60'000);
+  REQUIRE(static_cast<bool>(count));
+  CHECK_EQ(count.value(), kPage);
+  CHECK(errors.empty());
+  errors = {EIO};
+  CHECK_EQ(sys::read_pages(reader.get(), std::data(into), sizeof into, 60'000).error().value, EIO);
+}
+
+TEST("a page more is read only before the time is over") {
+  int ends[2] = {-1, -1};
+  REQUIRE_EQ(::pipe(ends), 0);
+  const UniqueFd reader(ends[0]);
+  UniqueFd writer(ends[1]);
+  const std::string text(3 * kPage, 'x');
+  REQUIRE_EQ(::write(writer.get(), text.data(), text.size()), static_cast<ssize_t>(text.size()));
+  writer.reset();
+  std::byte into[4 * kPage] = {};
+  // Each look at this clock is a millisecond.
+  static std::uint64_t time = 0;
+  const auto clock = [] { return ++time; };
+  sys::Result<std::size_t> count = sys::read_pages(reader.get(), std::data(into), sizeof into, 2, clock);
+  REQUIRE(static_cast<bool>(count));
+  CHECK_EQ(count.value(), 2 * kPage);
+  count = sys::read_pages(reader.get(), std::data(into), sizeof into, 1, clock);
+  REQUIRE(static_cast<bool>(count));
+  CHECK_EQ(count.value(), kPage);
 }
 
 }  // namespace

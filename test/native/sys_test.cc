@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <climits>
 #include <ctime>
+#include <numeric>
 #include <string>
 
 #include "check.h"
@@ -92,6 +93,32 @@ TEST("descriptors are closed: by their owner's end, by reset, by what takes thei
     const sys::UniqueFd third(ends[0]);
     const sys::UniqueFd fourth(ends[1]);
   }
+  CHECK_EQ(all_descriptors(), before);
+}
+
+TEST("descriptor 0 is closed as others are") {
+  const sys::UniqueFd standard_input(::fcntl(0, F_DUPFD_CLOEXEC, 3));
+  ::close(0);
+  int ends[2] = {-1, -1};
+  REQUIRE_EQ(::pipe(ends), 0);
+  const sys::UniqueFd writer(ends[1]);
+  sys::UniqueFd reader(ends[0]);
+  CHECK_EQ(reader.get(), 0);
+  CHECK(static_cast<bool>(reader));
+  reader.reset();
+  CHECK_EQ(::fcntl(0, F_GETFD), -1);
+  if (standard_input) CHECK_EQ(::dup2(standard_input.get(), 0), 0);
+}
+
+TEST("a file does not outlive exec, and a folder that was listed is closed") {
+  const int before = all_descriptors();
+  sys::Namespace here;
+  for (const bool for_writing : {false, true}) {
+    sys::Result<sys::UniqueFd> file = here.open_file("/dev/null", for_writing);
+    REQUIRE(static_cast<bool>(file));
+    CHECK((::fcntl(file.value().get(), F_GETFD) & FD_CLOEXEC) != 0);
+  }
+  CHECK(static_cast<bool>(here.list_folder("/proc/self")));
   CHECK_EQ(all_descriptors(), before);
 }
 
@@ -234,6 +261,23 @@ TEST("EINTR of poll is no answer, another error is one; and no wait is longer th
   CHECK_EQ(longest, 50);
   check_only_outcome(with_wait(EINTR, 0), 0, flags::kSent, Syscall::kNone);
   CHECK_EQ(longest, 50);
+}
+
+TEST("nobody waits beyond a pause, nor beyond the deadline, nor without looking up") {
+  int ends[2] = {-1, -1};
+  REQUIRE_EQ(::socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends), 0);
+  const sys::UniqueFd other(ends[1]);
+  static std::vector<int> slept;
+  const sys::Clock clock{[] { return std::accumulate(slept.begin(), slept.end(), std::uint64_t{5}); },
+                         [](int, int timeout) { return slept.push_back(timeout), 0; }};
+  sys::NetlinkSocket socket = sys::NetlinkSocket::adopt(sys::UniqueFd(ends[0]), 1, clock);
+  const auto ignore = [](std::span<const std::byte>, bool) {};
+  CHECK_EQ(socket.receive({45, {15}}, ignore).value, EAGAIN);
+  CHECK(slept == std::vector<int>{10});
+  CHECK_EQ(socket.receive({45, {55}}, ignore).value, ETIMEDOUT);
+  CHECK(slept == (std::vector<int>{10, 30}));
+  CHECK_EQ(socket.receive(165, ignore).value, ETIMEDOUT);
+  CHECK(slept == (std::vector<int>{10, 30, 50, 50, 20}));
 }
 
 }  // namespace

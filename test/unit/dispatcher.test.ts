@@ -23,6 +23,9 @@ const simple = <T>(operation: string, value: T, request = REQUEST): CallPlan<T> 
   done: () => value,
 })
 
+/** The family is gone. */
+const gone = { errno: 2, flags: outcomeFlags.familyChanged }
+
 /** Reads, then writes. */
 const modify = (lock: ObjectLock, writes = [WRITE]): CallPlan<string> => ({
   operation: 'services.update',
@@ -55,6 +58,12 @@ function run<T>(plan: CallPlan<T>, timeout = 1000, signal?: AbortSignal): Promis
       },
     )
   })
+}
+
+const LIMITS = { timeout: 1000, signal: undefined }
+
+function send({ fields }: PlannedRequest, signal?: AbortSignal): Promise<undefined> {
+  return new Promise((resolve, reject) => dispatcher.send(fields, { ...LIMITS, signal }, resolve, reject))
 }
 
 beforeEach(() => {
@@ -110,6 +119,19 @@ describe('jobs', () => {
     expect(job?.requests[0]).toMatchObject({ transport: 'netlink' })
     expect(job?.requests[0]?.timeoutMs).toBeGreaterThan(0)
     expect(job?.requests[0]?.timeoutMs).toBeLessThanOrEqual(700)
+  })
+
+  it('leave commands that follow each other a signal of their own', async () => {
+    transport.hold()
+    const controller = new AbortController()
+    const first = send(WRITE)
+    const second = failure(send(WRITE, controller.signal))
+    await transport.arrived(1)
+    controller.abort()
+    expect(await second).toMatchObject({ code: 'ABORT_ERR' })
+    transport.release()
+    await first
+    expect(transport.trips).toEqual([['serviceSet', 'serviceSet']])
   })
 
   it('give each call its own outcome', async () => {
@@ -278,6 +300,29 @@ describe('read-modify-write', () => {
   })
 })
 
+describe('a batch that is open', () => {
+  it('comes before a command that is called meanwhile, though the one before it could take that along', async () => {
+    const before = send(WRITE)
+    const place = dispatcher.openBatch()
+    const meanwhile = send(LATER)
+    const within = new Promise((resolve, reject) => {
+      place.submit(simple('info', 1), LIMITS, { resolve, reject })
+    })
+    place.close()
+    await Promise.all([before, within, meanwhile])
+    expect(transport.trips).toEqual([['serviceSet', 'info', 'flush']])
+  })
+
+  it('counts what is called meanwhile once: it is no reason for a trip of its own', async () => {
+    const place = dispatcher.openBatch()
+    const commands = Array.from({ length: 600 }, () => send(WRITE))
+    place.close()
+    await Promise.all([...commands, run(simple('info', 1))])
+    expect(transport.trips).toHaveLength(1)
+    expect(transport.trips[0]).toHaveLength(601)
+  })
+})
+
 describe('a list that several calls read', () => {
   const listed = {
     section: 'infos',
@@ -296,6 +341,10 @@ describe('a list that several calls read', () => {
       done: () => [list.get('x'), list.size],
     }
   }
+  const lookInto = (name: string): CallPlan<unknown> => ({
+    ...look(name),
+    subject: { service: { protocol: 'tcp', address: '192.0.2.1', port: 80 } },
+  })
   /** Looks something up, then writes. */
   const ensure = (object: string): CallPlan<unknown> => {
     const request = readList(listing())
@@ -313,6 +362,37 @@ describe('a list that several calls read', () => {
     await Promise.all(['x', 'y', 'z'].map((object) => run(ensure(object))))
     expect(transport.trips.slice(1)).toEqual([['serviceGet'], ['serviceSet', 'serviceSet', 'serviceSet']])
     expect(dispatcher.pending).toBe(0)
+  })
+
+  it('leaves each of them the outcome of what it goes on to write', async () => {
+    let writes = 0
+    transport.script = ({ operation }) => {
+      if (operation === 'serviceGet') return RECORDS
+      return writes++ === 0 ? undefined : { errno: 1 }
+    }
+    const settled = await Promise.allSettled(['x', 'y', 'z'].map((object) => run(ensure(object))))
+    expect(settled.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'rejected'])
+  })
+
+  it('is read once beside calls that read something else and go on to write', async () => {
+    await Promise.all([
+      run(lookInto('one')),
+      run(modify({ service: 'b', object: 'x' })),
+      run(lookInto('one')),
+    ])
+    expect(transport.trips).toEqual([['serviceGet', 'serviceGet'], ['serviceSet']])
+  })
+
+  it('has nothing from before for a call that was sent again and comes behind a write now', async () => {
+    const answers = [gone, RECORDS, RECORDS, undefined, undefined]
+    transport.script = () => answers.shift()
+    const write = { ...modify({ service: 'b', object: 'x' }), request: readList(listing('two')) }
+    const found = await Promise.all([run(lookInto('one')), run(write), run(lookInto('one'))])
+    expect(found).toEqual([[{ id: 'x' }, 1], 'written', [undefined, 0]])
+    expect(transport.trips).toEqual([
+      ['serviceGet', 'serviceGet'],
+      ['serviceGet', 'serviceSet', 'serviceGet'],
+    ])
   })
 
   it('is another one for another service, and after a command', async () => {
@@ -710,8 +790,6 @@ describe('close', () => {
 })
 
 describe('a family that is gone', () => {
-  const gone = { errno: 2, flags: outcomeFlags.familyChanged }
-
   it('is looked for once, and then everything is sent again, before later calls', async () => {
     let first = true
     transport.script = () => {
