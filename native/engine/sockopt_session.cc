@@ -37,8 +37,8 @@ Error get_one(const sys::InetSocket& socket, int option, std::size_t size, std::
   return {};
 }
 
-// Calls `query(count)`, getsockopt and `read(entry)` with growing counts. `records` is empty before, and stays so unless
-// the list is whole.
+// Calls `query(count)`, getsockopt and `read(entry)` with growing counts. `records` is empty before, and stays so
+// unless the list is whole.
 template <typename Record, typename Query, typename Read>
 Error list(const sys::InetSocket& socket, int option, std::uint32_t guess, std::size_t header, std::size_t stride,
            Query&& query, Read&& read, std::vector<Record>& records) {

@@ -41,9 +41,9 @@ class Table {
   std::size_t services = 1;
   std::size_t dests = 0;
   std::size_t laddrs = 0;
-  int dests_error = 0;                       // of their list
+  int dests_error = 0;                         // of their list
   std::optional<std::uint32_t> dests_counted;  // where that is not so many
-  std::function<void()> list_dests = [] {};  // while the kernel does
+  std::function<void()> list_dests = [] {};    // while the kernel does
 
  private:
   static Bytes bytes_of(const void* value, std::size_t size) {
