@@ -42,7 +42,7 @@ Error get_one(const sys::InetSocket& socket, int option, std::size_t size, std::
 template <typename Record, typename Query, typename Read>
 Error list(const sys::InetSocket& socket, int option, std::uint32_t guess, std::size_t header, std::size_t stride,
            Query&& query, Read&& read, std::vector<Record>& records) {
-  for (std::uint32_t count = guess + kSlack; count <= kMostEntries; count *= 2) {
+  for (std::uint32_t count = std::min(guess, kMostEntries) + kSlack; count <= kMostEntries; count *= 2) {
     Bytes bytes = query(count);
     if (const Error error = socket.get(option, bytes); error.value != 0) return error;
     std::span<const std::byte> entries(bytes);

@@ -113,6 +113,15 @@ TEST("snapshot: a service that vanishes while its list is asked for again has no
   CHECK(reply.destinations.empty());
 }
 
+TEST("a count that no table has ends the list: a few more than that would be none") {
+  Table table(sockopt::kFullnat);
+  for (const std::uint32_t counted : {0xfffffff0U, 0xffffffffU, 1U << 20}) {
+    table.dests_counted = counted;
+    check_only_outcome(run_sockopt(plain(Operation::kSnapshot), Dialect::kFullnatV2), ENOBUFS, flags::kSent,
+                       Syscall::kGetsockopt);
+  }
+}
+
 TEST("snapshot: a call that takes longer than the timeout ends it, many that take less do not") {
   for (const std::uint32_t each : {kShort - 1, kShort}) {
     const TestClock clock;
