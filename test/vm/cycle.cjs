@@ -1,5 +1,5 @@
-// The full cycle of add, list, change and remove on Nodes that have no vitest, with what ships. Prints 'ok NAME' or 'not ok NAME'
-// per step; leaves with 1 when a step failed.
+// The full cycle of add, list, change and remove on Nodes that have no vitest, with the JavaScript that ships and the addon of
+// build/Release (test/package tries prebuilds). Prints 'ok NAME' or 'not ok NAME' per step; leaves with 1 when a step failed.
 
 // Node 10 knows no 'node:'.
 // biome-ignore lint/style/useNodejsImportProtocol: see above
