@@ -70,7 +70,7 @@ async function countConnections(
  *
  * It is no snapshot. The kernel finds its place again for each page by counting (ip_vs_conn.c:ip_vs_conn_array), so what goes
  * meanwhile makes it skip others, and what comes makes it repeat some; of repeats the last 8,192 connections are known
- * and left out. Each page walks through the table from its start, so the work grows with the square of the table:
+ * and left out. Each page walks through the table from its start (not on Linux 7), so the work grows with the square of the table:
  * docs/connections.md says what that costs.
  *
  * A line that no kernel writes rejects with `ERR_IPVS_MALFORMED_FILE`, with `file`, `line` and `text`. `timeout` is for each

@@ -124,7 +124,7 @@ export const command: Command = {
   operands: [],
   about: [
     'Connections and persistence templates, those that have all that is asked for, one a line as they',
-    'come. The work of the kernel grows with the square of their number: docs/connections.md.',
+    'come. The work of most kernels grows with the square of their number: docs/connections.md.',
   ],
   options: {
     service: { value: 'SERVICE', help: "what clients send to: 'tcp 192.0.2.1:80', 'fwmark 7'" },
