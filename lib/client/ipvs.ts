@@ -24,7 +24,7 @@ import type {
   KernelStatus,
   TrafficStatistics,
 } from '../model/observed'
-import type { Info, ServiceKey, Snapshot } from '../model/types'
+import type { Info, ServiceKey, Snapshot, SnapshotWithoutStats } from '../model/types'
 import type { WatchEvent, WatchOptions } from '../model/watch-types'
 import { closeAtEndOfScope } from './async-dispose'
 import type { Batch, BatchOutcome } from './batch'
@@ -43,7 +43,7 @@ import { checkOpenOptions } from './open-options'
 import type { Context, Runner } from './operation'
 import { streamRecords } from './record-stream'
 import { Services } from './services'
-import type { SnapshotOptions, SnapshotWithoutStats } from './snapshot'
+import type { SnapshotOptions } from './snapshot'
 import { readSnapshot } from './snapshot'
 import {
   readApplicationHelpers,

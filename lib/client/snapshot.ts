@@ -3,14 +3,7 @@
 import { checkBoolean, checkProperties, PropertyNames } from '../input'
 import { readUntilAgreed } from '../model/agreeing-reads'
 import type { CallOptions } from '../model/call-types'
-import type { NoStats, Stats } from '../model/counter-types'
-import type {
-  DestinationInfo,
-  LocalAddressInfo,
-  ServiceInfo,
-  Snapshot,
-  SnapshotService,
-} from '../model/types'
+import type { Snapshot, SnapshotService } from '../model/types'
 
 const SNAPSHOT_OPTIONS = new PropertyNames(['consistent', 'stats', 'signal', 'timeout'])
 
@@ -25,19 +18,6 @@ export interface SnapshotOptions extends CallOptions {
    * the time that it takes outside the kernel. Default true.
    */
   readonly stats?: boolean | undefined
-}
-
-type WithoutStats<T> = T extends { readonly stats: Stats }
-  ? Omit<T, 'stats'> & { readonly stats: NoStats }
-  : never
-
-/** What `snapshot({ stats: false })` says. Its objects can be passed to `add` and `set`, as all that was listed can. */
-export interface SnapshotWithoutStats extends Pick<Snapshot, 'consistent'> {
-  readonly services: readonly {
-    readonly service: WithoutStats<ServiceInfo>
-    readonly destinations: readonly WithoutStats<DestinationInfo>[]
-    readonly localAddresses: readonly LocalAddressInfo[]
-  }[]
 }
 
 /** `take` is one trip. */

@@ -269,6 +269,19 @@ export interface Snapshot {
   readonly consistent: boolean | undefined
 }
 
+type WithoutStats<T> = T extends { readonly stats: Stats }
+  ? Omit<T, 'stats'> & { readonly stats: NoStats }
+  : never
+
+/** What `snapshot({ stats: false })` says. Its objects can be passed to `add` and `set`, as all that was listed can. */
+export interface SnapshotWithoutStats extends Pick<Snapshot, 'consistent'> {
+  readonly services: readonly {
+    readonly service: WithoutStats<ServiceInfo>
+    readonly destinations: readonly WithoutStats<DestinationInfo>[]
+    readonly localAddresses: readonly LocalAddressInfo[]
+  }[]
+}
+
 /** Seconds. */
 export interface Timeouts {
   /** Idle time of an established connection. On fullnat-v3 services have their own, which this is the default of. */

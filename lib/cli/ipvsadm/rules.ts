@@ -18,7 +18,7 @@ export async function saveRules(
   { out, tell, json, call }: Invocation,
 ): Promise<number> {
   const { formatRules } = await import('../../formats/ipvsadm/format-rules')
-  const { text, losses } = formatRules(await ipvs.snapshot(call), { dialect })
+  const { text, losses } = formatRules(await ipvs.snapshot({ ...call, stats: false }), { dialect })
   if (json) await out.write(`${toJson({ dialect, rules: text.split('\n').filter(Boolean), losses }, 2)}\n`)
   else await out.write(text)
   for (const loss of losses) await tell(describeLoss(loss))

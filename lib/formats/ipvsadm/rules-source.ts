@@ -17,13 +17,13 @@ import type {
   NormalizedServiceKey,
 } from '../../model/normalized'
 import { SERVICE_FLAGS } from '../../model/numbers'
-import type { DaemonInfo, SnapshotService, Timeouts } from '../../model/types'
+import type { DaemonInfo, Snapshot, SnapshotService, SnapshotWithoutStats, Timeouts } from '../../model/types'
 import { compareDestinationKeys, compareServiceKeys } from './order'
 import { poolAddresses } from './pool-addresses'
 
-/** What `snapshot()` gives, with the kernel's timeouts and daemons where they are to be written, too. */
+/** What `snapshot()` gives, with or without counters, with the kernel's timeouts and daemons where they are to be written, too. */
 export interface RulesSnapshot {
-  readonly services: readonly SnapshotService[]
+  readonly services: Snapshot['services'] | SnapshotWithoutStats['services']
   readonly timeouts?: Timeouts | undefined
   readonly daemons?: readonly DaemonInfo[] | undefined
 }

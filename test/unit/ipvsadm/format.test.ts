@@ -53,6 +53,18 @@ describe('what is written', () => {
     ])
   })
 
+  it('a snapshot without counters as one with them', async () => {
+    const kernel = new FakeKernel({ dialect: 'fullnat-v2' })
+    const ipvs = await Ipvs.open({ transport: kernel.transport() })
+    await ipvs.services.add({ ...WEB, persistence: { timeout: 300 } })
+    await ipvs.localAddresses.add(WEB, '10.1.0.1')
+    await ipvs.destinations.add(WEB, { ...REAL, forwarding: 'fullnat', weight: 0 })
+    const whole = formatRules(await ipvs.snapshot(), { dialect: 'alibaba-v2' })
+    expect(whole.text.split('\n')).toHaveLength(4)
+    expect(formatRules(await ipvs.snapshot({ stats: false }), { dialect: 'alibaba-v2' })).toEqual(whole)
+    await ipvs.close()
+  })
+
   it('nothing for nothing', () => {
     for (const dialect of DIALECTS) expect(write({}, dialect)).toEqual({ text: '', losses: [] })
     expect(write({ timeouts: {} }).text).toBe('')
