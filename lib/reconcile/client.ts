@@ -16,6 +16,7 @@ import type {
   ServiceInput,
   ServiceKey,
   Snapshot,
+  SnapshotWithoutStats,
   Timeouts,
 } from '../model/types'
 
@@ -45,13 +46,13 @@ export type StepResult =
 /** What `plan` asks of a client; `Ipvs` satisfies it. */
 export interface ReconcileReader {
   readonly capabilities: Capabilities
-  /** No counter is looked at: with `stats: false` they may be left out. */
+  /** It is asked for without counters; nothing of a reconcile looks at them, whoever sends them all the same. */
   snapshot(
     options?: CallOptions & {
       readonly consistent?: boolean | undefined
       readonly stats?: boolean | undefined
     },
-  ): Promise<Snapshot>
+  ): Promise<Snapshot | SnapshotWithoutStats>
   readonly timeouts: { get(options?: CallOptions): Promise<Timeouts> }
   readonly daemons: { list(options?: CallOptions): Promise<DaemonInfo[]> }
   /** Settings that decide about drains and ports; where there are none, plans do not warn of them. */

@@ -1,10 +1,10 @@
 /** Whether a destination is in a list already: one table for all lists, and nothing made for a destination. */
 
+import { hashText } from '../model/hash'
 import type { DestinationKey } from '../model/types'
 
 function hashOf({ address, port }: DestinationKey): number {
-  let hash = port
-  for (let i = 0; i < address.length; i++) hash = Math.imul(hash ^ address.charCodeAt(i), 0x01000193)
+  const hash = hashText(address, port)
   return hash ^ (hash >>> 15)
 }
 

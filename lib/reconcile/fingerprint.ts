@@ -1,5 +1,6 @@
 /** What an object was when a plan was made, as a short text: a step whose object has changed since is not done. */
 
+import { hashText } from '../model/hash'
 import type { DestinationInfo, ServiceInfo, SnapshotService } from '../model/types'
 import { serviceConfigOf } from './difference'
 
@@ -15,12 +16,8 @@ function canonical(value: unknown): string {
     .join(',')}}`
 }
 
-/** FNV-1a: nobody attacks it, and what collides is a change that is made all the same. */
-function hash(text: string): string {
-  let value = 0x811c9dc5
-  for (let i = 0; i < text.length; i++) value = Math.imul(value ^ text.charCodeAt(i), 0x01000193)
-  return (value >>> 0).toString(16).padStart(8, '0')
-}
+/** What collides is a change that is made all the same. */
+const hash = (text: string): string => hashText(text).toString(16).padStart(8, '0')
 
 export const serviceFingerprint = (info: ServiceInfo): string => hash(canonical(serviceConfigOf(info)))
 

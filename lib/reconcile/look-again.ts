@@ -6,6 +6,7 @@ import { Pieces } from '../model/turn'
 import type { ServiceKey, SnapshotService } from '../model/types'
 import type { ReconcileClient } from './client'
 import type { PlanStep } from './plan-types'
+import { readTable } from './read-table'
 import { TableView } from './table-view'
 
 /** Beyond so many services a whole snapshot is cheaper. */
@@ -47,7 +48,7 @@ export async function lookAt(
     keys.set(serviceKeyId(last), last)
   }
   const only = new Set(keys.keys())
-  if (keys.size > MOST_SINGLE_LOOKS) return TableView.of(await ipvs.snapshot({ ...call, stats: false }), only)
+  if (keys.size > MOST_SINGLE_LOOKS) return TableView.of(await readTable(ipvs, call), only)
   const found = await Promise.all(Array.from(keys.values(), (key) => readService(ipvs, key, call)))
   const services = found.filter((service): service is SnapshotService => service !== undefined)
   return TableView.of({ services, consistent: undefined }, only)

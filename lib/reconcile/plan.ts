@@ -19,6 +19,7 @@ import { inOrder, keepWhatWorks } from './order'
 import type { Ownership, OwnershipOptions } from './ownership'
 import { checkOwnership, refuseUnmanaged } from './ownership'
 import type { Draining, Plan, PlanStep } from './plan-types'
+import { readTable } from './read-table'
 import { settingSteps } from './settings'
 import type { StepList } from './steps'
 import { removalStep, wantedSteps } from './steps'
@@ -184,7 +185,7 @@ async function draftTable(
   const { ownership, call } = checked
   let doubtful = false
   const read = async (): Promise<readonly SnapshotService[]> => {
-    const { services, consistent } = await ipvs.snapshot({ ...call, stats: false })
+    const { services, consistent } = await readTable(ipvs, call)
     doubtful = consistent === false
     return services
   }

@@ -7,6 +7,7 @@ import type { CallOptions } from '../model/call-types'
 import type { SysctlInfo, SysctlValue } from '../model/sysctls'
 import type { DestinationInfo, SnapshotService } from '../model/types'
 import type { ReconcileReader, SysctlReader } from './client'
+import { readTable } from './read-table'
 import type { SavedDaemon, SavedDestination, SavedService, SavedState } from './saved-types'
 import { SAVED_FORMAT, SAVED_VERSION } from './saved-types'
 
@@ -111,7 +112,7 @@ export async function save(ipvs: SaveClient, options: SaveOptions = {}): Promise
     })
   }
   const call = { signal, timeout }
-  const { services, consistent } = await ipvs.snapshot({ ...call, consistent: true, stats: false })
+  const { services, consistent } = await readTable(ipvs, { ...call, consistent: true })
   const timeouts = await ipvs.timeouts.get(call)
   const daemons = await ipvs.daemons.list(call)
   const infos = names === false ? undefined : await ipvs.sysctl.list(call)

@@ -31,9 +31,9 @@ function propertyOf({ field }: ArgumentError, object: string): string | undefine
   return /^[^.[]+/.exec(field.slice(object.length + 1))?.[0]
 }
 
-/** Whether the words of an error name a property that is not there any more. */
+/** Whether the words of an error name a property that is not there any more; the value that was received is none of them. */
 const isAbout = ({ field = '', message }: ArgumentError, name: string): boolean =>
-  message.replace(field, '').split(/\W/).includes(name)
+  (message.split('. Received ')[0] as string).replace(field, '').split(/\W/).includes(name)
 
 function without(object: object, name: string, standIns: Readonly<Record<string, unknown>>): object {
   const copy = { ...object } as Record<string, unknown>

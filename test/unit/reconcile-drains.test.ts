@@ -6,16 +6,11 @@ import type { DesiredDestination, DesiredService, DesiredState } from '../../lib
 import type { Plan } from '../../lib/reconcile'
 import { apply, plan } from '../../lib/reconcile'
 import { FakeKernel } from '../../lib/testing'
+import { destinationMaker, WEB } from './support/desired'
 
-const WEB = { protocol: 'tcp', address: '192.0.2.1', port: 80 } as const
 const UNTIL = '2030-01-01T00:00:00Z'
 const BEFORE = Date.parse(UNTIL) - 1
-const at = (last: number, more: Partial<DesiredDestination> = {}): DesiredDestination => ({
-  address: `10.9.0.${last}`,
-  port: 8080,
-  forwarding: 'masquerade',
-  ...more,
-})
+const at = destinationMaker('masquerade')
 const web = (...destinations: DesiredDestination[]): DesiredState => ({
   services: [{ ...WEB, destinations }],
 })

@@ -14,6 +14,7 @@ import type { AddressServiceKey } from '../../lib/model/types'
 import type { Plan } from '../../lib/reconcile'
 import { apply, destroy, plan, suggestLocalAddresses } from '../../lib/reconcile'
 import { FakeKernel } from '../../lib/testing'
+import { destinationMaker, WEB } from './support/desired'
 import { startReconciler, turns } from './support/reconciler-lab'
 
 const HERE = 'reconcile-lessons'
@@ -84,14 +85,8 @@ it('every lesson has its test, or the reason why it has none', () => {
   }
 })
 
-const WEB = { protocol: 'tcp', address: '192.0.2.1', port: 80 } as const
 const DNS = { protocol: 'udp', address: '192.0.2.1', port: 53 } as const
-const at = (last: number, more: Partial<DesiredDestination> = {}): DesiredDestination => ({
-  address: `10.9.0.${last}`,
-  port: 8080,
-  forwarding: 'fullnat',
-  ...more,
-})
+const at = destinationMaker('fullnat')
 const web = (
   destinations: readonly DesiredDestination[],
   more: Partial<DesiredService> = {},

@@ -6,13 +6,9 @@ import type { DesiredDestination, DesiredService, DesiredState } from '../../lib
 import type { Plan, PlanOptions } from '../../lib/reconcile'
 import { apply, plan } from '../../lib/reconcile'
 import { FakeKernel } from '../../lib/testing'
+import { destinationMaker } from './support/desired'
 
-const at = (last: number, more: Partial<DesiredDestination> = {}): DesiredDestination => ({
-  address: `10.9.0.${last}`,
-  port: 8080,
-  forwarding: 'masquerade',
-  ...more,
-})
+const at = destinationMaker('masquerade')
 const keyOf = (port: number) => ({ protocol: 'tcp', address: '192.0.2.1', port }) as const
 const serviceOf = (
   port: number,

@@ -6,14 +6,9 @@ import type { DesiredDestination, DesiredService, DesiredState } from '../../lib
 import type { Applied, Plan, PlanOptions, PlanStep } from '../../lib/reconcile'
 import { apply, plan } from '../../lib/reconcile'
 import { FakeKernel } from '../../lib/testing'
+import { destinationMaker, WEB } from './support/desired'
 
-const WEB = { protocol: 'tcp', address: '192.0.2.1', port: 80 } as const
-const at = (last: number, more: Partial<DesiredDestination> = {}): DesiredDestination => ({
-  address: `10.9.0.${last}`,
-  port: 8080,
-  forwarding: 'fullnat',
-  ...more,
-})
+const at = destinationMaker('fullnat')
 const web = (
   locals: readonly number[],
   destinations: readonly DesiredDestination[],

@@ -301,6 +301,7 @@ describe('everything that is wrong is told at once', () => {
             ...service,
             destinations: [
               { ...destination, upperThreshold: -1, lowerThreshold: 5 },
+              { ...destination, port: 70000, tunnel: { type: 'gue', port: 6080 } },
               { ...destination, address: '2001:db8::5', forwarding: 'tunel', tunnel: { type: 'gre' } },
               { ...destination, address: 'a' },
               { ...destination, address: 'b' },
@@ -313,10 +314,12 @@ describe('everything that is wrong is told at once', () => {
       },
       [
         `${first}.destinations[0].upperThreshold ${RANGE}`,
-        `${first}.destinations[1].forwarding ${VALUE}`,
-        `${first}.destinations[2].address ${VALUE}`,
+        `${first}.destinations[1].port ${RANGE}`,
+        `${first}.destinations[1].tunnel ${VALUE}`,
+        `${first}.destinations[2].forwarding ${VALUE}`,
         `${first}.destinations[3].address ${VALUE}`,
-        `${first}.destinations[5] ${VALUE}`,
+        `${first}.destinations[4].address ${VALUE}`,
+        `${first}.destinations[6] ${VALUE}`,
         `services[1].protocol ${VALUE}`,
       ],
     ],

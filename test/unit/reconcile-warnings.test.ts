@@ -6,14 +6,9 @@ import type { DesiredDestination, DesiredService, DesiredState } from '../../lib
 import { apply, plan } from '../../lib/reconcile'
 import type { FakeDialect } from '../../lib/testing'
 import { FakeKernel } from '../../lib/testing'
+import { destinationMaker, WEB } from './support/desired'
 
-const WEB = { protocol: 'tcp', address: '192.0.2.1', port: 80 } as const
-const at = (last: number, more: Partial<DesiredDestination> = {}): DesiredDestination => ({
-  address: `10.9.0.${last}`,
-  port: 8080,
-  forwarding: 'fullnat',
-  ...more,
-})
+const at = destinationMaker('fullnat')
 const web = (more: Partial<DesiredService>): DesiredState => ({
   services: [{ ...WEB, ...more } as DesiredService],
 })

@@ -1,17 +1,12 @@
 import { describe, expect, it } from 'vitest'
 import { Ipvs } from '../../lib/client/ipvs'
-import type { DesiredDestination, DesiredService, DesiredState } from '../../lib/model/desired-state'
+import type { DesiredService, DesiredState } from '../../lib/model/desired-state'
 import type { Plan } from '../../lib/reconcile'
 import { apply, DesiredStateError, formatPlan, plan } from '../../lib/reconcile'
 import { FakeKernel } from '../../lib/testing'
+import { destinationMaker, WEB } from './support/desired'
 
-const WEB = { protocol: 'tcp', address: '192.0.2.1', port: 80 } as const
-const at = (last: number, more: Partial<DesiredDestination> = {}): DesiredDestination => ({
-  address: `10.9.0.${last}`,
-  port: 8080,
-  forwarding: 'fullnat',
-  ...more,
-})
+const at = destinationMaker('fullnat')
 const web = (more: Partial<DesiredService> = {}): DesiredService =>
   ({
     ...WEB,

@@ -11,15 +11,10 @@ import { ReconcileSchedule } from '../../lib/reconcile/reconcile-schedule'
 import { ReconcilerProgress } from '../../lib/reconcile/reconciler-progress'
 import { checkDesiredState } from '../../lib/reconcile/wanted'
 import { FakeKernel } from '../../lib/testing'
+import { destinationMaker, WEB } from './support/desired'
 import { ManualClock, quiet, START, States, startReconciler, turns } from './support/reconciler-lab'
 
-const WEB = { protocol: 'tcp', address: '192.0.2.1', port: 80 } as const
-const at = (last: number, more: Partial<DesiredDestination> = {}): DesiredDestination => ({
-  address: `10.9.0.${last}`,
-  port: 8080,
-  forwarding: 'fullnat',
-  ...more,
-})
+const at = destinationMaker('fullnat')
 const web = (...destinations: DesiredDestination[]): DesiredState => ({
   services: [{ ...WEB, localAddresses: ['10.1.0.1'], destinations }],
 })

@@ -1,5 +1,6 @@
 /** /proc/net/ip_vs_status of mainline kernels with tables that grow (ip_vs_ctl.c:ip_vs_status_show). */
 
+import { hashText } from '../../model/hash'
 import { serviceBucket } from '../objects/service-order'
 import type { KernelState } from '../table/state'
 
@@ -10,11 +11,7 @@ const SERVICE_BITS_MIN = 4
 const SERVICE_FACTOR = -3
 
 /** Any hash does: that of the kernel has a secret key. */
-function bucketOf(text: string, buckets: number): number {
-  let hash = 0x811c9dc5
-  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193)
-  return (hash >>> 0) % buckets
-}
+const bucketOf = (text: string, buckets: number): number => hashText(text) % buckets
 
 function chainLines(table: string, buckets: number, members: readonly number[]): string[] {
   if (members.length === 0) return []
